@@ -1,0 +1,1 @@
+"""What the three models share: audio, clips, layers, losses, training, checkpoints and serving."""
