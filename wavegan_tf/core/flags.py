@@ -1,0 +1,180 @@
+"""A frozen dataclass of options, its absl flags and its JSON file.
+
+An options class derives from `Options` and declares each value with `option`. From that one declaration come
+the command-line flag, its help, the check of its value and the rule for resumed runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
+
+from absl import app, flags
+
+from wavegan_tf.core.errors import UserError
+
+OptionsT = TypeVar("OptionsT", bound="Options")
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: Sequence[Any] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    resume: Literal["fixed", "free"] = "free",
+) -> Any:
+    """A dataclass field that carries what its flag needs.
+
+    Args:
+      default: value when neither the command line nor the saved run gives one.
+      help: the flag's description, units included.
+      choices: the only values allowed, if any.
+      minimum: smallest allowed value.
+      maximum: largest allowed value.
+      resume: "fixed" if a run cannot go on with another value (it shapes the networks or their training data).
+    """
+    metadata = {"help": help, "choices": tuple(choices), "minimum": minimum, "maximum": maximum, "resume": resume}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of all options classes: checks every value when one is made.
+
+    Raises:
+      UserError: a value has the wrong type or is impossible; the message names it.
+    """
+
+    def __post_init__(self) -> None:
+        types = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            _check(field, types[field.name], getattr(self, field.name))
+
+
+def _check(field: dataclasses.Field, kind: type, value: Any) -> None:
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
+        raise UserError(f"--{field.name}={value!r}: must be of type {kind.__name__}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"--{field.name}={value}: must be a finite number")
+    rule = field.metadata
+    if rule.get("choices") and value not in rule["choices"]:
+        raise UserError(f"--{field.name}={value}: must be one of {', '.join(map(str, rule['choices']))}")
+    if rule.get("minimum") is not None and value < rule["minimum"]:
+        raise UserError(f"--{field.name}={value}: must be at least {rule['minimum']}")
+    if rule.get("maximum") is not None and value > rule["maximum"]:
+        raise UserError(f"--{field.name}={value}: must be at most {rule['maximum']}")
+
+
+def define_flags(options_class: type[Options], module_name: str) -> None:
+    """Defines one absl flag for each field; `--help` lists them under `module_name`."""
+    types = typing.get_type_hints(options_class)
+    for field in dataclasses.fields(options_class):
+        define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
+            types[field.name], flags.DEFINE_string
+        )
+        text = field.metadata["help"]
+        if field.metadata["choices"]:
+            text += f" One of: {', '.join(map(str, field.metadata['choices']))}."
+        define(field.name, field.default, text, module_name=module_name)
+
+
+def from_flags(options_class: type[OptionsT], saved: OptionsT | None = None) -> OptionsT:
+    """The options of this command line.
+
+    Args:
+      options_class: what to build.
+      saved: the options of the run that is being continued. Flags that are not given take their values from it.
+
+    Raises:
+      UserError: a value is impossible, or differs from `saved` where a run cannot change it.
+    """
+    values = {}
+    for field in dataclasses.fields(options_class):
+        flag = flags.FLAGS[field.name]
+        values[field.name] = flag.value
+        if saved is None:
+            continue
+        old = getattr(saved, field.name)
+        if not flag.present:
+            values[field.name] = old
+        elif field.metadata["resume"] == "fixed" and flag.value != old:
+            raise UserError(
+                f"--{field.name}={flag.value}: the run in this directory was started with {old}; "
+                "leave the flag out to continue it, or choose another --train_dir"
+            )
+    return options_class(**values)
+
+
+def save(options: Options, path: str, model: str) -> None:
+    """Writes the options as JSON, whole or not at all; `model` names whose they are."""
+    temporary = f"{path}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump({"model": model, **dataclasses.asdict(options)}, file, indent=2)
+        file.write("\n")
+    os.replace(temporary, path)
+
+
+def load(options_class: type[OptionsT], path: str, model: str) -> OptionsT:
+    """Reads options that `save` wrote.
+
+    Raises:
+      UserError: the file is missing, is not valid JSON, belongs to another model, or has an unknown key or an
+        impossible value.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = json.load(file)
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; is this the directory of a {model} run?") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(values, dict) or values.pop("model", None) != model:
+        raise UserError(f"{path}: is not the configuration of a {model} run")
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(options_class)})
+    if unknown:
+        raise UserError(f"{path}: unknown key {unknown[0]!r}")
+    try:
+        return options_class(**values)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def require(**values: str) -> None:
+    """Raises UserError for the first named flag that is empty."""
+    for name, value in values.items():
+        if not value:
+            raise UserError(f"--{name} must be given")
+
+
+def run(main: Callable[[], None]) -> typing.NoReturn:
+    """Parses the command line, calls `main` and exits: 0, 1 for a `UserError`, 2 for a wrong command line."""
+
+    def parse(argv: list[str]) -> list[str]:
+        try:
+            rest = flags.FLAGS(argv)
+        except flags.Error as error:
+            print(f"error: {' '.join(str(error).split())} (see --help)", file=sys.stderr)
+            sys.exit(2)
+        if len(rest) > 1:
+            print(f"error: unexpected argument {rest[1]!r} (see --help)", file=sys.stderr)
+            sys.exit(2)
+        return rest
+
+    def guarded(_: list[str]) -> None:
+        try:
+            main()
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+
+    app.run(guarded, flags_parser=parse)
+    raise AssertionError("app.run returned")
