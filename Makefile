@@ -1,0 +1,63 @@
+# Every target makes .venv on first use, with the exact versions of requirements.lock.
+# PYTHON=/path/to/python make ... chooses another interpreter (3.10 to 3.13).
+
+SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3 python3.13; do \
+	if $$p -c '$(SUPPORTED)' >/dev/null 2>&1; then echo $$p; break; fi; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help demo test test-slow bench lint lock wheel clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make demo       train a small WaveGAN on drum hits, then write a page to listen to (a few minutes)'
+	@echo 'make test       the quick tests'
+	@echo 'make test-slow  the slow tests: training, crashes, several processes'
+	@echo 'make bench      measure input, training and generation against plain forms of the same'
+	@echo 'make lint       ruff and mypy'
+	@echo 'make wheel      build dist/*.whl'
+	@echo 'make lock       renew requirements.lock from setup.py and requirements.in'
+	@echo 'make clean      remove .venv, caches and demo_output'
+
+# A .venv without the stamp is what an interrupted run left behind: start over. With it, only what changed is installed.
+$(INSTALLED): requirements.lock setup.py
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo 'No Python 3.10 to 3.13 with the venv module was found: install one, or name it with make PYTHON=/path/to/python' >&2; \
+	  exit 1; fi
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
+	  echo '$(PYTHON) is not a Python 3.10 to 3.13 with the venv module: name another with make PYTHON=/path/to/python' >&2; exit 1; }
+	@if [ ! -f $@ ] || ! $(BIN)/python -c '' 2>/dev/null; then \
+	  echo 'Making $(VENV) with $(PYTHON) (once; TensorFlow is a large download)'; \
+	  rm -f $@ && $(PYTHON) -m venv --clear $(VENV); fi
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python -m wavegan_tf.demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m 'not slow' tests
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow tests
+
+bench: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks
+
+lint: $(INSTALLED)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+wheel: $(INSTALLED)
+	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+lock:
+	uv pip compile setup.py --constraints requirements.in --extra dev --extra io --universal --python-version 3.10 \
+	  --no-python-downloads --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache demo_output

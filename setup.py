@@ -1,0 +1,83 @@
+"""Packaging of the project; everything about tools (ruff, mypy, pytest) is in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def read_version() -> str:
+    """Version string of wavegan_tf, read as text so that building needs no TensorFlow."""
+    text = (HERE / "wavegan_tf" / "__init__.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    if match is None:
+        raise RuntimeError("wavegan_tf/__init__.py has no line __version__ = \"...\"")
+    return match.group(1)
+
+
+def read_readme() -> str:
+    """README.md, the package index's long description."""
+    path = HERE / "README.md"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+setup(
+    name="adversarial-audio-tf",
+    version=read_version(),
+    description="WaveGAN, SpecGAN and GANSynth for TensorFlow 2 and Keras 3",
+    long_description=read_readme(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Multimedia :: Sound/Audio :: Sound Synthesis",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(
+        include=["wavegan_tf", "wavegan_tf.*", "specgan_tf", "specgan_tf.*", "gansynth_tf", "gansynth_tf.*",
+                 "eval", "eval.*"]
+    ),
+    package_data={"wavegan_tf.demo": ["drums/*", "pretrained/**/*"]},
+    install_requires=[
+        "tensorflow>=2.16.2,<2.22",
+        "keras>=3.4",
+        "numpy>=1.26",
+        "scipy>=1.11",
+        "librosa>=0.11",
+        "soundfile>=0.12",
+        "soxr>=0.3.7",
+        "absl-py>=2.0",
+    ],
+    extras_require={
+        # tensorflow-io's last release loads on TensorFlow 2.16 and 2.17 only, and has no build for Python 3.13. There
+        # the extra is empty: decoding then goes through soundfile, with the same samples.
+        "io": [
+            'tensorflow-io==0.37.1; python_version < "3.13"',
+            'tensorflow<2.18; python_version < "3.13"',
+        ],
+        "nsynth": ["tensorflow-datasets"],
+        "eval": ["scikit-learn", "matplotlib"],
+        "midi": ["mido"],
+        "serving": ["tensorflow-serving-api"],
+        "beam": ["apache-beam"],
+        "dev": ["pytest>=8", "ruff", "mypy"],
+    },
+    entry_points={
+        "console_scripts": [
+            "wavegan_train=wavegan_tf.train:run",
+            "wavegan_generate=wavegan_tf.generate:run",
+            "wavegan_export=wavegan_tf.export:run",
+            "wavegan_import_tf1=wavegan_tf.import_tf1:run",
+        ]
+    },
+)
