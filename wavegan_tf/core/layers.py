@@ -1,0 +1,201 @@
+"""Keras layers that more than one model uses."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from wavegan_tf.core import convolution
+
+PACKAGE = "adversarial_audio"
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Conv1D(keras.layers.Layer):
+    """1-D convolution with SAME padding, Glorot uniform kernel and zero bias, as `tf.layers.conv1d`.
+
+    [b, t, c] -> [b, ceil(t / stride), filters]. Kernel: [kernel_size, c, filters].
+    """
+
+    def __init__(self, filters: int, kernel_size: int, stride: int = 1, use_bias: bool = True, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size, self.stride, self.use_bias = filters, kernel_size, stride, use_bias
+
+    def build(self, input_shape) -> None:
+        """Makes the kernel and the bias."""
+        shape = (self.kernel_size, input_shape[-1], self.filters)
+        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias") if self.use_bias else None
+
+    def call(self, x):
+        """[b, t, c] -> [b, ceil(t / stride), filters]."""
+        kernel = tf.convert_to_tensor(self.kernel)
+        x = convolution.conv1d(x, kernel, self.stride)
+        return x if self.bias is None else x + self.bias
+
+    def compute_output_shape(self, input_shape):
+        """[b, ceil(t / stride), filters]."""
+        return (input_shape[0], -(-input_shape[1] // self.stride), self.filters)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        names = ("filters", "kernel_size", "stride", "use_bias")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Conv1DTranspose(keras.layers.Layer):
+    """1-D transposed convolution with SAME padding, as `tf.layers.conv2d_transpose` with a kernel of height 1.
+
+    [b, t, c] -> [b, t * stride, filters]. Kernel: [kernel_size, filters, c].
+    """
+
+    def __init__(self, filters: int, kernel_size: int, stride: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size, self.stride = filters, kernel_size, stride
+
+    def build(self, input_shape) -> None:
+        """Makes the kernel and the bias."""
+        # Glorot's fans are taken as TF1 takes them: from the last two axes as (in, out), here (filters, c). The
+        # limit depends on their sum alone, so the exchanged order does not matter.
+        shape = (self.kernel_size, self.filters, input_shape[-1])
+        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+
+    def call(self, x):
+        """[b, t, c] -> [b, t * stride, filters]."""
+        kernel = tf.convert_to_tensor(self.kernel)
+        return convolution.conv1d_transpose(x, kernel, self.stride, x.shape[1] * self.stride) + self.bias
+
+    def compute_output_shape(self, input_shape):
+        """[b, t * stride, filters]."""
+        return (input_shape[0], input_shape[1] * self.stride, self.filters)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        names = ("filters", "kernel_size", "stride")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class BatchNormalization(keras.layers.Layer):
+    """Batch normalisation as `tf.layers.batch_normalization` did it: momentum 0.99, epsilon 0.001.
+
+    Statistics are over all axes but the last, over all replicas, in float32.
+
+    Args:
+      moving_averages: if False, the layer always normalises by the batch and leaves its moving averages alone: the
+        original discriminators never run the updates.
+      unbiased_variance: if True the moving variance gathers n / (n - 1) times the batch variance, as TF1's fused
+        kernel does for 4-D inputs; its 3-D form gathers the biased one.
+    """
+
+    momentum, epsilon = 0.99, 1e-3
+
+    def __init__(self, moving_averages: bool = True, unbiased_variance: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.moving_averages, self.unbiased_variance = moving_averages, unbiased_variance
+
+    def build(self, input_shape) -> None:
+        """Makes gamma, beta, moving_mean and moving_variance, one value a channel each."""
+        shape = (input_shape[-1],)
+
+        def weight(name: str, value: str, trainable: bool) -> keras.Variable:
+            return self.add_weight(
+                shape=shape, initializer=value, name=name, trainable=trainable, dtype="float32", autocast=False,
+                aggregation="none" if trainable else "only_first_replica",
+            )  # fmt: skip
+
+        self.gamma = weight("gamma", "ones", True)
+        self.beta = weight("beta", "zeros", True)
+        self.moving_mean = weight("moving_mean", "zeros", False)
+        self.moving_variance = weight("moving_variance", "ones", False)
+
+    def call(self, x, training: bool = False):
+        """Normalises [b, ..., c]; with `training` by the batch, and moves the averages."""
+        dtype = x.dtype
+        x = ops.cast(x, "float32")
+        if training or not self.moving_averages:
+            mean, variance, count = self._moments(x)
+            if self.moving_averages:
+                gathered = variance * count / (count - 1.0) if self.unbiased_variance else variance
+                self.moving_mean.assign_sub((self.moving_mean - mean) * (1 - self.momentum))
+                self.moving_variance.assign_sub((self.moving_variance - gathered) * (1 - self.momentum))
+        else:
+            mean, variance = self.moving_mean, self.moving_variance
+        scale = ops.rsqrt(variance + self.epsilon) * self.gamma
+        return ops.cast(x * scale + (self.beta - mean * scale), dtype)
+
+    def _moments(self, x):
+        """Mean and biased variance over every replica's batch, and the number of values each is taken over."""
+        axes = list(range(len(x.shape) - 1))
+        count = ops.cast(ops.prod(ops.shape(x)[:-1]), "float32")
+        context = tf.distribute.get_replica_context()
+        replicas = context.num_replicas_in_sync if context is not None else 1
+        mean = ops.mean(x, axis=axes)
+        if replicas > 1:
+            mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
+        # `tf.nn.moments` holds the mean constant here. That leaves first derivatives as they are and changes second
+        # ones, so a gradient penalty through batch normalisation has the original's gradient only with it.
+        variance = ops.mean(ops.square(x - ops.stop_gradient(mean)), axis=axes)
+        if replicas > 1:
+            variance = context.all_reduce(tf.distribute.ReduceOp.MEAN, variance)
+        return mean, variance, count * replicas
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape."""
+        return input_shape
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "moving_averages": self.moving_averages,
+            "unbiased_variance": self.unbiased_variance,
+        }
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class PhaseShuffle(keras.layers.Layer):
+    """Shifts activations in time by a few samples and fills the gap by reflection (WaveGAN paper, section 3.3).
+
+    The shift is an input: the layer is a pure function, and who calls it decides where the random number comes from.
+
+    Args:
+      radius: largest shift in samples.
+    """
+
+    def __init__(self, radius: int, **kwargs):
+        super().__init__(**kwargs)
+        self.radius = radius
+
+    def call(self, x, phase):
+        """Shifts `x`.
+
+        Args:
+          x: [b, t, c], t > radius.
+          phase: int32 in [-radius, radius]; positive shifts right. Shape [1] for the whole batch, as the original
+            code draws it, or [b] for one shift an example, as the paper words it.
+
+        Returns:
+          [b, t, c].
+        """
+        length = x.shape[1]
+        # A padding that depends on the phase does not compile under XLA, so pad by the full radius and slice.
+        padded = tf.pad(x, [[0, 0], [self.radius, self.radius], [0, 0]], mode="REFLECT")
+        if phase.shape[0] == 1:
+            start = tf.stack([0, self.radius - phase[0], 0])
+            shifted = tf.slice(padded, start, [tf.shape(x)[0], length, x.shape[2]])
+        else:
+            index = (self.radius - phase)[:, None] + tf.range(length)[None]
+            shifted = tf.gather(padded, index, axis=1, batch_dims=1)
+        return tf.ensure_shape(shifted, x.shape)
+
+    def compute_output_shape(self, input_shape, phase_shape=None):
+        """The shape of `x`."""
+        return input_shape
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), "radius": self.radius}

@@ -1,0 +1,55 @@
+"""Optimisers in TensorFlow 1's arithmetic, and the ones the original code pairs with each loss."""
+
+from __future__ import annotations
+
+import keras
+
+
+@keras.saving.register_keras_serializable("adversarial_audio")
+class TF1RMSprop(keras.optimizers.RMSprop):
+    """`tf.train.RMSPropOptimizer`: the mean square starts at one, and epsilon (1e-10) is inside the root."""
+
+    def __init__(self, learning_rate: float = 1e-4, rho: float = 0.9, epsilon: float = 1e-10, **kwargs):
+        super().__init__(learning_rate=learning_rate, rho=rho, epsilon=epsilon, **kwargs)
+
+    def build(self, variables) -> None:
+        """Makes the accumulators, which Keras would start at zero."""
+        if self.built:
+            return
+        super().build(variables)
+        for velocity in self._velocities:
+            velocity.assign(keras.ops.ones_like(velocity))
+
+    @property
+    def mean_squares(self) -> list[keras.Variable]:
+        """One running mean of squared gradients for each variable, in the order given to `build`."""
+        return self._velocities
+
+
+@keras.saving.register_keras_serializable("adversarial_audio")
+class TF1Adam(keras.optimizers.Adam):
+    """`tf.train.AdamOptimizer`: Keras's arithmetic with its epsilon (1e-8), which is outside the root in both."""
+
+    def __init__(
+        self, learning_rate: float = 1e-4, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, **kwargs
+    ):
+        super().__init__(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, **kwargs)
+
+    @property
+    def first_moments(self) -> list[keras.Variable]:
+        """m of each variable, in the order given to `build`."""
+        return self._momentums
+
+    @property
+    def second_moments(self) -> list[keras.Variable]:
+        """v of each variable, in the order given to `build`."""
+        return self._velocities
+
+
+def for_loss(loss: str) -> keras.optimizers.Optimizer:
+    """A new optimiser as train_wavegan.py and train_specgan.py choose it for `loss`."""
+    if loss == "dcgan":
+        return TF1Adam(2e-4, beta_1=0.5, beta_2=0.999)
+    if loss == "wgan-gp":
+        return TF1Adam(1e-4, beta_1=0.5, beta_2=0.9)
+    return TF1RMSprop({"lsgan": 1e-4, "wgan": 5e-5}[loss])

@@ -1,0 +1,119 @@
+"""Reading TF1 training directories: args.txt, the newest checkpoint, variables and optimiser slots by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.optimizers import TF1Adam, TF1RMSprop
+
+
+def read_args(tf1_dir: str) -> dict[str, str]:
+    """The `name,value` lines of an original training directory's args.txt.
+
+    Raises:
+      UserError: the file is missing or a line of it has another form.
+    """
+    path = os.path.join(tf1_dir, "args.txt")
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [line.rstrip("\n") for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); is this the original code's training directory?") from None
+    args = {}
+    for line in lines:
+        name, comma, value = line.partition(",")
+        if not comma:
+            raise UserError(f"{path}: {line!r} is not of the form name,value")
+        args[name] = value
+    return args
+
+
+def parse_value(text: str, kind: type, name: str) -> Any:
+    """A value of args.txt as `kind` (bool, int, float or str).
+
+    Raises:
+      UserError: the text is no such value.
+    """
+    try:
+        if kind is bool:
+            return {"True": True, "False": False}[text]
+        return kind(text)
+    except (KeyError, ValueError):
+        raise UserError(f"args.txt: {name},{text}: must be of type {kind.__name__}") from None
+
+
+def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
+    """All variables of the newest checkpoint in `tf1_dir`, by name.
+
+    Raises:
+      UserError: there is none, or it is damaged.
+    """
+    prefix = tf.train.latest_checkpoint(tf1_dir)
+    if prefix is None:
+        raise UserError(f"{tf1_dir}: holds no checkpoint that can be found (is its 'checkpoint' file there?)")
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    except (tf.errors.OpError, ValueError) as error:
+        raise UserError(f"{prefix}: damaged checkpoint ({str(error).splitlines()[0]})") from None
+
+
+def assign(variables: Mapping[str, keras.Variable], values: Mapping[str, np.ndarray]) -> None:
+    """Gives each variable the value of its TF1 name; axes of length one may differ.
+
+    Raises:
+      UserError: a value is missing or has another shape.
+    """
+    for name, variable in variables.items():
+        if name not in values:
+            raise UserError(f"checkpoint: variable {name} is missing; do args.txt and the checkpoint belong together?")
+        value = values[name]
+        if [n for n in value.shape if n != 1] != [n for n in variable.shape if n != 1]:
+            raise UserError(f"checkpoint: {name} has shape {list(value.shape)}, args.txt asks for {list(variable.shape)}")
+        variable.assign(np.reshape(value, variable.shape))
+
+
+def assign_optimizer(
+    optimizer: TF1Adam | TF1RMSprop,
+    names: Sequence[str],
+    values: Mapping[str, np.ndarray],
+    powers: tuple[str, str],
+) -> None:
+    """Gives a built optimiser the slots of a TF1 checkpoint.
+
+    Args:
+      optimizer: built on the variables that `names` stand for, in that order.
+      names: their TF1 names.
+      values: the checkpoint.
+      powers: names of Adam's beta1 and beta2 powers for this optimiser; they hold beta^(updates + 1).
+
+    Raises:
+      UserError: a slot is missing, or the powers do not stand for a number of updates.
+    """
+    if isinstance(optimizer, TF1RMSprop):
+        assign({f"{n}/RMSProp": v for n, v in zip(names, optimizer.mean_squares, strict=True)}, values)
+        return
+    assign({f"{n}/Adam": v for n, v in zip(names, optimizer.first_moments, strict=True)}, values)
+    assign({f"{n}/Adam_1": v for n, v in zip(names, optimizer.second_moments, strict=True)}, values)
+    missing = [name for name in powers if name not in values]
+    if missing:
+        raise UserError(f"checkpoint: variable {missing[0]} is missing")
+    optimizer.iterations.assign(adam_updates(float(values[powers[1]]), optimizer.beta_2))
+
+
+def adam_updates(power: float, beta: float) -> int:
+    """How many updates TF1's Adam has made when its accumulator stands at `power` = beta^(updates + 1).
+
+    A power that has reached zero in float32 says only that there were very many; bias correction is then over, and
+    any large number gives the same next update.
+    """
+    if power <= np.finfo(np.float32).tiny:
+        return 1_000_000
+    return max(round(float(np.log(power) / np.log(beta))) - 1, 0)

@@ -1,0 +1,124 @@
+"""One adversarial update, compiled: the losses of two networks, their gradients and the steps that follow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from wavegan_tf.core import losses
+
+Metrics = dict[str, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AdversarialLosses:
+    """Losses of a generator z -> sample and a discriminator (sample, phases) -> logit, as the original wires them.
+
+    Attributes:
+      generator: called with `training=True` for both losses: its batch normalisation always moves.
+      discriminator: the critic.
+      loss: one of `losses.LOSSES`.
+      inner_scale: see `losses.gradient_penalty`.
+    """
+
+    generator: keras.Model
+    discriminator: keras.Model
+    loss: str
+    inner_scale: float = 1.0
+
+    @property
+    def discriminator_passes(self) -> int:
+        """Passes through the discriminator in its own update: real, fake, and interpolates for wgan-gp."""
+        return 3 if self.loss == "wgan-gp" else 2
+
+    def discriminator_loss(self, real: tf.Tensor, draws: Metrics) -> tuple[tf.Tensor, Metrics]:
+        """The discriminator's loss on `real` [b, ...] and fresh fakes, and what to report."""
+        fake = tf.stop_gradient(self.generator(draws["z"], training=True))
+        phases = draws["phases"]
+        real_logits = self.discriminator(real, phases=phases[0])
+        fake_logits = self.discriminator(fake, phases=phases[1])
+        loss = losses.discriminator_loss(self.loss, real_logits, fake_logits)
+        metrics = {"D_x": tf.reduce_mean(real_logits), "D_G_z": tf.reduce_mean(fake_logits)}
+        if self.loss == "wgan-gp":
+            penalty, _ = losses.gradient_penalty(
+                lambda x: self.discriminator(x, phases=phases[2]), real, fake, draws["alpha"], self.inner_scale
+            )
+            loss += losses.GRADIENT_PENALTY_WEIGHT * penalty
+            metrics["gradient_penalty"] = penalty
+        return loss, {"D_loss": loss, **metrics}
+
+    def generator_loss(self, draws: Metrics) -> tuple[tf.Tensor, Metrics]:
+        """The generator's loss on fresh fakes, and what to report."""
+        fake_logits = self.discriminator(self.generator(draws["z"], training=True), phases=draws["phases"][0])
+        loss = losses.generator_loss(self.loss, fake_logits)
+        return loss, {"G_loss": loss}
+
+
+class Update:
+    """One optimiser step of one network, on every replica.
+
+    Calling it with the loss's arguments (tensors, or `PerReplica` values under a strategy) returns the metrics, averaged
+    over replicas, as they were before the step. The loss is a mean over the replica's examples; its gradient is taken
+    from the weights before the step, and the step uses the mean over replicas.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., tuple[tf.Tensor, Metrics]],
+        variables: list[keras.Variable],
+        optimizer: keras.optimizers.Optimizer,
+        strategy: tf.distribute.Strategy,
+        *,
+        jit_compile: bool = False,
+        clip: float | None = None,
+    ):
+        """Prepares the step.
+
+        Args:
+          loss: arguments -> (scalar, metrics).
+          variables: what the optimiser changes.
+          optimizer: built on `variables` in the strategy's scope.
+          strategy: where the step runs.
+          jit_compile: compile loss and gradients with XLA.
+          clip: if given, all variables are clipped to [-clip, clip] after the step (wgan).
+        """
+        self._loss, self._variables, self._optimizer, self._clip = loss, variables, optimizer, clip
+        self._strategy, self._replicas = strategy, strategy.num_replicas_in_sync
+        # Collective operations, such as batch normalisation over replicas, cannot stand in a nested function.
+        self._gradients = tf.function(self._loss_gradients, jit_compile=True) if jit_compile else self._loss_gradients
+        self._step = tf.function(self._distributed_step)
+
+    def __call__(self, *args: Any) -> Metrics:
+        """Makes the step; see the class."""
+        return self._step(*args)
+
+    def _loss_gradients(self, *args: Any) -> tuple[list[tf.Tensor], Metrics]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in self._variables])
+            loss, metrics = self._loss(*args)
+            scaled = self._optimizer.scale_loss(loss / self._replicas)
+        return tape.gradient(scaled, [variable.value for variable in self._variables]), metrics
+
+    def _replica_step(self, *args: Any) -> Metrics:
+        gradients, metrics = self._gradients(*args)
+        self._optimizer.apply(gradients, self._variables)
+        return {name: value / self._replicas for name, value in metrics.items()}
+
+    def _distributed_step(self, *args: Any) -> Metrics:
+        per_replica = self._strategy.run(self._replica_step, args=args)
+        if self._clip is not None:
+            for variable in self._variables:
+                variable.assign(tf.clip_by_value(variable.value, -self._clip, self._clip))
+        return {
+            name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+            for name, value in per_replica.items()
+        }
+
+
+def all_finite(variables: list[keras.Variable]) -> bool:
+    """Whether no variable holds a NaN or an infinity."""
+    return bool(tf.reduce_all([tf.reduce_all(tf.math.is_finite(variable.value)) for variable in variables]))
