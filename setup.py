@@ -47,7 +47,7 @@ setup(
         include=["wavegan_tf", "wavegan_tf.*", "specgan_tf", "specgan_tf.*", "gansynth_tf", "gansynth_tf.*",
                  "eval", "eval.*"]
     ),
-    package_data={"wavegan_tf.demo": ["drums/*", "pretrained/**/*"]},
+    package_data={"wavegan_tf.demo": ["page.html", "drums/*", "pretrained/**/*"]},
     install_requires=[
         "tensorflow>=2.16.2,<2.22",
         "keras>=3.4",
@@ -59,8 +59,8 @@ setup(
         "absl-py>=2.0",
     ],
     extras_require={
-        # tensorflow-io's last release loads on TensorFlow 2.16 and 2.17 only, and has no build for Python 3.13. There
-        # the extra is empty: decoding then goes through soundfile, with the same samples.
+        # The last tensorflow-io loads on TensorFlow 2.16 and 2.17 only and has no build for Python 3.13,
+        # where the extra is empty: decoding goes through soundfile then, with the same samples.
         "io": [
             'tensorflow-io==0.37.1; python_version < "3.13"',
             'tensorflow<2.18; python_version < "3.13"',

@@ -1,0 +1,142 @@
+import base64
+import html.parser
+import io
+import re
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.demo import __main__ as demo
+from wavegan_tf.demo import figures, page
+
+RATE = 16000
+
+
+class Tags(html.parser.HTMLParser):
+    """All start tags with their attributes, and a check that what opens also closes."""
+
+    VOID = {"meta", "img", "br", "dt", "dd"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def named(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def data(uri, kind):
+    prefix = f"data:{kind};base64,"
+    assert uri.startswith(prefix)
+    return base64.b64decode(uri[len(prefix) :], validate=True)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    time = np.arange(demo.SLICE_LEN) / RATE
+    tones = np.stack([np.sin(2 * np.pi * 2000 * time), 0.5 * np.sin(2 * np.pi * 6000 * time)])
+    return tones[..., None].astype(np.float32)
+
+
+def test_page_holds_every_clip_and_needs_no_network(clips):
+    sections = [
+        page.Section("Tones", "Two <of> them", clips, ["low & slow", 'high "quote"']),
+        page.Section("More", "", clips[:1], ["one"]),
+    ]
+    table = {"Tones": figures.measure(clips, clips, RATE)}
+    text = page.render("A <title>", ["An & introduction"], sections, table, RATE)
+    tags = Tags(text)
+    players, pictures = tags.named("audio"), tags.named("img")
+    assert len(players) == len(pictures) == 3
+    for player, clip in zip(players, [*clips, clips[0]], strict=True):
+        file = io.BytesIO(data(player["src"], "audio/wav"))
+        samples, rate = soundfile.read(file, dtype="int16", always_2d=True)
+        assert rate == RATE
+        np.testing.assert_array_equal(samples, np.trunc(clip * np.float32(32767)).astype(np.int16))
+        assert "controls" in player
+    assert players[1]["aria-label"] == 'Tones: high "quote"'
+    assert pictures[0]["alt"] == "Spectrogram of Tones: low & slow"
+    outside = re.sub(r"data:[a-z/]+;base64,[A-Za-z0-9+/=]+", "", text)
+    assert not re.search(r"https?:|//|url\(|@import|<script|<link", outside)
+    assert "A &lt;title&gt;" in outside and "Two &lt;of&gt; them" in outside and "$" not in outside
+    assert len(tags.named("td")) == len(figures.FIGURES) == len(tags.named("th")) - 2
+    ids = [attributes["id"] for _, attributes in tags.found if "id" in attributes]
+    labels = {attributes.get("aria-labelledby") for _, attributes in tags.found} - {None}
+    assert len(ids) == len(set(ids)) and labels <= set(ids)
+
+
+def test_spectrogram_is_bright_where_the_tone_is(clips):
+    for clip, hertz in zip(clips, (2000, 6000), strict=True):
+        image = tf.io.decode_png(page.spectrogram_png(clip)).numpy().astype(int).sum(axis=-1)
+        assert image.shape == (257, 129)
+        rows = np.argmax(image, axis=0)[4:-4]  # at the ends the tone starts and stops
+        np.testing.assert_array_equal(rows, 256 - hertz * 512 // RATE)
+        assert image[128, 4:-4].max() < 60  # 4 kHz: nothing
+    silence = tf.io.decode_png(page.spectrogram_png(np.zeros_like(clips[0]))).numpy()
+    assert silence.max() <= 1
+
+
+def test_colours_are_those_of_inferno():
+    # matplotlib's table at 0, 1/4, 1/2, 3/4 and 1; the polynomial is a fit, within 6 of 255.
+    expected = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]]
+    found = page.colours(np.array([-0.5, 0.25, 0.5, 0.75, 1.5])).astype(int)
+    assert np.abs(found - expected).max() <= 6
+
+
+def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
+    """The order and options of the commands, the page, what is kept of an earlier run; nothing is trained."""
+    calls = []
+
+    def stand_in(name, **options):
+        calls.append((name, options))
+        if name == "train":
+            options["train_dir"].mkdir()
+            (options["train_dir"] / "stats.jsonl").write_text('{"step": 5}\n{"step": 12, "G_loss": 1.5}\n')
+        if name == "generate":
+            options["output_dir"].mkdir()
+            for index in range(options["num_samples"]):
+                noise = np.random.default_rng(index).uniform(-1, 1, demo.SLICE_LEN)
+                soundfile.write(options["output_dir"] / f"{index:06d}.wav", noise, RATE)
+
+    monkeypatch.setattr(demo, "_command", stand_in)
+    output_dir = tmp_path / "out"
+    (output_dir / "train").mkdir(parents=True)
+    with pytest.raises(UserError, match="did not make"):
+        demo.main([f"--output_dir={output_dir}"])
+    (output_dir / ".made_by_wavegan_demo").touch()
+    (output_dir / "train" / "old").touch()
+    (output_dir / "notes.txt").touch()
+    demo.main([f"--output_dir={output_dir}", "--minutes=0.5"])
+    names = [name for name, _ in calls]
+    assert names[:3] == ["train", "export", "generate"] and set(names[3:]) <= {"generate"}
+    assert calls[0][1]["train_time_limit_secs"] == 30
+    assert calls[1][1]["export_dir"] == calls[2][1]["model_dir"] == output_dir / "models" / "drums" / "1"
+    assert not (output_dir / "train" / "old").exists() and (output_dir / "notes.txt").exists()
+    text = (output_dir / "index.html").read_text(encoding="utf-8")
+    assert len(Tags(text).named("audio")) == 22 + 10 * (len(calls) - 3)
+    assert "12 generator updates" in text and str(output_dir / "index.html") in capsys.readouterr().out
+
+
+def test_failed_command_and_bad_minutes_are_one_line(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(UserError, match="wavegan_tf.train` failed with exit code 1"):
+        demo._command("train", wavegan_dim=8)
+    assert "$ python -m wavegan_tf.train --wavegan_dim=8" in capfd.readouterr().out
+    with pytest.raises(SystemExit) as exit_info:
+        demo.main(["--minutes=0"])
+    assert exit_info.value.code == 2
