@@ -1,0 +1,322 @@
+"""Audio files to waveforms and back: decode, resample, map channels, normalise the peak, write.
+
+Waveforms are float32 [t, c] with full scale 1.0. Decoding works in blocks, so that a recording of any length can be
+read in bounded memory. Every reader gives int16 / 32768 for 16-bit sources: it does not matter which one ran.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import soundfile
+import soxr
+
+from wavegan_tf.core import graph_decoding
+from wavegan_tf.core.errors import UserError
+
+BLOCK_FRAMES = 1 << 18
+MAX_SECONDS = 24 * 3600
+# Hz, of files that are resampled: a header of 1 Hz would make gigabytes of a small file.
+MIN_RATE, MAX_RATE = 1_000, 1_000_000
+
+# Formats that belong to libsndfile: if it can't read such a file, no other decoder's guess is worth having.
+_SNDFILE_EXTENSIONS = frozenset(
+    (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64")
+)
+_OTHER_EXTENSIONS = frozenset((".mp3", ".mp2", ".m4a", ".aac", ".wma", ".ac3", ".ape", ".wv"))
+AUDIO_EXTENSIONS = _SNDFILE_EXTENSIONS | _OTHER_EXTENSIONS
+# How a file without a known extension shows that it is audio: (offset, bytes), all of one row.
+_SIGNATURES = (
+    ((0, b"RIFF"), (8, b"WAVE")),
+    ((0, b"RIFX"), (8, b"WAVE")),
+    ((0, b"RF64"), (8, b"WAVE")),
+    ((0, b"FORM"), (8, b"AIF")),
+    ((0, b"fLaC"),),
+    ((0, b"OggS"),),
+    ((0, b"ID3"),),
+    ((0, b"caff"),),
+    ((4, b"ftypM4A"),),
+)
+_FORMAT_NOT_RECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
+
+
+class AudioError(UserError):
+    """A file that can't be used; the message is "<path>: <reason>"."""
+
+
+class _Unusable(Exception):
+    """The reason alone; `decode_blocks` puts the path before it."""
+
+
+def display_name(path: str) -> str:
+    """The path as one printable line, whatever bytes its name holds."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def find_audio_files(data_dir: str) -> list[str]:
+    """All audio files under a folder, sub-folders included, sorted by path.
+
+    A file counts as audio by its extension, in any case. A file with another extension, or none, counts if it
+    begins as an audio container does; so lists, licences and pictures beside the sounds are no bad audio.
+    Hidden files and folders (leading dot) are left out. Links to folders are followed, each folder once.
+
+    Raises:
+      UserError: the folder does not exist, can't be listed or holds no audio.
+    """
+    shown = display_name(data_dir)
+    if not os.path.isdir(data_dir):
+        raise UserError(f"--data_dir={shown}: is not a folder; give the folder that holds the audio files")
+
+    def fail(error: OSError) -> None:
+        raise UserError(f"{display_name(error.filename)}: cannot be listed ({error.strerror})")
+
+    found: list[str] = []
+    visited: set[tuple[int, int]] = set()
+    for folder, subfolders, names in os.walk(data_dir, followlinks=True, onerror=fail):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in visited:
+            subfolders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
+        found += [path for path in paths if _extension(path) in AUDIO_EXTENSIONS or _has_audio_start(path)]
+    if not found:
+        raise UserError(
+            f"--data_dir={shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders"
+        )
+    return sorted(found)
+
+
+def _extension(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _has_audio_start(path: str) -> bool:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return any(all(head.startswith(part, at) for at, part in row) for row in _SIGNATURES)
+
+
+def decode(
+    path: str,
+    sample_rate: int | None = None,
+    num_channels: int = 1,
+    normalize: bool = True,
+    fast_wav: bool = False,
+) -> np.ndarray:
+    """Decodes one file as the original's loader does.
+
+    Args:
+      path: any format that libsndfile reads (wav, flac, ogg, mp3, ...), or ffmpeg where it is installed.
+      sample_rate: Hz; a file at another rate is resampled (soxr HQ, the same samples as `librosa.load`). None
+        keeps the file's rate.
+      num_channels: of the result. Any number is averaged to 1; 1 is duplicated to 2; else they must agree.
+      normalize: divide by the largest absolute sample, so that the peak is 1. Silence stays silence.
+      fast_wav: read with scipy: 16-bit integer and 32-bit float wav only, no resampling.
+
+    Returns:
+      float32 [t, num_channels], t > 0.
+
+    Raises:
+      AudioError: the file is missing, broken or empty, has samples that are not finite, or does not fit the
+        arguments.
+    """
+    audio = np.concatenate(list(decode_blocks(path, sample_rate, num_channels, fast_wav)))
+    return normalize_peak(audio) if normalize else audio
+
+
+def normalize_peak(audio: np.ndarray) -> np.ndarray:
+    """Audio divided by its largest absolute sample; silence as it is."""
+    return audio / peak_divisor(float(np.max(np.abs(audio))))
+
+
+def peak_divisor(peak: float) -> np.float32:
+    """What samples are divided by so that their peak becomes 1; 1 for silence."""
+    return np.float32(peak if peak > 0 else 1.0)
+
+
+def decode_blocks(
+    path: str, sample_rate: int | None = None, num_channels: int = 1, fast_wav: bool = False
+) -> Iterator[np.ndarray]:
+    """`decode` without normalisation, in pieces: yields float32 [t, num_channels].
+
+    Raises:
+      AudioError: as `decode`. A fault may show only at the last block: use none of them before all have come.
+    """
+    try:
+        _check_regular(path)
+        rate, blocks = _scipy_blocks(path) if fast_wav else _open(path, sample_rate)
+        if sample_rate is not None and sample_rate != rate:
+            if fast_wav:
+                raise _Unusable(f"is at {rate} Hz, not {sample_rate}, and --data_fast_wav cannot resample")
+            if not MIN_RATE <= rate <= MAX_RATE:
+                raise _Unusable(f"sample rate {rate} Hz is not between {MIN_RATE} and {MAX_RATE}")
+            yield from _map_channels(_resample(_finite(blocks, rate), rate, sample_rate), num_channels)
+        else:
+            yield from _map_channels(_finite(blocks, rate), num_channels)
+    except Exception as error:  # decoders of broken files raise anything
+        raise AudioError(f"{display_name(path)}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, _Unusable):
+        return str(error)
+    if isinstance(error, soundfile.LibsndfileError):
+        return f"cannot be decoded ({error.error_string.rstrip('.') or 'broken data'})"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read ({error.strerror})"
+    return f"cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
+
+
+def _check_regular(path: str) -> None:
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        raise _Unusable("is not a regular file")
+    if status.st_size == 0:
+        raise _Unusable("is empty (0 bytes)")
+
+
+def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]]:
+    """Sample rate and blocks, float32 [t, the file's channels], by the reader that fits."""
+    try:
+        file = soundfile.SoundFile(os.fsencode(path))
+    except soundfile.LibsndfileError as error:
+        if error.code == _FORMAT_NOT_RECOGNISED and _extension(path) not in _SNDFILE_EXTENSIONS:
+            return _audioread_blocks(path)
+        raise
+    if wanted_rate in (None, file.samplerate):
+        audio = graph_decoding.decode(path, file)
+        if audio is not None:
+            file.close()
+            return file.samplerate, iter([audio])
+    return file.samplerate, _soundfile_blocks(file)
+
+
+def _soundfile_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    with file:
+        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            yield block
+
+
+def _audioread_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:
+    """What librosa falls back on: ffmpeg or the system's decoders, 16-bit."""
+    audioread = importlib.import_module("audioread")
+
+    try:
+        file = audioread.audio_open(path)
+    except audioread.NoBackendError:
+        raise _Unusable("format not recognised by libsndfile, nor by ffmpeg if that is installed") from None
+    if file.samplerate < 1 or file.channels < 1:
+        raise _Unusable(f"header gives {file.samplerate} Hz and {file.channels} channels")
+
+    def blocks() -> Iterator[np.ndarray]:
+        with file:
+            for buffer in file:
+                yield (np.frombuffer(buffer, "<i2").astype(np.float32) / 32768).reshape(-1, file.channels)
+
+    return file.samplerate, blocks()
+
+
+def _scipy_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:
+    from scipy.io import wavfile
+
+    warnings.filterwarnings("ignore", category=wavfile.WavFileWarning)
+    rate, samples = wavfile.read(path)
+    if samples.dtype not in (np.int16, np.float32):
+        raise _Unusable(f"holds {samples.dtype} samples, and --data_fast_wav reads int16 and float32 only")
+    if samples.dtype == np.int16:
+        samples = samples / np.float32(32768)
+    return rate, iter([np.asarray(samples, np.float32).reshape(len(samples), -1)])
+
+
+def _finite(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    """Passes blocks on; raises once all are read if there were no samples, or NaN or Inf among them."""
+    frames = nan = inf = 0
+    for block in blocks:
+        frames += len(block)
+        if frames > MAX_SECONDS * rate:
+            raise _Unusable(f"is longer than {MAX_SECONDS // 3600} hours")
+        if not np.isfinite(block).all():
+            nan += np.count_nonzero(np.isnan(block))
+            inf += np.count_nonzero(np.isinf(block))
+        if not nan + inf:
+            yield block
+    if frames == 0:
+        raise _Unusable("holds no samples")
+    if nan + inf:
+        raise _Unusable(f"holds samples that are not finite: {nan} NaN, {inf} Inf")
+
+
+def _resample(blocks: Iterator[np.ndarray], rate: int, new_rate: int) -> Iterator[np.ndarray]:
+    """Soxr HQ as librosa calls it, in a stream: the same samples bit for bit, padded to the same length."""
+    stream = None
+    frames_in = frames_out = 0
+    last = np.zeros((0, 1), np.float32)
+    for last in blocks:
+        stream = stream or soxr.ResampleStream(rate, new_rate, last.shape[1], "float32", quality="soxr_hq")
+        resampled = stream.resample_chunk(last)
+        frames_in += len(last)
+        frames_out += len(resampled)
+        yield resampled
+    if stream is not None:
+        resampled = stream.resample_chunk(last[:0], last=True)
+        length = math.ceil(frames_in * (new_rate / rate)) - frames_out
+        yield np.pad(resampled, ((0, max(0, length - len(resampled))), (0, 0)))
+
+
+def _map_channels(blocks: Iterator[np.ndarray], num_channels: int) -> Iterator[np.ndarray]:
+    for block in blocks:
+        channels = block.shape[1]
+        if channels == num_channels:
+            yield block
+        elif num_channels == 1:
+            yield np.mean(block, axis=1, keepdims=True)
+        elif channels == 1 and num_channels == 2:
+            yield np.repeat(block, 2, axis=1)
+        else:
+            raise _Unusable(f"has {channels} channels, which do not fit --data_num_channels={num_channels}")
+
+
+def to_int16(x: np.ndarray) -> np.ndarray:
+    """Samples with full scale 1.0 as int16: times 32767, clipped, truncated toward zero as the original's."""
+    return np.clip(x * 32767.0, -32767.0, 32767.0).astype(np.int16)
+
+
+def write(path: str, x: np.ndarray, sample_rate: int) -> None:
+    """Writes a waveform as 16-bit wav or flac, by the path's extension; it appears whole or not at all.
+
+    Args:
+      path: ends in .wav or .flac; its folder exists.
+      x: float [t] or [t, c], full scale 1.0; louder samples are clipped.
+      sample_rate: Hz.
+
+    Raises:
+      AudioError: another extension, samples that are not finite, or the file can't be written.
+    """
+    name, extension = display_name(path), _extension(path)
+    if extension not in (".wav", ".flac"):
+        raise AudioError(f"{name}: the extension must be .wav or .flac")
+    if not np.isfinite(x).all():
+        raise AudioError(f"{name}: not written, the audio holds samples that are not finite")
+    temporary = f"{path}.tmp-{os.getpid()}"
+    try:
+        container = extension[1:].upper()
+        soundfile.write(os.fsencode(temporary), to_int16(x), sample_rate, "PCM_16", format=container)
+        os.replace(temporary, path)
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise AudioError(f"{name}: cannot be written ({_reason(error)})") from error

@@ -1,0 +1,334 @@
+"""A folder of audio files as a stream of fixed-length clips.
+
+The order of clips is a pure function of (seed, example index). In one pass every file is cut into clips from a start
+of its own, and all clips of the pass are shuffled; passes follow one another without end. Batches run on across them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from wavegan_tf.core import audio, flags
+from wavegan_tf.core.audio_store import AudioStore, Decoding, open_store
+from wavegan_tf.core.draws import purpose_seed
+from wavegan_tf.core.errors import UserError
+
+# Passes over little audio are drawn many at a time: about as many file starts, or clips, as this.
+_BLOCK_DRAWS = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClipOptions(flags.Options):
+    """Where the audio is and how clips are cut from it; names and defaults are the original's."""
+
+    data_dir: str = flags.option(
+        "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included."
+    )
+    data_sample_rate: int = flags.option(
+        16000, "Samples per second; files at other rates are resampled.", minimum=1, resume="fixed"
+    )
+    data_slice_len: int = flags.option(
+        16384, "Samples in a clip.", choices=(16384, 32768, 65536), resume="fixed"
+    )
+    data_num_channels: int = flags.option(
+        1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, resume="fixed"
+    )
+    data_overlap_ratio: float = flags.option(
+        0.0, "Overlap of successive clips of a file, 0 up to below 1.", minimum=0.0, resume="fixed"
+    )
+    data_first_slice: bool = flags.option(
+        False,
+        "Use only the first clip of each file, zero-padded; overlap and random starts are off.",
+        resume="fixed",
+    )
+    data_pad_end: bool = flags.option(
+        False, "Zero-pad the last clip of a file instead of dropping it.", resume="fixed"
+    )
+    data_normalize: bool = flags.option(True, "Scale each file to a peak of 1.", resume="fixed")
+    data_fast_wav: bool = flags.option(
+        False, "Read with scipy: 16-bit and float32 wav only, at the right rate.", resume="free"
+    )
+    data_cache_mb: int = flags.option(
+        2048,
+        "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",
+        minimum=0,
+        resume="free",
+    )
+    data_skip_bad: bool = flags.option(
+        True, "Report files that cannot be used and go on, instead of stopping at the first.", resume="free"
+    )
+    data_cache_dir: str = flags.option(
+        "", "Folder for that file; default: data_cache in --train_dir.", resume="free"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.slicing()
+
+    def slicing(self) -> Slicing:
+        """The rules by which clips are cut, as the original's train_wavegan.py sets them."""
+        first = self.data_first_slice
+        return Slicing(
+            self.data_slice_len,
+            overlap_ratio=0.0 if first else self.data_overlap_ratio,
+            pad_end=True if first else self.data_pad_end,
+            first_slice=first,
+            random_start=not first,
+        )
+
+    def decoding(self) -> Decoding:
+        """How files are read."""
+        return Decoding(
+            self.data_sample_rate, self.data_num_channels, self.data_normalize, self.data_fast_wav
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Slicing:
+    """How a waveform is cut.
+
+    Attributes:
+      slice_len: samples in a clip.
+      overlap_ratio: of successive clips, in [0, 1).
+      pad_end: zero-pad clips that reach beyond the end, instead of dropping them.
+      first_slice: only the first clip of each file.
+      random_start: begin at a random sample below slice_len, another for each file and pass.
+
+    Raises:
+      UserError: the overlap leaves no way forward.
+    """
+
+    slice_len: int
+    overlap_ratio: float = 0.0
+    pad_end: bool = False
+    first_slice: bool = False
+    random_start: bool = True
+
+    def __post_init__(self) -> None:
+        if self.overlap_ratio < 0 or self.hop < 1:
+            raise UserError(f"--data_overlap_ratio={self.overlap_ratio}: must be at least 0 and below 1")
+
+    @property
+    def hop(self) -> int:
+        """Samples from one clip to the next."""
+        return int(round(self.slice_len * (1.0 - self.overlap_ratio)) + 1e-4)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipSummary:
+    """What was found.
+
+    Attributes:
+      files: usable files.
+      clips: in one pass, on average over the random starts.
+      seconds: of audio in the usable files.
+      skipped: files that could not be used.
+    """
+
+    files: int
+    clips: float
+    seconds: float
+    skipped: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipStore:
+    """Decoded audio and the rules by which clips are cut from it."""
+
+    audio: AudioStore
+    slicing: Slicing
+    sample_rate: int
+
+    @functools.cached_property
+    def clips_per_pass(self) -> float:
+        """Clips in one pass, on average over the random starts."""
+        return expected_clips(self.audio.lengths, self.slicing)
+
+    @property
+    def summary(self) -> ClipSummary:
+        """For the line at the start of a run."""
+        seconds = self.audio.num_samples / self.sample_rate
+        return ClipSummary(len(self.audio.files), self.clips_per_pass, seconds, len(self.audio.skipped))
+
+
+def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
+    """Finds and decodes the audio of a run.
+
+    Args:
+      options: what to read and how to cut it.
+      cache_dir: where decoded audio goes that does not fit `data_cache_mb`, unless `data_cache_dir` is set.
+
+    Raises:
+      UserError: no folder, no audio, no usable file, none long enough for a clip, or a bad file without
+        `data_skip_bad`.
+    """
+    flags.require(data_dir=options.data_dir)
+    decoded = open_store(
+        audio.find_audio_files(options.data_dir),
+        options.decoding(),
+        cache_dir=options.data_cache_dir or cache_dir,
+        memory_limit=options.data_cache_mb << 20,
+        skip_bad=options.data_skip_bad,
+    )
+    store = ClipStore(decoded, options.slicing(), options.data_sample_rate)
+    if store.clips_per_pass <= 0:
+        raise UserError(
+            f"--data_dir={options.data_dir}: no file is as long as a clip ({options.data_slice_len} samples, the "
+            f"longest has {decoded.lengths.max()}); --data_pad_end or --data_first_slice would pad them with zeros"
+        )
+    return store
+
+
+def clip_counts(remaining: tf.Tensor, slicing: Slicing) -> tf.Tensor:
+    """How many clips are cut from waveforms with `remaining` samples after the start; int64, any shape."""
+    hop = tf.constant(slicing.hop, tf.int64)
+    remaining = tf.maximum(tf.cast(remaining, tf.int64), 0)
+    if slicing.pad_end:
+        counts = (remaining + hop - 1) // hop
+    else:
+        counts = tf.maximum(0, (remaining - slicing.slice_len) // hop + 1)
+    return tf.minimum(counts, 1) if slicing.first_slice else counts
+
+
+def clip_positions(lengths: tf.Tensor, offsets: tf.Tensor, slicing: Slicing) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where the clips of waveforms begin, in order.
+
+    Args:
+      lengths: int64 [n], samples of each waveform.
+      offsets: int64 [n], the sample where its first clip begins.
+      slicing: how to cut.
+
+    Returns:
+      Which waveform, and the sample within it: two int64 [clips]. A clip may reach beyond the end (zeros follow).
+    """
+    counts = clip_counts(lengths - offsets, slicing)
+    index = tf.repeat(tf.range(tf.size(counts, tf.int64)), counts)
+    within = tf.range(tf.size(index, tf.int64)) - tf.gather(tf.cumsum(counts, exclusive=True), index)
+    return index, tf.gather(offsets, index) + within * slicing.hop
+
+
+def expected_clips(lengths: np.ndarray, slicing: Slicing) -> float:
+    """Clips in one pass over files of these lengths, averaged over all random starts."""
+    if not slicing.random_start:
+        return float(np.sum(clip_counts(lengths, slicing).numpy()))
+    # Without padding, a start s gives floor(m / hop) + 1 clips for m = length - slice_len - s >= 0, and with padding
+    # the same for m = length - 1 - s. `upto(m)` sums that over 0..m.
+    last = np.asarray(lengths, np.int64) - (1 if slicing.pad_end else slicing.slice_len)
+
+    def upto(m: np.ndarray) -> np.ndarray:
+        whole, rest = np.divmod(np.maximum(m + 1, 0), slicing.hop)
+        return slicing.hop * whole * (whole + 1) // 2 + rest * (whole + 1)
+
+    return float(np.sum(upto(last) - upto(last - slicing.slice_len)) / slicing.slice_len)
+
+
+class _Order:
+    """Which clips follow which: blocks of whole passes, each a pure function of (seed, block)."""
+
+    def __init__(self, store: ClipStore, seed: int) -> None:
+        self._seed, self._slicing = seed, store.slicing
+        num_files = len(store.audio.lengths)
+        self._passes = max(1, int(_BLOCK_DRAWS // max(num_files, store.clips_per_pass)))
+        with tf.device("CPU:0"):
+            # File f of pass p of the block is row p * num_files + f.
+            self._lengths = tf.tile(tf.constant(store.audio.lengths), [self._passes])
+            self._starts = tf.tile(tf.constant(store.audio.starts), [self._passes])
+        self._num_files = num_files
+
+    def _offsets(self, block: tf.Tensor) -> tf.Tensor:
+        if not self._slicing.random_start:
+            return tf.zeros_like(self._lengths)
+        seed = purpose_seed(self._seed, block, "clips/offsets")
+        size = [self._passes * self._num_files]
+        offsets = tf.random.stateless_uniform(size, seed, 0, self._slicing.slice_len, tf.int32, alg="philox")
+        return tf.cast(offsets, tf.int64)
+
+    @tf.autograph.experimental.do_not_convert
+    def block(self, block: tf.Tensor) -> tf.Tensor:
+        """The clips of one block, shuffled within each pass: int64 [clips, 2] of first sample and samples to read."""
+        row, start = clip_positions(self._lengths, self._offsets(block), self._slicing)
+        samples = tf.minimum(tf.gather(self._lengths, row) - start, self._slicing.slice_len)
+        clips = tf.stack([tf.gather(self._starts, row) + start, samples], axis=1)
+        keys = tf.random.stateless_uniform(
+            [tf.size(row)], purpose_seed(self._seed, block, "clips/order"), None, None, tf.int64, alg="philox"
+        )
+        # One sort shuffles every pass and keeps the passes in order: the pass stands in the top bits.
+        keys = (row // self._num_files) * 2**46 + tf.bitwise.bitwise_and(keys, 2**46 - 1)
+        return tf.gather(clips, tf.argsort(keys, stable=True))
+
+    def locate(self, example: int) -> tuple[int, int]:
+        """The block that holds an example of the endless stream, and its place in that block."""
+        count = tf.function(
+            lambda block: tf.reduce_sum(clip_counts(self._lengths - self._offsets(block), self._slicing)),
+            input_signature=[tf.TensorSpec([], tf.int64)],
+        )
+        with tf.device("CPU:0"):
+            if not self._slicing.random_start:
+                return divmod(example, int(count(tf.constant(0, tf.int64))))
+            block = 0
+            while example >= (clips := int(count(tf.constant(block, tf.int64)))):
+                example -= clips
+                block += 1
+        return block, example
+
+
+def clip_batches(
+    store: ClipStore,
+    *,
+    batch_size: int,
+    seed: int,
+    start_example: int = 0,
+    batches_per_step: int | None = None,
+    worker: int = 0,
+    num_workers: int = 1,
+) -> tf.data.Dataset:
+    """The endless stream of batches.
+
+    Args:
+      store: from `load_clips`.
+      batch_size: clips in a batch of all workers together.
+      seed: of the order.
+      start_example: clips that were taken before, by all workers together; the stream goes on with the next.
+      batches_per_step: stack so many successive batches in one element.
+      worker: this one reads rows [worker * b / n, (worker + 1) * b / n) of each batch, and only these.
+      num_workers: n; the batches of all together are the same whatever it is.
+
+    Returns:
+      float32 [b / n, slice_len, c], or [batches_per_step, b / n, slice_len, c]. There is no Python and no state in it.
+
+    Raises:
+      UserError: the batch can't be divided among the workers.
+    """
+    if batch_size < 1 or batch_size % num_workers:
+        raise UserError(
+            f"batch size {batch_size}: must be a multiple of the number of workers, {num_workers}"
+        )
+    order = _Order(store, seed)
+    block, skip = order.locate(start_example)
+    rows = tf.data.Dataset.range(block, tf.int64.max).map(order.block).prefetch(1)
+    rows = rows.flat_map(tf.data.Dataset.from_tensor_slices).skip(skip)
+    share = batch_size // num_workers
+    if num_workers > 1:
+        rows = rows.batch(batch_size, drop_remainder=True)
+        rows = rows.map(lambda batch: batch[worker * share : (worker + 1) * share]).unbatch()
+    clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
+    clips = clips.batch(share, drop_remainder=True)
+    if batches_per_step is not None:
+        clips = clips.batch(batches_per_step, drop_remainder=True)
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return clips.prefetch(2).with_options(options)
+
+
+@tf.autograph.experimental.do_not_convert
+def _read_clip(store: ClipStore, row: tf.Tensor) -> tf.Tensor:
+    """Float32 [slice_len, c] of a row of `_Order.block`, zero-padded at the end."""
+    start, samples = row[0], row[1]
+    clip = store.audio.samples()[start : start + samples]
+    clip = tf.pad(clip, [[0, store.slicing.slice_len - samples], [0, 0]])
+    return tf.ensure_shape(clip, [store.slicing.slice_len, store.audio.num_channels])
