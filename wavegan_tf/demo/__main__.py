@@ -25,7 +25,7 @@ PRETRAINED = HERE / "pretrained"
 
 SAMPLE_RATE = 16000
 SLICE_LEN = 16384
-SHOWN = 10  # clips of each set on the page
+SHOWN = 12  # clips of each set on the page
 
 # The size of the training: chosen for the best sound in a few minutes on two cores.
 TRAINING = {

@@ -59,17 +59,22 @@ def colours(levels: np.ndarray) -> np.ndarray:
     return np.rint(255.0 * np.clip(powers @ _INFERNO, 0.0, 1.0)).astype(np.uint8)
 
 
-def spectrogram_png(clip: np.ndarray, n_fft: int = 512, hop: int = 128) -> bytes:
-    """PNG of a clip [t, c], channels averaged: time rightwards, frequency upwards, colour for level.
+def spectrogram_png(
+    clip: np.ndarray, sample_rate: int, n_fft: int = 1024, hop: int = 128, bands: int = 96
+) -> bytes:
+    """PNG [bands, frames] of a clip [t, c], channels averaged: time rightwards, mel frequency upwards.
 
     The colours span 80 dB below a full-scale sine, the same for every clip, so that pictures can be compared.
     """
     import librosa
     import tensorflow as tf
 
-    magnitude = np.abs(librosa.stft(clip.mean(axis=1), n_fft=n_fft, hop_length=hop, pad_mode="constant"))
-    full_scale = n_fft / 4  # a sine of amplitude 1 under a Hann window, whose sum is n_fft / 2
-    decibels = 20.0 * np.log10(np.maximum(magnitude / full_scale, 1e-10))
+    spectrum = librosa.stft(clip.mean(axis=1), n_fft=n_fft, hop_length=hop, pad_mode="constant")
+    full_scale = n_fft / 4  # magnitude of a sine of amplitude 1 under a Hann window, whose sum is n_fft / 2
+    power = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=bands, norm=None) @ (
+        np.abs(spectrum / full_scale) ** 2
+    )
+    decibels = 10.0 * np.log10(np.maximum(power, 1e-20))
     image = colours(1.0 + decibels[::-1] / _RANGE_DB)
     return bytes(tf.io.encode_png(image, compression=9).numpy())
 
@@ -109,11 +114,11 @@ def _section(section: Section, index: int, sample_rate: int) -> str:
     cards = []
     for clip, caption in zip(section.clips, section.captions, strict=True):
         name = html.escape(f"{section.title}: {caption}", quote=True)
+        picture = _data_uri("image/png", spectrogram_png(clip, sample_rate))
+        sound = _data_uri("audio/wav", wav_bytes(clip, sample_rate))
         cards.append(
-            f'<figure><img alt="Spectrogram of {name}" src="{_data_uri("image/png", spectrogram_png(clip))}">'
-            f'<figcaption>{html.escape(caption)}</figcaption>'
-            f'<audio controls preload="metadata" aria-label="{name}" '
-            f'src="{_data_uri("audio/wav", wav_bytes(clip, sample_rate))}"></audio></figure>'
+            f'<figure><img alt="Spectrogram of {name}" src="{picture}"><figcaption>{html.escape(caption)}</figcaption>'
+            f'<audio controls preload="metadata" aria-label="{name}" src="{sound}"></audio></figure>'
         )
     return (
         f'<section aria-labelledby="s{index}"><h2 id="s{index}">{html.escape(section.title)}</h2>\n'
