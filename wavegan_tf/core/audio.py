@@ -1,7 +1,8 @@
 """Audio files to waveforms and back: decode, resample, map channels, normalise the peak, write.
 
-Waveforms are float32 [t, c] with full scale 1.0. Decoding works in blocks, so that a recording of any length can be
-read in bounded memory. Every reader gives int16 / 32768 for 16-bit sources: it does not matter which one ran.
+Waveforms are float32 [t, c] with full scale 1.0. Decoding works in blocks, so that a recording of any length
+is read in bounded memory. Every reader gives int16 / 32768 for 16-bit sources: it does not matter which one
+ran.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import soundfile
 import soxr
 
 from wavegan_tf.core import graph_decoding
+from wavegan_tf.core.audio_files import SNDFILE_EXTENSIONS, display_name, extension_of
 from wavegan_tf.core.errors import UserError
 
 BLOCK_FRAMES = 1 << 18
@@ -25,24 +27,6 @@ MAX_SECONDS = 24 * 3600
 # Hz, of files that are resampled: a header of 1 Hz would make gigabytes of a small file.
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
 
-# Formats that belong to libsndfile: if it can't read such a file, no other decoder's guess is worth having.
-_SNDFILE_EXTENSIONS = frozenset(
-    (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64")
-)
-_OTHER_EXTENSIONS = frozenset((".mp3", ".mp2", ".m4a", ".aac", ".wma", ".ac3", ".ape", ".wv"))
-AUDIO_EXTENSIONS = _SNDFILE_EXTENSIONS | _OTHER_EXTENSIONS
-# How a file without a known extension shows that it is audio: (offset, bytes), all of one row.
-_SIGNATURES = (
-    ((0, b"RIFF"), (8, b"WAVE")),
-    ((0, b"RIFX"), (8, b"WAVE")),
-    ((0, b"RF64"), (8, b"WAVE")),
-    ((0, b"FORM"), (8, b"AIF")),
-    ((0, b"fLaC"),),
-    ((0, b"OggS"),),
-    ((0, b"ID3"),),
-    ((0, b"caff"),),
-    ((4, b"ftypM4A"),),
-)
 _FORMAT_NOT_RECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 
 
@@ -52,62 +36,6 @@ class AudioError(UserError):
 
 class _Unusable(Exception):
     """The reason alone; `decode_blocks` puts the path before it."""
-
-
-def display_name(path: str) -> str:
-    """The path as one printable line, whatever bytes its name holds."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
-def find_audio_files(data_dir: str) -> list[str]:
-    """All audio files under a folder, sub-folders included, sorted by path.
-
-    A file counts as audio by its extension, in any case. A file with another extension, or none, counts if it
-    begins as an audio container does; so lists, licences and pictures beside the sounds are no bad audio.
-    Hidden files and folders (leading dot) are left out. Links to folders are followed, each folder once.
-
-    Raises:
-      UserError: the folder does not exist, can't be listed or holds no audio.
-    """
-    shown = display_name(data_dir)
-    if not os.path.isdir(data_dir):
-        raise UserError(f"--data_dir={shown}: is not a folder; give the folder that holds the audio files")
-
-    def fail(error: OSError) -> None:
-        raise UserError(f"{display_name(error.filename)}: cannot be listed ({error.strerror})")
-
-    found: list[str] = []
-    visited: set[tuple[int, int]] = set()
-    for folder, subfolders, names in os.walk(data_dir, followlinks=True, onerror=fail):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in visited:
-            subfolders.clear()
-            continue
-        visited.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
-        found += [path for path in paths if _extension(path) in AUDIO_EXTENSIONS or _has_audio_start(path)]
-    if not found:
-        raise UserError(
-            f"--data_dir={shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders"
-        )
-    return sorted(found)
-
-
-def _extension(path: str) -> str:
-    return os.path.splitext(path)[1].lower()
-
-
-def _has_audio_start(path: str) -> bool:
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return False
-        with open(path, "rb") as file:
-            head = file.read(12)
-    except OSError:
-        return False
-    return any(all(head.startswith(part, at) for at, part in row) for row in _SIGNATURES)
 
 
 def decode(
@@ -194,7 +122,7 @@ def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]
     try:
         file = soundfile.SoundFile(os.fsencode(path))
     except soundfile.LibsndfileError as error:
-        if error.code == _FORMAT_NOT_RECOGNISED and _extension(path) not in _SNDFILE_EXTENSIONS:
+        if error.code == _FORMAT_NOT_RECOGNISED and extension_of(path) not in SNDFILE_EXTENSIONS:
             return _audioread_blocks(path)
         raise
     if wanted_rate in (None, file.samplerate):
@@ -306,7 +234,7 @@ def write(path: str, x: np.ndarray, sample_rate: int) -> None:
     Raises:
       AudioError: another extension, samples that are not finite, or the file can't be written.
     """
-    name, extension = display_name(path), _extension(path)
+    name, extension = display_name(path), extension_of(path)
     if extension not in (".wav", ".flac"):
         raise AudioError(f"{name}: the extension must be .wav or .flac")
     if not np.isfinite(x).all():

@@ -1,7 +1,8 @@
 """A folder of audio files as a stream of fixed-length clips.
 
-The order of clips is a pure function of (seed, example index). In one pass every file is cut into clips from a start
-of its own, and all clips of the pass are shuffled; passes follow one another without end. Batches run on across them.
+The order of clips is a pure function of (seed, example index). In one pass every file is cut into clips from
+a random start, and all clips of the pass are shuffled. Passes follow one another without end; batches run on
+across them.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 
-import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core import audio, flags
+from wavegan_tf.core import flags
+from wavegan_tf.core.audio_files import find_audio_files
 from wavegan_tf.core.audio_store import AudioStore, Decoding, open_store
 from wavegan_tf.core.draws import purpose_seed
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.slicing import Slicing, clip_counts, clip_positions, expected_clips
 
 # Passes over little audio are drawn many at a time: about as many file starts, or clips, as this.
 _BLOCK_DRAWS = 1 << 16
@@ -88,37 +90,6 @@ class ClipOptions(flags.Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class Slicing:
-    """How a waveform is cut.
-
-    Attributes:
-      slice_len: samples in a clip.
-      overlap_ratio: of successive clips, in [0, 1).
-      pad_end: zero-pad clips that reach beyond the end, instead of dropping them.
-      first_slice: only the first clip of each file.
-      random_start: begin at a random sample below slice_len, another for each file and pass.
-
-    Raises:
-      UserError: the overlap leaves no way forward.
-    """
-
-    slice_len: int
-    overlap_ratio: float = 0.0
-    pad_end: bool = False
-    first_slice: bool = False
-    random_start: bool = True
-
-    def __post_init__(self) -> None:
-        if self.overlap_ratio < 0 or self.hop < 1:
-            raise UserError(f"--data_overlap_ratio={self.overlap_ratio}: must be at least 0 and below 1")
-
-    @property
-    def hop(self) -> int:
-        """Samples from one clip to the next."""
-        return int(round(self.slice_len * (1.0 - self.overlap_ratio)) + 1e-4)
-
-
-@dataclasses.dataclass(frozen=True)
 class ClipSummary:
     """What was found.
 
@@ -168,7 +139,7 @@ def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
     """
     flags.require(data_dir=options.data_dir)
     decoded = open_store(
-        audio.find_audio_files(options.data_dir),
+        find_audio_files(options.data_dir),
         options.decoding(),
         cache_dir=options.data_cache_dir or cache_dir,
         memory_limit=options.data_cache_mb << 20,
@@ -177,53 +148,10 @@ def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
     store = ClipStore(decoded, options.slicing(), options.data_sample_rate)
     if store.clips_per_pass <= 0:
         raise UserError(
-            f"--data_dir={options.data_dir}: no file is as long as a clip ({options.data_slice_len} samples, the "
-            f"longest has {decoded.lengths.max()}); --data_pad_end or --data_first_slice would pad them with zeros"
+            f"--data_dir={options.data_dir}: the longest file has {decoded.lengths.max()} samples, fewer than a "
+            f"clip ({options.data_slice_len}); --data_pad_end or --data_first_slice pads with zeros"
         )
     return store
-
-
-def clip_counts(remaining: tf.Tensor, slicing: Slicing) -> tf.Tensor:
-    """How many clips are cut from waveforms with `remaining` samples after the start; int64, any shape."""
-    hop = tf.constant(slicing.hop, tf.int64)
-    remaining = tf.maximum(tf.cast(remaining, tf.int64), 0)
-    if slicing.pad_end:
-        counts = (remaining + hop - 1) // hop
-    else:
-        counts = tf.maximum(0, (remaining - slicing.slice_len) // hop + 1)
-    return tf.minimum(counts, 1) if slicing.first_slice else counts
-
-
-def clip_positions(lengths: tf.Tensor, offsets: tf.Tensor, slicing: Slicing) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where the clips of waveforms begin, in order.
-
-    Args:
-      lengths: int64 [n], samples of each waveform.
-      offsets: int64 [n], the sample where its first clip begins.
-      slicing: how to cut.
-
-    Returns:
-      Which waveform, and the sample within it: two int64 [clips]. A clip may reach beyond the end (zeros follow).
-    """
-    counts = clip_counts(lengths - offsets, slicing)
-    index = tf.repeat(tf.range(tf.size(counts, tf.int64)), counts)
-    within = tf.range(tf.size(index, tf.int64)) - tf.gather(tf.cumsum(counts, exclusive=True), index)
-    return index, tf.gather(offsets, index) + within * slicing.hop
-
-
-def expected_clips(lengths: np.ndarray, slicing: Slicing) -> float:
-    """Clips in one pass over files of these lengths, averaged over all random starts."""
-    if not slicing.random_start:
-        return float(np.sum(clip_counts(lengths, slicing).numpy()))
-    # Without padding, a start s gives floor(m / hop) + 1 clips for m = length - slice_len - s >= 0, and with padding
-    # the same for m = length - 1 - s. `upto(m)` sums that over 0..m.
-    last = np.asarray(lengths, np.int64) - (1 if slicing.pad_end else slicing.slice_len)
-
-    def upto(m: np.ndarray) -> np.ndarray:
-        whole, rest = np.divmod(np.maximum(m + 1, 0), slicing.hop)
-        return slicing.hop * whole * (whole + 1) // 2 + rest * (whole + 1)
-
-    return float(np.sum(upto(last) - upto(last - slicing.slice_len)) / slicing.slice_len)
 
 
 class _Order:
@@ -249,7 +177,7 @@ class _Order:
 
     @tf.autograph.experimental.do_not_convert
     def block(self, block: tf.Tensor) -> tf.Tensor:
-        """The clips of one block, shuffled within each pass: int64 [clips, 2] of first sample and samples to read."""
+        """The clips of a block, shuffled within each pass: int64 [clips, 2], first sample and number of them."""
         row, start = clip_positions(self._lengths, self._offsets(block), self._slicing)
         samples = tf.minimum(tf.gather(self._lengths, row) - start, self._slicing.slice_len)
         clips = tf.stack([tf.gather(self._starts, row) + start, samples], axis=1)
@@ -298,7 +226,7 @@ def clip_batches(
       num_workers: n; the batches of all together are the same whatever it is.
 
     Returns:
-      float32 [b / n, slice_len, c], or [batches_per_step, b / n, slice_len, c]. There is no Python and no state in it.
+      float32 [b / n, slice_len, c], or [batches_per_step, b / n, slice_len, c]; no Python and no state in it.
 
     Raises:
       UserError: the batch can't be divided among the workers.

@@ -1,10 +1,11 @@
 """Decoding inside TensorFlow with tensorflow-io, where that is safe and gives libsndfile's samples.
 
-tensorflow-io has builds only for some versions of TensorFlow and Python; everywhere else `decode` returns None and
-audio.py reads the file with soundfile. Measured with tensorflow-io 0.37.1: 16-bit wav decodes to the same integers
-as libsndfile; so does 16-bit flac, but some broken flac files are decoded to noise instead of refused; mp3 and vorbis
-differ in the last bit; 32-bit and big-endian wav are refused; some valid wav files (chunks of odd size before the
-data) come out empty. So only 16-bit wav goes this way, and any doubt goes back to soundfile.
+tensorflow-io has builds only for some versions of TensorFlow and Python; elsewhere `decode` returns None and
+audio.py reads the file with soundfile. Measured with tensorflow-io 0.37.1: 16-bit wav decodes to the same
+integers as libsndfile; so does 16-bit flac, but some broken flac files are decoded to noise instead of
+refused; mp3 and vorbis differ in the last bit; 32-bit and big-endian wav are refused; some valid wav files
+(chunks of odd size before the data) come out empty. So only 16-bit wav goes this way, and any doubt goes
+back to soundfile.
 """
 
 from __future__ import annotations

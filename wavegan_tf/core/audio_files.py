@@ -1,0 +1,84 @@
+"""Which files of a folder are audio."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from wavegan_tf.core.errors import UserError
+
+# Formats that belong to libsndfile: if it can't read such a file, no other decoder's guess is worth having.
+SNDFILE_EXTENSIONS = frozenset(
+    (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64")
+)
+OTHER_EXTENSIONS = frozenset((".mp3", ".mp2", ".m4a", ".aac", ".wma", ".ac3", ".ape", ".wv"))
+AUDIO_EXTENSIONS = SNDFILE_EXTENSIONS | OTHER_EXTENSIONS
+# How a file without a known extension shows that it is audio: (offset, bytes), all of one row.
+_SIGNATURES = (
+    ((0, b"RIFF"), (8, b"WAVE")),
+    ((0, b"RIFX"), (8, b"WAVE")),
+    ((0, b"RF64"), (8, b"WAVE")),
+    ((0, b"FORM"), (8, b"AIF")),
+    ((0, b"fLaC"),),
+    ((0, b"OggS"),),
+    ((0, b"ID3"),),
+    ((0, b"caff"),),
+    ((4, b"ftypM4A"),),
+)
+
+
+def display_name(path: str) -> str:
+    """The path as one printable line, whatever bytes its name holds."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def find_audio_files(data_dir: str) -> list[str]:
+    """All audio files under a folder, sub-folders included, sorted by path.
+
+    A file counts as audio by its extension, in any case. A file with another extension, or none, counts if it
+    begins as an audio container does; so lists, licences and pictures beside the sounds are no bad audio.
+    Hidden files and folders (leading dot) are left out. Links to folders are followed, each folder once.
+
+    Raises:
+      UserError: the folder does not exist, can't be listed or holds no audio.
+    """
+    shown = display_name(data_dir)
+    if not os.path.isdir(data_dir):
+        raise UserError(f"--data_dir={shown}: is not a folder; give the folder that holds the audio files")
+
+    def fail(error: OSError) -> None:
+        raise UserError(f"{display_name(error.filename)}: cannot be listed ({error.strerror})")
+
+    found: list[str] = []
+    visited: set[tuple[int, int]] = set()
+    for folder, subfolders, names in os.walk(data_dir, followlinks=True, onerror=fail):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in visited:
+            subfolders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
+        found += [path for path in paths if extension_of(path) in AUDIO_EXTENSIONS or _has_audio_start(path)]
+    if not found:
+        raise UserError(
+            f"--data_dir={shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders"
+        )
+    return sorted(found)
+
+
+def extension_of(path: str) -> str:
+    """In lower case, with its dot."""
+    return os.path.splitext(path)[1].lower()
+
+
+def _has_audio_start(path: str) -> bool:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return any(all(head.startswith(part, at) for at, part in row) for row in _SIGNATURES)
