@@ -1,3 +1,9 @@
 """WaveGAN (Donahue, McAuley and Puckette, ICLR 2019) for TensorFlow 2 and Keras 3."""
 
+import os
+
 __version__ = "0.1.0"
+
+# TensorFlow's notes on its own build would bury our messages. It reads this variable when it is imported, which is why it
+# is set here; set it yourself to see them.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -7,7 +7,9 @@ the command-line flag, its help, the check of its value and the rule for resumed
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import logging as standard_logging
 import math
 import os
 import sys
@@ -15,7 +17,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from wavegan_tf.core.errors import UserError
 
@@ -59,7 +61,10 @@ class Options:
             _check(field, types[field.name], getattr(self, field.name))
 
 
-def _check(field: dataclasses.Field, kind: type, value: Any) -> None:
+def _check(field: dataclasses.Field, kind: Any, value: Any) -> None:
+    if value is None and type(None) in typing.get_args(kind):
+        return
+    kind = _value_type(kind)
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
         raise UserError(f"--{field.name}={value!r}: must be of type {kind.__name__}")
@@ -74,12 +79,17 @@ def _check(field: dataclasses.Field, kind: type, value: Any) -> None:
         raise UserError(f"--{field.name}={value}: must be at most {rule['maximum']}")
 
 
+def _value_type(kind: Any) -> type:
+    """`bool` for `bool | None` (a flag with three states), else the type itself."""
+    return next((part for part in typing.get_args(kind) if part is not type(None)), kind)
+
+
 def define_flags(options_class: type[Options], module_name: str) -> None:
     """Defines one absl flag for each field; `--help` lists them under `module_name`."""
     types = typing.get_type_hints(options_class)
     for field in dataclasses.fields(options_class):
         define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
-            types[field.name], flags.DEFINE_string
+            _value_type(types[field.name]), flags.DEFINE_string
         )
         text = field.metadata["help"]
         if field.metadata["choices"]:
@@ -155,6 +165,15 @@ def require(**values: str) -> None:
             raise UserError(f"--{name} must be given")
 
 
+def _log_plainly() -> None:
+    """Messages without prefix, and none below a warning from TensorFlow."""
+    logging.use_absl_handler()
+    handler = logging.get_absl_handler()
+    handler.setFormatter(standard_logging.Formatter("%(message)s"))
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING or "tensorflow" not in record.pathname)
+    logging.set_verbosity(logging.INFO)
+
+
 def run(main: Callable[[], None]) -> typing.NoReturn:
     """Parses the command line, calls `main` and exits: 0, 1 for a `UserError`, 2 for a wrong command line."""
 
@@ -170,10 +189,16 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
         return rest
 
     def guarded(_: list[str]) -> None:
+        _log_plainly()
         try:
             main()
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            print(f"error: {error.filename or 'writing'}: the disk is full; free some space and start again", file=sys.stderr)
             sys.exit(1)
 
     app.run(guarded, flags_parser=parse)

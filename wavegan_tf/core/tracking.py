@@ -1,0 +1,131 @@
+"""What a run shows while it goes: TensorBoard, stats.jsonl and a line of progress."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+import numpy as np
+import tensorflow as tf
+
+_MAX_AUDIO = 3
+
+
+class Tracker:
+    """Writes TensorBoard event files and stats.jsonl into the training directory.
+
+    A line of stats.jsonl has the step, the time and the values given to `scalars`.
+    """
+
+    def __init__(self, directory: str, step: int):
+        """Opens the files; lines of stats.jsonl after `step`, from a run that was cut off, are dropped."""
+        self._writer = tf.summary.create_file_writer(directory)
+        self._path = os.path.join(directory, "stats.jsonl")
+        self._drop_lines_after(step)
+
+    def _drop_lines_after(self, step: int) -> None:
+        if not os.path.exists(self._path):
+            return
+        kept = []
+        with open(self._path, encoding="utf-8") as file:
+            for line in file:
+                try:
+                    if json.loads(line)["step"] <= step:
+                        kept.append(line)
+                except (ValueError, KeyError, TypeError):
+                    continue  # A line that was being written when the process was killed.
+        with open(f"{self._path}.tmp", "w", encoding="utf-8") as file:
+            file.writelines(kept)
+        os.replace(f"{self._path}.tmp", self._path)
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes each value to TensorBoard and all of them as one line of stats.jsonl."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, "time": now, **values}) + "\n")
+
+    def waveforms(self, step: int, name: str, audio: tf.Tensor, sample_rate: int) -> dict[str, float]:
+        """Writes players for the first few of `audio` [b, t, c] and a histogram of RMS over the batch.
+
+        Returns:
+          The mean RMS of the first channel as `<name>_rms`, as the original logs it.
+        """
+        rms = tf.sqrt(tf.reduce_mean(audio[:, :, 0] ** 2, axis=1))
+        with self._writer.as_default(step=step):
+            tf.summary.audio(name, tf.clip_by_value(audio, -1.0, 1.0), sample_rate, max_outputs=_MAX_AUDIO)
+            tf.summary.histogram(f"{name}_rms_batch", rms)
+        return {f"{name}_rms": float(tf.reduce_mean(rms))}
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Writes one picture, uint8 [height, width, 1 or 3]."""
+        with self._writer.as_default(step=step):
+            tf.summary.image(name, image[None])
+
+    def flush(self) -> None:
+        """Makes sure that what was written is on disk."""
+        self._writer.flush()
+
+
+class Progress:
+    """One line that says how far a run is: rewritten in place on a terminal, else printed now and then."""
+
+    def __init__(self, start: int, total: int, clips_per_step: int, stream: TextIO | None = None):
+        """Starts the clock.
+
+        Args:
+          start: step at which this process starts.
+          total: step at which the run ends, 0 if it does not.
+          clips_per_step: real clips that one step takes from the data.
+          stream: where to write; standard error by default.
+        """
+        self._total, self._clips = total, clips_per_step
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._interval = 0.5 if self._terminal else 30.0
+        self._rate = 0.0
+        self._since, self._since_step = time.monotonic(), start
+        self._next = 0.0
+
+    def update(self, step: int, values: Mapping[str, float]) -> None:
+        """Shows `step` and its losses if it is time to."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        elapsed = now - self._since
+        if step > self._since_step and elapsed > 0:
+            current = (step - self._since_step) / elapsed
+            # The first updates compile: they say little about the rate to come.
+            self._rate = current if self._next == 0.0 or self._rate == 0.0 else 0.7 * self._rate + 0.3 * current
+        self._since, self._since_step, self._next = now, step, now + self._interval
+        self._write(self.line(step, values))
+
+    def line(self, step: int, values: Mapping[str, float]) -> str:
+        """The line for `step`: losses, updates of the generator a second, real clips a second, time to go."""
+        parts = [f"step {step}" + (f"/{self._total}" if self._total else "")]
+        parts += [f"{name} {values[name]:.4g}" for name in ("D_loss", "G_loss") if name in values]
+        parts += [f"{self._rate:.3g} updates/s", f"{self._rate * self._clips:.4g} clips/s"]
+        if self._total and self._rate:
+            left = datetime.timedelta(seconds=round(max(self._total - step, 0) / self._rate))
+            parts.append(f"ETA {left}")
+        return "  ".join(parts)
+
+    def _write(self, text: str) -> None:
+        if self._terminal:
+            self._stream.write(f"\r\x1b[K{text}")
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leaves the line standing."""
+        if self._terminal:
+            self._stream.write("\n")
+            self._stream.flush()

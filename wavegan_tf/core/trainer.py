@@ -1,0 +1,287 @@
+"""A training run of a latents -> clip GAN: data, networks, updates, checkpoints and previews put together.
+
+WaveGAN and SpecGAN differ only in what they hand to `train` as a `Gan`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from wavegan_tf.core import audio, checkpoints, clips, draws, loop, optimizers, runtime, tracking, training
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.losses import WGAN_CLIP
+
+
+def _unchanged(x: tf.Tensor) -> tf.Tensor:
+    return x
+
+
+def _nothing_more(step: int, tracker: tracking.Tracker) -> None:
+    pass
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Gan:
+    """What one model brings to `train`.
+
+    Attributes:
+      generator: latents [b, latent_dim] -> samples.
+      discriminator: (samples, phases) -> logits [b]; `num_phase_shuffles` says how many shifts it takes.
+      loss: one of `losses.LOSSES`.
+      latent_dim: length of a latent vector.
+      critic_updates: discriminator updates for each generator update.
+      phase_radius: largest shift of a phase shuffle, 0 for none.
+      phase_per_example: one shift for each example instead of one for the batch.
+      to_sample: clips [b, t, c] -> what the discriminator sees.
+      to_audio: samples -> waveforms [b, t, c].
+      summarize: further summaries at a step.
+    """
+
+    generator: keras.Model
+    discriminator: keras.Model
+    loss: str
+    latent_dim: int
+    critic_updates: int
+    phase_radius: int = 0
+    phase_per_example: bool = False
+    to_sample: Callable[[tf.Tensor], tf.Tensor] = _unchanged
+    to_audio: Callable[[tf.Tensor], tf.Tensor] = _unchanged
+    summarize: Callable[[int, tracking.Tracker], None] = _nothing_more
+
+
+class Trainables:
+    """Networks, their optimisers and the checkpoints that hold both."""
+
+    def __init__(self, gan: Gan, train_dir: str, seed: int, scaled: Callable[[Any], Any] = _unchanged):
+        """Builds the optimisers; to be called in the strategy's scope.
+
+        Args:
+          gan: the networks.
+          train_dir: where the checkpoints are.
+          seed: the run's seed.
+          scaled: wraps an optimiser for loss scaling.
+        """
+        self.g_optimizer = scaled(optimizers.for_loss(gan.loss))
+        self.d_optimizer = scaled(optimizers.for_loss(gan.loss))
+        self.g_optimizer.build(gan.generator.trainable_variables)
+        self.d_optimizer.build(gan.discriminator.trainable_variables)
+        self.checkpoints = checkpoints.Checkpoints(
+            train_dir,
+            seed,
+            generator=gan.generator,
+            discriminator=gan.discriminator,
+            g_optimizer=self.g_optimizer,
+            d_optimizer=self.d_optimizer,
+        )
+
+
+class Updates:
+    """The updates of one step: `critic_updates` of the discriminator, then one of the generator."""
+
+    def __init__(self, gan: Gan, trainables: Trainables, run: runtime.Runtime, seed: int, batch_size: int):
+        """Prepares both compiled updates.
+
+        Raises:
+          UserError: the batch cannot be divided among the replicas, or XLA cannot compile this combination.
+        """
+        self._gan, self._run, self._batch_size = gan, run, batch_size
+        self._replicas = run.strategy.num_replicas_in_sync
+        if batch_size % self._replicas:
+            raise UserError(f"--train_batch_size={batch_size}: must be a multiple of the {self._replicas} replicas")
+        has_norms = any("batchnorm" in variable.path for variable in gan.generator.variables)
+        if has_norms and run.jit_compile and self._replicas > 1:
+            raise UserError(
+                "--jit_compile: batch normalisation over several replicas cannot be compiled; add --nojit_compile"
+            )
+        objective = training.AdversarialLosses(
+            generator=gan.generator, discriminator=gan.discriminator, loss=gan.loss, inner_scale=run.inner_scale
+        )
+        self._passes = objective.discriminator_passes
+        self._discriminator = training.Update(
+            lambda clip, drawn: objective.discriminator_loss(gan.to_sample(clip), drawn),
+            gan.discriminator.trainable_variables,
+            trainables.d_optimizer,
+            run.strategy,
+            jit_compile=run.jit_compile,
+            clip=WGAN_CLIP if gan.loss == "wgan" else None,
+        )
+        self._generator = training.Update(
+            objective.generator_loss,
+            gan.generator.trainable_variables,
+            trainables.g_optimizer,
+            run.strategy,
+            jit_compile=run.jit_compile,
+        )
+        shuffles = gan.discriminator.num_phase_shuffles if gan.phase_radius else 0
+        draw = draws.UpdateDraws(
+            seed=seed,
+            batch_size=batch_size,
+            latent_dim=gan.latent_dim,
+            phase_shuffles=shuffles,
+            phase_radius=gan.phase_radius,
+            phase_per_example=gan.phase_per_example,
+        )
+
+        @tf.function
+        def drawn(purpose: str, step: tf.Tensor, passes: int) -> dict[str, tf.Tensor]:
+            with tf.device("CPU:0"):
+                return draw(purpose, step, passes)
+
+        self._draw = drawn
+
+    def __call__(self, step: int, batches: Iterator[tf.Tensor]) -> dict[str, float]:
+        """Makes the updates of the step after `step`, and returns the metrics of the last of each kind."""
+        updates = self._gan.critic_updates
+        for update in range(step * updates, (step + 1) * updates):
+            drawn = self._draw("discriminator", tf.constant(update, tf.int64), self._passes)
+            metrics = self._discriminator(self._shard_clips(next(batches)), self._shard_draws(drawn))
+        drawn = self._draw("generator", tf.constant(step, tf.int64), 1)
+        metrics = {**metrics, **self._generator(self._shard_draws(drawn))}
+        return {name: float(value) for name, value in metrics.items()}
+
+    def _shard_clips(self, batch: tf.Tensor) -> Any:
+        """Divides this worker's rows of the batch among its own replicas."""
+        share = self._batch_size // self._replicas
+        first = self._run.worker * (self._replicas // self._run.workers)
+
+        def rows(context: tf.distribute.ValueContext) -> tf.Tensor:
+            start = (int(context.replica_id_in_sync_group) - first) * share
+            return batch[start : start + share]
+
+        return batch if self._replicas == 1 else self._run.strategy.experimental_distribute_values_from_function(rows)
+
+    def _shard_draws(self, drawn: dict[str, tf.Tensor]) -> Any:
+        """Divides what was drawn for the global batch among this worker's replicas."""
+        share = self._batch_size // self._replicas
+
+        def rows(context: tf.distribute.ValueContext) -> dict[str, tf.Tensor]:
+            start = int(context.replica_id_in_sync_group) * share
+            return draws.rows(drawn, start, start + share)
+
+        return drawn if self._replicas == 1 else self._run.strategy.experimental_distribute_values_from_function(rows)
+
+
+class Preview:
+    """One wav of clips from fixed latents at each checkpoint, half a second apart (the original's `preview` mode)."""
+
+    def __init__(self, gan: Gan, train_dir: str, count: int, seed: int, sample_rate: int):
+        """Draws the latents and keeps them as preview/z.npy; a run that continues takes those it finds there."""
+        self._gan, self._rate = gan, sample_rate
+        self._directory = os.path.join(train_dir, "preview")
+        os.makedirs(self._directory, exist_ok=True)
+        path = os.path.join(self._directory, "z.npy")
+        self._z = self._kept(path, count)
+        if self._z is None:
+            key = draws.purpose_seed(seed, 0, "preview/z")
+            self._z = draws.uniform_latents(count, gan.latent_dim, key).numpy()
+            np.save(path, self._z)
+
+    def _kept(self, path: str, count: int) -> np.ndarray | None:
+        try:
+            z = np.load(path, allow_pickle=False)
+        except (OSError, ValueError):
+            return None
+        return z if z.shape == (count, self._gan.latent_dim) else None
+
+    def write(self, step: int) -> None:
+        """Writes preview/<step>.wav."""
+        sound = self._gan.to_audio(self._gan.generator(self._z, training=False)).numpy()
+        sound = np.pad(sound, [(0, 0), (0, self._rate // 2), (0, 0)])
+        path = os.path.join(self._directory, f"{step:08d}.wav")
+        audio.write(path, sound.reshape(-1, sound.shape[-1]), self._rate)
+
+
+def train(config: Any, train_dir: str, make_gan: Callable[[Any, keras.DTypePolicy], Gan], run: runtime.Runtime) -> None:
+    """Trains until the options or a signal end it.
+
+    Args:
+      config: a dataclass of `ClipOptions`, `LoopOptions`, `RuntimeOptions` and `preview_n`.
+      train_dir: locked by this process; holds the checkpoints to continue from, if any.
+      make_gan: (config, dtype policy) -> the model; called in the strategy's scope.
+      run: from `runtime.start`.
+
+    Raises:
+      UserError: the data, the checkpoint or a value does not allow it, or training diverged.
+    """
+    store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
+    with run.strategy.scope():
+        gan = make_gan(config, run.policy)
+        trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
+    updates = Updates(gan, trainables, run, config.seed, config.train_batch_size)
+    step = trainables.checkpoints.restore() or 0
+    _announce(store, gan, run, step, train_dir)
+    clips_per_step = gan.critic_updates * config.train_batch_size
+    stream = clips.clip_batches(
+        store,
+        batch_size=config.train_batch_size,
+        seed=config.seed,
+        start_example=step * clips_per_step,
+        worker=run.worker,
+        num_workers=run.workers,
+    )
+    batches = iter(stream)
+    writer = _ChiefWriter(config, gan, trainables, train_dir, step) if run.is_chief else _SilentWriter()
+    loop.run(
+        config,
+        step=step,
+        update=lambda step: updates(step, batches),
+        summarize=lambda step, means: writer.summarize(step, means, stream),
+        save=writer.save,
+        progress=tracking.Progress(step, config.train_steps, clips_per_step),
+        any_worker=run.any_worker,
+    )
+
+
+def _announce(store: clips.ClipStore, gan: Gan, run: runtime.Runtime, step: int, train_dir: str) -> None:
+    counts = [sum(int(np.prod(v.shape)) for v in net.trainable_variables) for net in (gan.generator, gan.discriminator)]
+    logging.info("data: %s", store.summary)
+    logging.info("device: %s; parameters: generator %s, discriminator %s", run.description, *(f"{n:,}" for n in counts))
+    logging.info("%s at step %d in %s", "continuing" if step else "starting", step, train_dir)
+
+
+class _SilentWriter:
+    """Stands in for `_ChiefWriter` in the other workers, which write nothing."""
+
+    def summarize(self, step: int, means: dict[str, float], stream: tf.data.Dataset) -> None:
+        pass
+
+    def save(self, step: int) -> None:
+        pass
+
+
+class _ChiefWriter:
+    """Summaries, checkpoints and previews of the run."""
+
+    def __init__(self, config: Any, gan: Gan, trainables: Trainables, train_dir: str, step: int):
+        self._config, self._gan, self._checkpoints = config, gan, trainables.checkpoints
+        self._tracker = tracking.Tracker(train_dir, step)
+        self._preview = Preview(gan, train_dir, config.preview_n, config.seed, config.data_sample_rate)
+        if self._checkpoints.last_saved is None:
+            self._checkpoints.save(0)
+
+    def summarize(self, step: int, means: dict[str, float], stream: tf.data.Dataset) -> None:
+        """Losses, RMS, and players of real and generated clips."""
+        rate = self._config.data_sample_rate
+        real = next(iter(stream.take(1)))
+        key = draws.purpose_seed(self._config.seed, step, "summary/z")
+        fake = self._gan.generator(draws.uniform_latents(real.shape[0], self._gan.latent_dim, key), training=False)
+        means.update(self._tracker.waveforms(step, "x", real, rate))
+        means.update(self._tracker.waveforms(step, "G_z", self._gan.to_audio(fake), rate))
+        self._gan.summarize(step, self._tracker)
+        self._tracker.scalars(step, means)
+
+    def save(self, step: int) -> None:
+        """A checkpoint and a preview, unless a weight is not finite."""
+        if not training.all_finite(self._gan.generator.variables + self._gan.discriminator.variables):
+            raise UserError(f"step {step}: a weight is not finite; training has diverged, the last checkpoint stays")
+        self._checkpoints.save(step)
+        self._preview.write(step)
+        self._tracker.flush()
