@@ -54,6 +54,7 @@ setup(
         "numpy>=1.26",
         "scipy>=1.11",
         "librosa>=0.11",
+        "audioread>=3.0",
         "soundfile>=0.12",
         "soxr>=0.3.7",
         "absl-py>=2.0",

@@ -138,8 +138,8 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
 def test_failed_command_and_bad_minutes_are_one_line(monkeypatch, capfd):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match="wavegan_tf.train` failed with exit code 1"):
-        demo._command("train", wavegan_dim=8)
-    assert "$ python -m wavegan_tf.train --wavegan_dim=8" in capfd.readouterr().out
+        demo._command("train", data_first_slice=True, wavegan_dim=8)
+    assert "$ python -m wavegan_tf.train --data_first_slice --wavegan_dim=8" in capfd.readouterr().out
     with pytest.raises(SystemExit) as exit_info:
         demo.main(["--minutes=0"])
     assert exit_info.value.code == 2

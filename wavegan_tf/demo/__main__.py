@@ -105,7 +105,7 @@ def _prepare(output_dir: Path) -> Path:
 
 def _command(name: str, **options: object) -> None:
     """Runs one of the project's commands as a user would, its output on this terminal."""
-    arguments = [f"--{key}={value}" for key, value in options.items()]
+    arguments = [f"--{key}" if value is True else f"--{key}={value}" for key, value in options.items()]
     print(f"$ python -m wavegan_tf.{name} {' '.join(arguments)}", flush=True)
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}  # hides TensorFlow's notes on its build
     process = subprocess.Popen([sys.executable, "-m", f"wavegan_tf.{name}", *arguments], env=environment)
@@ -131,7 +131,9 @@ def _train(output_dir: Path, minutes: float) -> TrainingRun:
 
 
 def _last_step(path: Path) -> int:
-    """The last generator update that the training's record tells of."""
+    """The last generator update that the training's record tells of; 0 if it was stopped before the first."""
+    if not path.exists():
+        return 0
     lines = path.read_text(encoding="utf-8").splitlines()
     return max((int(json.loads(line).get("step", 0)) for line in lines if line.startswith("{")), default=0)
 

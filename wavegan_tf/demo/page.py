@@ -117,7 +117,8 @@ def _section(section: Section, index: int, sample_rate: int) -> str:
         picture = _data_uri("image/png", spectrogram_png(clip, sample_rate))
         sound = _data_uri("audio/wav", wav_bytes(clip, sample_rate))
         cards.append(
-            f'<figure><img alt="Spectrogram of {name}" src="{picture}"><figcaption>{html.escape(caption)}</figcaption>'
+            f'<figure><img alt="Spectrogram of {name}" src="{picture}">'
+            f"<figcaption>{html.escape(caption)}</figcaption>"
             f'<audio controls preload="metadata" aria-label="{name}" src="{sound}"></audio></figure>'
         )
     return (

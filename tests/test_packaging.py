@@ -1,0 +1,85 @@
+import importlib
+import re
+import runpy
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import setuptools
+from packaging.requirements import Requirement
+
+import wavegan_tf
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def arguments():
+    """What setup.py hands to setuptools."""
+    captured: dict = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", captured.update)
+        patch.chdir(ROOT)
+        runpy.run_path("setup.py")
+    return captured
+
+
+def environment(python):
+    return {"python_version": python, "python_full_version": f"{python}.1", "sys_platform": "linux",
+            "platform_machine": "x86_64", "platform_python_implementation": "CPython",
+            "implementation_name": "cpython", "extra": ""}  # fmt: skip
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+def test_lock_has_one_version_of_every_requirement(arguments, python):
+    locked: dict[str, str] = {}
+    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#") or line.startswith("    #"):
+            continue
+        requirement = Requirement(line)
+        (pin,) = requirement.specifier
+        assert pin.operator == "==" and requirement.url is None
+        if requirement.marker is None or requirement.marker.evaluate(environment(python)):
+            assert requirement.name not in locked, "two versions for one Python"
+            locked[requirement.name] = pin.version
+    extras = arguments["extras_require"]
+    for text in [*arguments["install_requires"], *extras["io"], *extras["dev"], "setuptools>=70.1"]:
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate(environment(python)):
+            assert requirement.specifier.contains(locked[requirement.name]), text
+    newest = python == "3.13"
+    assert locked["tensorflow"] == ("2.21.0" if newest else "2.17.1")
+    assert locked.get("tensorflow-io") == (None if newest else "0.37.1")
+
+
+def test_lock_names_no_host_and_no_path():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert not re.search(r"://|--|file:|^[ ]*/|@", text, re.MULTILINE)
+
+
+def test_version_packages_and_data(arguments):
+    assert arguments["version"] == wavegan_tf.__version__
+    packages = arguments["packages"]
+    assert {"wavegan_tf", "wavegan_tf.core", "wavegan_tf.demo"} <= set(packages)
+    assert not any(name.startswith("tests") for name in packages)
+    for pattern in arguments["package_data"]["wavegan_tf.demo"]:
+        if not pattern.startswith("pretrained"):
+            assert list((ROOT / "wavegan_tf" / "demo").glob(pattern)), pattern
+
+
+def test_every_console_script_exists(arguments):
+    for script in arguments["entry_points"]["console_scripts"]:
+        module, function = script.split("=")[1].split(":")
+        assert callable(getattr(importlib.import_module(module), function)), script
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("python", ["", "false"])
+def test_make_without_a_usable_python_says_so_in_one_line(tmp_path, python):
+    for name in ("Makefile", "requirements.lock", "setup.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    done = subprocess.run(["make", f"PYTHON={python}", "test"], cwd=tmp_path, capture_output=True, text=True)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert done.returncode != 0 and len(lines) == 1
+    assert "Python 3.10 to 3.13" in lines[0] and "make PYTHON=" in lines[0]
