@@ -4,6 +4,6 @@ import os
 
 __version__ = "0.1.0"
 
-# TensorFlow's notes on its own build would bury our messages. It reads this variable when it is imported, which is why it
-# is set here; set it yourself to see them.
+# TensorFlow's notes on its own build would bury our messages. It reads this variable when it is imported, so it is set
+# before; set it yourself to see them.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -13,6 +13,7 @@ from wavegan_tf.core.losses import LOSSES
 from wavegan_tf.core.runtime import RuntimeOptions
 
 MODEL = "wavegan"
+CONFIG_FILE = "config.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

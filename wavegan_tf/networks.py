@@ -49,7 +49,7 @@ class WaveGANGenerator(keras.Model):
         if upsample not in ("zeros", "nn"):
             raise ValueError(f"upsample={upsample!r}: must be 'zeros' or 'nn'")
         if pp_len and nch != 1:
-            raise ValueError(f"pp_len={pp_len} with nch={nch}: the post-processing filter is defined for 1 channel only")
+            raise ValueError(f"pp_len={pp_len} with nch={nch}: the post-processing filter is for one channel only")
         self._config = {
             "slice_len": slice_len, "nch": nch, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
             "use_batchnorm": use_batchnorm, "upsample": upsample, "pp_len": pp_len,
@@ -98,9 +98,9 @@ class WaveGANGenerator(keras.Model):
             x = ops.relu(x)
             if self.upsamplings:
                 x = self.upsamplings[i](x)
-            x = upconv(x)  # [b, 64, 8 dim] ... [b, slice_len, nch]
+            x = upconv(x, training=training)  # [b, 64, 8 dim] ... [b, slice_len, nch]
         x = ops.tanh(ops.cast(x, "float32"))
-        return x if self.pp_filter is None else ops.cast(self.pp_filter(x), "float32")
+        return x if self.pp_filter is None else ops.cast(self.pp_filter(x, training=training), "float32")
 
     def compute_output_shape(self, input_shape):
         """[b, slice_len, nch]."""
@@ -172,13 +172,13 @@ class WaveGANDiscriminator(keras.Model):
           x: [b, slice_len, nch].
           phases: int32 [4, 1] or [4, b], the shifts of the four phase shuffles (see `PhaseShuffle`); None shuffles
             nothing.
-          training: has no effect; the discriminator always normalises by the batch.
+          training: makes gradients faster and changes nothing else; the discriminator always normalises by the batch.
 
         Returns:
           Logits [b], float32.
         """
         for i, conv in enumerate(self.downconvs):
-            x = conv(x)  # [b, 4096, dim], [b, 1024, 2 dim] ... [b, 16, 16 dim]
+            x = conv(x, training=training)  # [b, 4096, dim], [b, 1024, 2 dim] ... [b, 16, 16 dim]
             if i and self.norms:
                 x = self.norms[i - 1](x)
             x = ops.leaky_relu(x, 0.2)

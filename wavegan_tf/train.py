@@ -6,16 +6,13 @@ import os
 
 import keras
 import numpy as np
-
 from absl import flags as absl_flags
 from scipy.signal import freqz
 
-from wavegan_tf.config import MODEL, WaveGANConfig
+from wavegan_tf.config import CONFIG_FILE, MODEL, WaveGANConfig
 from wavegan_tf.core import checkpoints, flags, runtime, trainer
 from wavegan_tf.core.tracking import Tracker
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
-
-CONFIG_FILE = "config.json"
 
 
 def make_gan(config: WaveGANConfig, policy: keras.DTypePolicy) -> trainer.Gan:
@@ -38,7 +35,9 @@ def make_gan(config: WaveGANConfig, policy: keras.DTypePolicy) -> trainer.Gan:
     )
 
 
-def filter_response_picture(taps: np.ndarray, height: int = 128, width: int = 512, floor_db: float = -60.0) -> np.ndarray:
+def filter_response_picture(
+    taps: np.ndarray, height: int = 128, width: int = 512, floor_db: float = -60.0
+) -> np.ndarray:
     """Draws the magnitude response of an FIR filter.
 
     Args:

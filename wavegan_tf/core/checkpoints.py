@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
-from typing import Any
+from typing import TypeAlias
 
+import keras
 import tensorflow as tf
 from absl import logging
 
@@ -15,6 +16,26 @@ from wavegan_tf.core.errors import UserError
 _NAME = "model.ckpt"
 _KEEP = 5
 _KEEP_EVERY_HOURS = 1.0
+
+
+Saved: TypeAlias = keras.Model | keras.optimizers.Optimizer
+
+
+def _variables(item: Saved) -> dict[str, tf.Variable]:
+    """A network's variables by path, or an optimiser's by position.
+
+    They are named here, because TensorFlow does not follow the lists of layers inside a Keras 3 model.
+    """
+    if isinstance(item, keras.Model):
+        named = {variable.path.removeprefix(f"{item.name}/"): variable.value for variable in item.variables}
+        if len(named) != len(item.variables):
+            raise ValueError(f"{item.name}: two variables have the same path")
+        return named
+    return {f"{number:04d}": variable.value for number, variable in enumerate(item.variables)}
+
+
+def _all(items: dict[str, Saved]) -> dict[str, dict[str, tf.Variable]]:
+    return {name: _variables(item) for name, item in items.items()}
 
 
 class DirectoryLock:
@@ -52,18 +73,18 @@ class Checkpoints:
     TensorFlow writes a checkpoint beside the others under a temporary name and only then makes it the latest.
     """
 
-    def __init__(self, directory: str, seed: int, **trackables: Any):
+    def __init__(self, directory: str, seed: int, **items: Saved):
         """Prepares to save and restore.
 
         Args:
           directory: the training directory.
           seed: the run's seed; kept and compared.
-          **trackables: networks and built optimisers, by name.
+          **items: networks and built optimisers, by name.
         """
         self._directory, self._expected_seed = directory, seed
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._seed = tf.Variable(seed, dtype=tf.int64, trainable=False)
-        self._checkpoint = tf.train.Checkpoint(step=self._step, seed=self._seed, **trackables)
+        self._checkpoint = tf.train.Checkpoint(step=self._step, seed=self._seed, **_all(items))
         self._manager = tf.train.CheckpointManager(
             self._checkpoint,
             directory,
@@ -109,5 +130,38 @@ class Checkpoints:
                 os.remove(leftover)
             kept = "there is none before it" if self.last_saved is None else f"that of step {self.last_saved} is kept"
             reason = str(error).strip().splitlines()[0][:200]
-            raise UserError(f"{self._directory}: the checkpoint of step {step} cannot be written; {kept} ({reason})") from None
+            text = f"{self._directory}: the checkpoint of step {step} cannot be written; {kept} ({reason})"
+            raise UserError(text) from None
         self.last_saved = step
+
+
+def restore_step(directory: str, step: int | None, **items: Saved) -> int:
+    """Restores only `items` from a run.
+
+    Args:
+      directory: the training directory.
+      step: which checkpoint; None is the newest.
+      **items: networks or optimisers, by the names they were saved under.
+
+    Returns:
+      The step of the checkpoint.
+
+    Raises:
+      UserError: there is no such checkpoint, or it does not fit.
+    """
+    state = tf.train.get_checkpoint_state(directory)
+    paths = list(state.all_model_checkpoint_paths) if state else []
+    steps = {int(path.rsplit("-", 1)[1]): path for path in paths}
+    if not steps:
+        raise UserError(f"{directory}: holds no checkpoint")
+    if step is None:
+        step = max(steps)
+    if step not in steps:
+        raise UserError(f"{directory}: has no checkpoint of step {step}; it has {', '.join(map(str, sorted(steps)))}")
+    try:
+        status = tf.train.Checkpoint(**_all(items)).restore(steps[step])
+        status.expect_partial().assert_existing_objects_matched()
+    except (tf.errors.OpError, AssertionError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise UserError(f"{steps[step]}: cannot be restored ({reason})") from None
+    return step

@@ -1,14 +1,15 @@
 """Strided 1-D convolution, its adjoint and its kernel gradient.
 
-The three are the partial derivatives of one trilinear form, so each one's gradients are the other two: derivatives
-of every order (the gradient penalty needs the second) stay within this file, and each of the three is computed in
-whichever of two equal ways is faster on a CPU:
+The three are the partial derivatives of one trilinear form, so each one's gradients are the other two: with
+`own_gradients`, derivatives of every order (the gradient penalty needs the second) stay within this file. Each of the
+three is computed in whichever of two equal ways is faster on a CPU:
 
 - TensorFlow's own convolution operations, or
 - one matrix product over patches. TensorFlow's CPU kernels for gradients to the kernel, and for short signals with
   many channels, run far below the machine's peak, and a matrix product runs near it.
 
-On a GPU it is always the former. Padding is TensorFlow's "SAME".
+On a GPU it is always the former. Without `own_gradients` the derivatives are TensorFlow's: the same numbers, slower,
+and nothing in the graph that a SavedModel cannot hold. Padding is TensorFlow's "SAME".
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ _SHORT = 16
 _NARROW = 16
 
 
-def conv1d(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
+def conv1d(x: tf.Tensor, kernel: tf.Tensor, stride: int, own_gradients: bool = True) -> tf.Tensor:
     """Convolution as in `tf.nn.conv1d`.
 
     Args:
       x: [b, t, c_in].
       kernel: [k, c_in, c_out].
       stride: step between outputs.
+      own_gradients: see above.
 
     Returns:
       [b, ceil(t / stride), c_out].
     """
+    if not own_gradients:
+        return _conv1d(x, kernel, stride)
 
     @tf.custom_gradient
     def forward(x: tf.Tensor, kernel: tf.Tensor):
@@ -46,7 +50,9 @@ def conv1d(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
     return forward(x, kernel)
 
 
-def conv1d_transpose(y: tf.Tensor, kernel: tf.Tensor, stride: int, length: int) -> tf.Tensor:
+def conv1d_transpose(
+    y: tf.Tensor, kernel: tf.Tensor, stride: int, length: int, own_gradients: bool = True
+) -> tf.Tensor:
     """Adjoint of `conv1d` in its input; as `tf.nn.conv1d_transpose`.
 
     Args:
@@ -54,10 +60,13 @@ def conv1d_transpose(y: tf.Tensor, kernel: tf.Tensor, stride: int, length: int) 
       kernel: [k, c_in, c_out].
       stride: stride of the convolution whose adjoint this is.
       length: samples of the result.
+      own_gradients: see above.
 
     Returns:
       [b, length, c_in].
     """
+    if not own_gradients:
+        return _conv1d_transpose(y, kernel, stride, length)
 
     @tf.custom_gradient
     def forward(y: tf.Tensor, kernel: tf.Tensor):

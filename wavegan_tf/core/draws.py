@@ -26,7 +26,7 @@ def purpose_seed(seed: int, step: tf.Tensor | int, purpose: str) -> tf.Tensor:
 
 
 def uniform_latents(count: tf.Tensor | int, latent_dim: int, seed: tf.Tensor) -> tf.Tensor:
-    """z ~ U[-1, 1), float32 [count, latent_dim]; the latents of WaveGAN and SpecGAN."""
+    """Z ~ U[-1, 1), float32 [count, latent_dim]; the latents of WaveGAN and SpecGAN."""
     return tf.random.stateless_uniform([count, latent_dim], seed, -1.0, 1.0)
 
 

@@ -170,7 +170,10 @@ def _log_plainly() -> None:
     logging.use_absl_handler()
     handler = logging.get_absl_handler()
     handler.setFormatter(standard_logging.Formatter("%(message)s"))
-    handler.addFilter(lambda record: record.levelno >= logging.WARNING or "tensorflow" not in record.pathname)
+    handler.python_handler.addFilter(
+        lambda record: record.levelno >= standard_logging.WARNING or "tensorflow" not in record.pathname
+    )
+    standard_logging.getLogger("tensorflow").setLevel(standard_logging.WARNING)
     logging.set_verbosity(logging.INFO)
 
 
@@ -198,7 +201,7 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            print(f"error: {error.filename or 'writing'}: the disk is full; free some space and start again", file=sys.stderr)
+            print(f"error: {error.filename or 'writing'}: the disk is full; make room and start again", file=sys.stderr)
             sys.exit(1)
 
     app.run(guarded, flags_parser=parse)

@@ -152,5 +152,5 @@ def _check_finite(step: int, values: Mapping[str, float]) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
             raise UserError(
-                f"step {step}: {name} is {value}; training has diverged and is stopped, the last checkpoint stays as it is"
+                f"step {step}: {name} is {value}; training has diverged and is stopped, the last checkpoint stays"
             )

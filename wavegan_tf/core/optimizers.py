@@ -37,12 +37,12 @@ class TF1Adam(keras.optimizers.Adam):
 
     @property
     def first_moments(self) -> list[keras.Variable]:
-        """m of each variable, in the order given to `build`."""
+        """M of each variable, in the order given to `build`."""
         return self._momentums
 
     @property
     def second_moments(self) -> list[keras.Variable]:
-        """v of each variable, in the order given to `build`."""
+        """V of each variable, in the order given to `build`."""
         return self._velocities
 
 

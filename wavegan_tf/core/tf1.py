@@ -76,7 +76,8 @@ def assign(variables: Mapping[str, keras.Variable], values: Mapping[str, np.ndar
             raise UserError(f"checkpoint: variable {name} is missing; do args.txt and the checkpoint belong together?")
         value = values[name]
         if [n for n in value.shape if n != 1] != [n for n in variable.shape if n != 1]:
-            raise UserError(f"checkpoint: {name} has shape {list(value.shape)}, args.txt asks for {list(variable.shape)}")
+            shapes = f"{list(value.shape)}, args.txt asks for {list(variable.shape)}"
+            raise UserError(f"checkpoint: {name} has shape {shapes}")
         variable.assign(np.reshape(value, variable.shape))
 
 
@@ -84,7 +85,8 @@ def assign_optimizer(
     optimizer: TF1Adam | TF1RMSprop,
     names: Sequence[str],
     values: Mapping[str, np.ndarray],
-    powers: tuple[str, str],
+    beta2_power: str,
+    expected_updates: int,
 ) -> None:
     """Gives a built optimiser the slots of a TF1 checkpoint.
 
@@ -92,28 +94,28 @@ def assign_optimizer(
       optimizer: built on the variables that `names` stand for, in that order.
       names: their TF1 names.
       values: the checkpoint.
-      powers: names of Adam's beta1 and beta2 powers for this optimiser; they hold beta^(updates + 1).
+      beta2_power: name of Adam's beta2 power for this optimiser, which tells how many updates it has made.
+      expected_updates: their number as the step counter has it, for when the power has vanished.
 
     Raises:
-      UserError: a slot is missing, or the powers do not stand for a number of updates.
+      UserError: a slot is missing.
     """
     if isinstance(optimizer, TF1RMSprop):
         assign({f"{n}/RMSProp": v for n, v in zip(names, optimizer.mean_squares, strict=True)}, values)
         return
     assign({f"{n}/Adam": v for n, v in zip(names, optimizer.first_moments, strict=True)}, values)
     assign({f"{n}/Adam_1": v for n, v in zip(names, optimizer.second_moments, strict=True)}, values)
-    missing = [name for name in powers if name not in values]
-    if missing:
-        raise UserError(f"checkpoint: variable {missing[0]} is missing")
-    optimizer.iterations.assign(adam_updates(float(values[powers[1]]), optimizer.beta_2))
+    if beta2_power not in values:
+        raise UserError(f"checkpoint: variable {beta2_power} is missing")
+    optimizer.iterations.assign(adam_updates(float(values[beta2_power]), optimizer.beta_2, expected_updates))
 
 
-def adam_updates(power: float, beta: float) -> int:
+def adam_updates(power: float, beta: float, expected: int) -> int:
     """How many updates TF1's Adam has made when its accumulator stands at `power` = beta^(updates + 1).
 
-    A power that has reached zero in float32 says only that there were very many; bias correction is then over, and
-    any large number gives the same next update.
+    A checkpoint can fall between two discriminator updates, so the accumulator knows better than the step counter. Once
+    it has vanished in float32, bias correction is over and `expected` is as good as the truth.
     """
     if power <= np.finfo(np.float32).tiny:
-        return 1_000_000
-    return max(round(float(np.log(power) / np.log(beta))) - 1, 0)
+        return expected
+    return max(round(float(np.log(power) / np.log(np.float64(np.float32(beta))))) - 1, 0)

@@ -242,7 +242,11 @@ def train(config: Any, train_dir: str, make_gan: Callable[[Any, keras.DTypePolic
 
 def _announce(store: clips.ClipStore, gan: Gan, run: runtime.Runtime, step: int, train_dir: str) -> None:
     counts = [sum(int(np.prod(v.shape)) for v in net.trainable_variables) for net in (gan.generator, gan.discriminator)]
-    logging.info("data: %s", store.summary)
+    found = store.summary
+    logging.info(
+        "data: %d files, %.0f clips a pass, %.0f seconds, %d files skipped",
+        found.files, found.clips, found.seconds, found.skipped,
+    )  # fmt: skip
     logging.info("device: %s; parameters: generator %s, discriminator %s", run.description, *(f"{n:,}" for n in counts))
     logging.info("%s at step %d in %s", "continuing" if step else "starting", step, train_dir)
 

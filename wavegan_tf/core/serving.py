@@ -1,0 +1,191 @@
+"""SavedModels for TensorFlow Serving: writing one with named signatures, and generating with one.
+
+A SavedModel of ours has these signatures (a model may add more):
+
+- `serving_default`: z -> G_z, waveforms float32 [n, t, c];
+- `pcm16`: z -> G_z_int16;
+- `latents`: num_samples, seed -> z;
+- `sample`: num_samples, seed -> z, G_z.
+
+Beside them stand `assets.extra/model.json` with what a client has to know, and warm-up requests for TensorFlow Serving.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from wavegan_tf.core import draws
+from wavegan_tf.core.errors import UserError
+
+METADATA_FILE = os.path.join("assets.extra", "model.json")
+WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
+
+Signature = Callable[..., dict[str, tf.Tensor]]
+
+
+def to_int16(x: tf.Tensor) -> tf.Tensor:
+    """16-bit PCM as the original writes it: times 32767, clipped to +-32767, truncated toward zero."""
+    return tf.cast(tf.clip_by_value(x * 32767.0, -32767.0, 32767.0), tf.int16)
+
+
+class LatentsModule(tf.Module):
+    """The signatures of a generator z -> waveforms whose latents are uniform in [-1, 1)."""
+
+    def __init__(self, generate: Callable[[tf.Tensor], tf.Tensor], network: Any, latent_dim: int):
+        """Defines the signatures.
+
+        Args:
+          generate: z [n, latent_dim] -> waveforms [n, t, c].
+          network: holds the variables that `generate` uses.
+          latent_dim: length of a latent vector.
+        """
+        super().__init__()
+        self.network = network
+        z_spec = tf.TensorSpec([None, latent_dim], tf.float32, name="z")
+        count_spec = tf.TensorSpec([], tf.int32, name="num_samples")
+        seed_spec = tf.TensorSpec([], tf.int64, name="seed")
+
+        def latents(num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+            key = tf.random.experimental.stateless_fold_in(draws.purpose_seed(0, 0, "served/z"), seed)
+            return draws.uniform_latents(num_samples, latent_dim, key)
+
+        @tf.function(input_signature=[z_spec])
+        def serving_default(z):
+            return {"G_z": generate(z)}
+
+        @tf.function(input_signature=[z_spec])
+        def pcm16(z):
+            return {"G_z_int16": to_int16(generate(z))}
+
+        @tf.function(input_signature=[count_spec, seed_spec])
+        def only_latents(num_samples, seed):
+            return {"z": latents(num_samples, seed)}
+
+        @tf.function(input_signature=[count_spec, seed_spec])
+        def sample(num_samples, seed):
+            z = latents(num_samples, seed)
+            return {"z": z, "G_z": generate(z)}
+
+        self.endpoints: dict[str, Signature] = {
+            "serving_default": serving_default,
+            "pcm16": pcm16,
+            "latents": only_latents,
+            "sample": sample,
+        }
+        one = np.zeros([1, latent_dim], np.float32)
+        counted = {"num_samples": np.int32(1), "seed": np.int64(0)}
+        self.warmup_requests: dict[str, Mapping[str, Any]] = {
+            "serving_default": {"z": one},
+            "pcm16": {"z": one},
+            "latents": counted,
+            "sample": counted,
+        }
+
+
+def export(module: LatentsModule, export_dir: str, metadata: Mapping[str, Any]) -> None:
+    """Writes a SavedModel, whole or not at all.
+
+    Args:
+      module: its signatures and a warm-up request for each.
+      export_dir: the version folder, which must not exist yet.
+      metadata: becomes assets.extra/model.json; must have `model`, `sample_rate` and `latent_dim`.
+
+    Raises:
+      UserError: the folder exists or cannot be written.
+    """
+    export_dir = os.path.abspath(export_dir)
+    if os.path.exists(export_dir):
+        raise UserError(f"--export_dir={export_dir}: exists already; name a new version folder")
+    temporary = os.path.join(os.path.dirname(export_dir), f".{os.path.basename(export_dir)}.{os.getpid()}.tmp")
+    try:
+        os.makedirs(os.path.dirname(export_dir), exist_ok=True)
+        tf.saved_model.save(module, temporary, signatures=dict(module.endpoints))
+        os.makedirs(os.path.join(temporary, os.path.dirname(METADATA_FILE)), exist_ok=True)
+        with open(os.path.join(temporary, METADATA_FILE), "w", encoding="utf-8") as file:
+            json.dump(dict(metadata), file, indent=2)
+            file.write("\n")
+        with tf.io.TFRecordWriter(os.path.join(temporary, WARMUP_FILE)) as writer:
+            for signature, inputs in module.warmup_requests.items():
+                writer.write(prediction_log(str(metadata["model"]), signature, inputs))
+        os.rename(temporary, export_dir)
+    except (OSError, tf.errors.OpError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise UserError(f"--export_dir={export_dir}: cannot be written ({str(error).splitlines()[0]})") from None
+
+
+def prediction_log(model: str, signature: str, inputs: Mapping[str, Any]) -> bytes:
+    """A serialised `tensorflow.serving.PredictionLog` that holds one predict request.
+
+    The message is put together from its field numbers (prediction_log.proto, predict.proto, model.proto), because
+    TensorFlow does not contain it and tensorflow-serving-api is too heavy to require for four requests.
+    """
+    spec = _field(1, model.encode()) + _field(3, signature.encode())
+    request = _field(1, spec)
+    for name, value in inputs.items():
+        tensor = tf.make_tensor_proto(value).SerializeToString()
+        request += _field(2, _field(1, name.encode()) + _field(2, tensor))
+    return _field(6, _field(1, request))
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """A length-delimited protocol buffer field."""
+    length, size = len(payload), b""
+    while length > 0x7F:
+        size += bytes([length & 0x7F | 0x80])
+        length >>= 7
+    return bytes([number << 3 | 2]) + size + bytes([length]) + payload
+
+
+class ServedModel:
+    """A SavedModel of ours, loaded to generate with; needs TensorFlow and no code of the model.
+
+    Attributes:
+      metadata: what assets.extra/model.json says.
+    """
+
+    def __init__(self, model_dir: str):
+        """Loads it.
+
+        Raises:
+          UserError: the folder holds no SavedModel of ours.
+        """
+        if not os.path.exists(os.path.join(model_dir, "saved_model.pb")):
+            versions = sorted(name for name in _listdir(model_dir) if name.isdigit())
+            hint = f"; did you mean {os.path.join(model_dir, versions[-1])}?" if versions else ""
+            raise UserError(f"--model_dir={model_dir}: holds no SavedModel{hint}")
+        try:
+            with open(os.path.join(model_dir, METADATA_FILE), encoding="utf-8") as file:
+                self.metadata: dict[str, Any] = json.load(file)
+            self.sample_rate, self.latent_dim = (int(self.metadata[k]) for k in ("sample_rate", "latent_dim"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
+        try:
+            # The signatures hold their variables only as long as the model itself is held.
+            self._model = tf.saved_model.load(model_dir)
+        except (OSError, tf.errors.OpError, ValueError) as error:
+            raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
+
+    def latents(self, num_samples: int, seed: int) -> np.ndarray:
+        """The latents that the `sample` signature draws: float32 [num_samples, latent_dim]."""
+        count, key = tf.constant(num_samples, tf.int32), tf.constant(seed, tf.int64)
+        return self._model.signatures["latents"](num_samples=count, seed=key)["z"].numpy()
+
+    def generate(self, z: np.ndarray, batch_size: int = 64) -> Iterator[np.ndarray]:
+        """Yields one waveform [t, c] for each row of z [n, latent_dim], computed `batch_size` at a time."""
+        for start in range(0, len(z), batch_size):
+            batch = tf.constant(z[start : start + batch_size], tf.float32)
+            yield from self._model.signatures["serving_default"](z=batch)["G_z"].numpy()
+
+
+def _listdir(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []

@@ -1,0 +1,15 @@
+"""wavegan_generate: audio files from an exported WaveGAN, which is all it needs."""
+
+from __future__ import annotations
+
+from wavegan_tf.core import flags, generation
+
+
+def run() -> None:
+    """Entry point of wavegan_generate."""
+    generation.define_flags()
+    flags.run(generation.main)
+
+
+if __name__ == "__main__":
+    run()
