@@ -22,6 +22,7 @@ from wavegan_tf.core.errors import UserError
 
 FORMAT_VERSION = 1
 _CHECKED_BYTES = 1 << 20
+_ALIGNMENT = 64
 
 
 class SampleSpool:
@@ -82,8 +83,10 @@ class SampleSpool:
         )
 
     def take(self) -> np.ndarray:
-        """The samples collected in memory, float32 [total, c]; the spool gives them up."""
-        samples = np.empty([sum(map(len, self._blocks)), *self._blocks[0].shape[1:]], np.float32)
+        """The samples collected in memory, float32 [total, c], aligned for TensorFlow; the spool gives them up."""
+        room = np.empty(self._size + _ALIGNMENT, np.uint8)
+        first = -room.ctypes.data % _ALIGNMENT
+        samples = room[first : first + self._size].view(np.float32).reshape(-1, self._blocks[0].shape[1])
         at = 0
         self._blocks.reverse()
         while self._blocks:  # each block is freed once copied, so that two copies of all never stand together

@@ -43,43 +43,20 @@ class AudioStore:
     Attributes:
       files: those that could be decoded.
       lengths: int64 [files], samples of each.
-      num_channels: c.
       skipped: (file, reason) of those that could not.
-      memory: float32 [total, c], or None if the samples are in `cache_path`.
-      cache_path: raw little-endian float32 samples, or None if they are in `memory`.
+      samples: float32 [total, c] of all files, on the CPU. If they lie in a file, its pages are read as they are
+        touched.
     """
 
     files: tuple[str, ...]
     lengths: np.ndarray
-    num_channels: int
-    skipped: tuple[tuple[str, str], ...] = ()
-    memory: tf.Tensor | None = None
-    cache_path: str | None = None
+    skipped: tuple[tuple[str, str], ...]
+    samples: tf.Tensor
 
     @property
     def starts(self) -> np.ndarray:
         """Where each file begins: int64 [files]."""
         return np.cumsum(self.lengths) - self.lengths
-
-    @property
-    def num_samples(self) -> int:
-        """Of all files together, counted once for all channels."""
-        return int(self.lengths.sum())
-
-    @tf.autograph.experimental.do_not_convert
-    def samples(self) -> tf.Tensor:
-        """All samples, float32 [total, c]. Call it inside the graph that reads them.
-
-        An op of that graph maps the file, page by page as it is touched: no Python takes part in reading.
-        """
-        if self.memory is not None:
-            return self.memory
-        assert self.cache_path is not None
-        return tf.raw_ops.ImmutableConst(
-            dtype=tf.float32,
-            shape=[self.num_samples, self.num_channels],
-            memory_region_name=os.fsencode(self.cache_path),
-        )
 
 
 def open_store(
@@ -104,52 +81,55 @@ def open_store(
     """
     key = cache_key(files, dataclasses.asdict(decoding))
     cache_path = os.path.join(cache_dir, f"audio-{key}.f32")
-    found = read_index(cache_path, key)
-    if found is not None:
-        logging.info("using the decoded audio in %s", cache_path)
-        store = _from_index(found, decoding.num_channels, cache_path)
-    else:
+    contents = read_index(cache_path, key)
+    samples = None
+    if contents is None:
         spool = SampleSpool(cache_path, memory_limit)
         try:
-            store = _decode_all(files, decoding, spool, skip_bad)
-            if store.files and not spool.in_memory:
-                spool.save(key, _to_index(store))
-                store = dataclasses.replace(store, cache_path=cache_path)
-            elif store.files:
-                with tf.device("CPU:0"):
-                    store = dataclasses.replace(store, memory=tf.constant(spool.take()))
+            contents = _decode_all(files, decoding, spool, skip_bad)
+            _report(contents["skipped"], len(files), skip_bad)
+            if spool.in_memory:
+                samples = _as_tensor(spool.take())
+            else:
+                spool.save(key, contents)
         finally:
             spool.discard()
-    _report(store, len(files), skip_bad)
-    return store
+    else:
+        logging.info("using the decoded audio in %s", cache_path)
+        _report(contents["skipped"], len(files), skip_bad)
+    lengths = np.array(contents["lengths"], np.int64)
+    if samples is None:
+        samples = _mapped(cache_path, [int(lengths.sum()), decoding.num_channels])
+    return AudioStore(tuple(contents["files"]), lengths, tuple(map(tuple, contents["skipped"])), samples)
 
 
-def _to_index(store: AudioStore) -> dict[str, Any]:
-    return {"files": store.files, "lengths": store.lengths.tolist(), "skipped": store.skipped}
+def _as_tensor(samples: np.ndarray) -> tf.Tensor:
+    """The same memory as a tensor; `tf.constant` would make copies as large as all the audio."""
+    return tf.experimental.dlpack.from_dlpack(samples.__dlpack__())
 
 
-def _from_index(index: dict[str, Any], num_channels: int, cache_path: str) -> AudioStore:
-    return AudioStore(
-        files=tuple(index["files"]),
-        lengths=np.array(index["lengths"], np.int64),
-        num_channels=num_channels,
-        skipped=tuple((path, reason) for path, reason in index["skipped"]),
-        cache_path=cache_path,
-    )
+def _mapped(path: str, shape: list[int]) -> tf.Tensor:
+    """A file of float32 as a tensor.
+
+    Run eagerly, outside the graphs that read it: inside them TensorFlow would take it for a constant worth folding
+    and copy it.
+    """
+    with tf.device("CPU:0"):
+        return tf.raw_ops.ImmutableConst(dtype=tf.float32, shape=shape, memory_region_name=os.fsencode(path))
 
 
-def _report(store: AudioStore, num_files: int, skip_bad: bool) -> None:
-    if store.skipped and not skip_bad:
-        raise _bad_file(*store.skipped[0])
-    for path, reason in store.skipped[:MAX_REPORTED]:
-        logging.warning("skipped %s: %s", display_name(path), reason)
-    if len(store.skipped) > MAX_REPORTED:
-        logging.warning("skipped %d more files that cannot be used", len(store.skipped) - MAX_REPORTED)
-    if not store.files:
-        path, reason = store.skipped[0]
+def _report(skipped: list[tuple[str, str]], num_files: int, skip_bad: bool) -> None:
+    if skipped and not skip_bad:
+        raise _bad_file(*skipped[0])
+    if len(skipped) == num_files:
+        path, reason = skipped[0]
         raise UserError(
             f"none of the {num_files} audio files can be used; the first is {display_name(path)}: {reason}"
         )
+    for path, reason in skipped[:MAX_REPORTED]:
+        logging.warning("skipped %s: %s", display_name(path), reason)
+    if len(skipped) > MAX_REPORTED:
+        logging.warning("skipped %d more files that cannot be used", len(skipped) - MAX_REPORTED)
 
 
 def _bad_file(path: str, reason: str) -> audio.AudioError:
@@ -158,8 +138,10 @@ def _bad_file(path: str, reason: str) -> audio.AudioError:
     )
 
 
-def _decode_all(files: list[str], decoding: Decoding, spool: SampleSpool, skip_bad: bool) -> AudioStore:
-    """Puts all files into the spool; the store that comes back describes them."""
+def _decode_all(
+    files: list[str], decoding: Decoding, spool: SampleSpool, skip_bad: bool
+) -> dict[str, Any]:
+    """Puts all files into the spool; returns what `AudioStore` says about them."""
     lengths, usable, skipped = [], [], []
     progress = _Progress(len(files), decoding.sample_rate)
     with ThreadPoolExecutor(_num_threads()) as pool:
@@ -177,7 +159,7 @@ def _decode_all(files: list[str], decoding: Decoding, spool: SampleSpool, skip_b
             usable.append(path)
             lengths.append(length)
             progress.add(length, len(skipped))
-    return AudioStore(tuple(usable), np.array(lengths, np.int64), decoding.num_channels, tuple(skipped))
+    return {"files": usable, "lengths": lengths, "skipped": skipped}
 
 
 def _num_threads() -> int:

@@ -122,7 +122,7 @@ class ClipStore:
     @property
     def summary(self) -> ClipSummary:
         """For the line at the start of a run."""
-        seconds = self.audio.num_samples / self.sample_rate
+        seconds = self.audio.samples.shape[0] / self.sample_rate
         return ClipSummary(len(self.audio.files), self.clips_per_pass, seconds, len(self.audio.skipped))
 
 
@@ -148,8 +148,8 @@ def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
     store = ClipStore(decoded, options.slicing(), options.data_sample_rate)
     if store.clips_per_pass <= 0:
         raise UserError(
-            f"--data_dir={options.data_dir}: the longest file has {decoded.lengths.max()} samples, fewer than a "
-            f"clip ({options.data_slice_len}); --data_pad_end or --data_first_slice pads with zeros"
+            f"--data_dir={options.data_dir}: the longest file has {decoded.lengths.max()} samples, a clip "
+            f"{options.data_slice_len}; --data_pad_end or --data_first_slice pads with zeros"
         )
     return store
 
@@ -177,7 +177,7 @@ class _Order:
 
     @tf.autograph.experimental.do_not_convert
     def block(self, block: tf.Tensor) -> tf.Tensor:
-        """The clips of a block, shuffled within each pass: int64 [clips, 2], first sample and number of them."""
+        """The clips of a block, shuffled within each pass: int64 [clips, 2], first sample and length."""
         row, start = clip_positions(self._lengths, self._offsets(block), self._slicing)
         samples = tf.minimum(tf.gather(self._lengths, row) - start, self._slicing.slice_len)
         clips = tf.stack([tf.gather(self._starts, row) + start, samples], axis=1)
@@ -236,9 +236,10 @@ def clip_batches(
             f"batch size {batch_size}: must be a multiple of the number of workers, {num_workers}"
         )
     order = _Order(store, seed)
-    block, skip = order.locate(start_example)
-    rows = tf.data.Dataset.range(block, tf.int64.max).map(order.block).prefetch(1)
-    rows = rows.flat_map(tf.data.Dataset.from_tensor_slices).skip(skip)
+    first_block, skip = order.locate(start_example)
+    rows = tf.data.Dataset.range(first_block, tf.int64.max)
+    rows = rows.map(lambda block: order.block(block)[tf.where(block == first_block, skip, 0) :]).prefetch(1)
+    rows = rows.flat_map(tf.data.Dataset.from_tensor_slices)
     share = batch_size // num_workers
     if num_workers > 1:
         rows = rows.batch(batch_size, drop_remainder=True)
@@ -249,6 +250,8 @@ def clip_batches(
         clips = clips.batch(batches_per_step, drop_remainder=True)
     options = tf.data.Options()
     options.deterministic = True
+    # They would copy all the audio into the graph that they rewrite, and gain nothing here.
+    options.experimental_optimization.apply_default_optimizations = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return clips.prefetch(2).with_options(options)
 
@@ -257,6 +260,6 @@ def clip_batches(
 def _read_clip(store: ClipStore, row: tf.Tensor) -> tf.Tensor:
     """Float32 [slice_len, c] of a row of `_Order.block`, zero-padded at the end."""
     start, samples = row[0], row[1]
-    clip = store.audio.samples()[start : start + samples]
+    clip = store.audio.samples[start : start + samples]
     clip = tf.pad(clip, [[0, store.slicing.slice_len - samples], [0, 0]])
-    return tf.ensure_shape(clip, [store.slicing.slice_len, store.audio.num_channels])
+    return tf.ensure_shape(clip, [store.slicing.slice_len, store.audio.samples.shape[1]])

@@ -48,7 +48,7 @@ def clip_counts(remaining: tf.Tensor, slicing: Slicing) -> tf.Tensor:
     if slicing.pad_end:
         counts = (remaining + hop - 1) // hop
     else:
-        counts = tf.maximum(0, (remaining - slicing.slice_len) // hop + 1)
+        counts = tf.maximum((remaining - slicing.slice_len) // hop + 1, 0)
     return tf.minimum(counts, 1) if slicing.first_slice else counts
 
 
