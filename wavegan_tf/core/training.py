@@ -62,8 +62,8 @@ class Update:
     """One optimiser step of one network, on every replica.
 
     Calling it with the loss's arguments (tensors, or `PerReplica` values under a strategy) returns the metrics,
-    averaged over replicas, as they were before the step. The loss is a mean over the replica's examples; its gradient is taken
-    from the weights before the step, and the step uses the mean over replicas.
+    averaged over replicas, as they were before the step. The loss is a mean over the replica's examples; its gradient
+    is taken from the weights before the step, and the step uses the mean over replicas.
     """
 
     def __init__(
