@@ -83,7 +83,7 @@ class SampleSpool:
         )
 
     def take(self) -> np.ndarray:
-        """The samples collected in memory, float32 [total, c], aligned for TensorFlow; the spool gives them up."""
+        """The samples collected in memory, float32 [total, c], aligned for TensorFlow; it keeps none."""
         room = np.empty(self._size + _ALIGNMENT, np.uint8)
         first = -room.ctypes.data % _ALIGNMENT
         samples = room[first : first + self._size].view(np.float32).reshape(-1, self._blocks[0].shape[1])

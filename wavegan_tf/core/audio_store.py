@@ -1,4 +1,4 @@
-"""All audio decoded once: one float32 array [total samples, c], in memory or mapped from a file on disk."""
+"""All audio decoded once: one float32 tensor [total samples, c], in memory or mapped from a file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class AudioStore:
       files: those that could be decoded.
       lengths: int64 [files], samples of each.
       skipped: (file, reason) of those that could not.
-      samples: float32 [total, c] of all files, on the CPU. If they lie in a file, its pages are read as they are
+      samples: float32 [total, c] of all files, on the CPU. Pages of a cache file are read as they are
         touched.
     """
 
@@ -89,7 +89,7 @@ def open_store(
             contents = _decode_all(files, decoding, spool, skip_bad)
             _report(contents["skipped"], len(files), skip_bad)
             if spool.in_memory:
-                samples = _as_tensor(spool.take())
+                samples = spool.take()
             else:
                 spool.save(key, contents)
         finally:
@@ -99,23 +99,21 @@ def open_store(
         _report(contents["skipped"], len(files), skip_bad)
     lengths = np.array(contents["lengths"], np.int64)
     if samples is None:
-        samples = _mapped(cache_path, [int(lengths.sum()), decoding.num_channels])
-    return AudioStore(tuple(contents["files"]), lengths, tuple(map(tuple, contents["skipped"])), samples)
+        # Nothing writes to it; but a read-only mapping can't be handed to TensorFlow, and a private one counts as
+        # memory of this process.
+        shape = (int(lengths.sum()), decoding.num_channels)
+        samples = np.memmap(cache_path, "<f4", "r+", shape=shape)
+    skipped = tuple((path, reason) for path, reason in contents["skipped"])
+    return AudioStore(tuple(contents["files"]), lengths, skipped, _as_tensor(samples))
 
 
 def _as_tensor(samples: np.ndarray) -> tf.Tensor:
-    """The same memory as a tensor; `tf.constant` would make copies as large as all the audio."""
-    return tf.experimental.dlpack.from_dlpack(samples.__dlpack__())
+    """The same memory as a tensor on the CPU.
 
-
-def _mapped(path: str, shape: list[int]) -> tf.Tensor:
-    """A file of float32 as a tensor.
-
-    Run eagerly, outside the graphs that read it: inside them TensorFlow would take it for a constant worth folding
-    and copy it.
+    `tf.constant` would make copies as large as all the audio, and so would the op that maps a file
+    (ImmutableConst), which TensorFlow takes for a constant worth folding.
     """
-    with tf.device("CPU:0"):
-        return tf.raw_ops.ImmutableConst(dtype=tf.float32, shape=shape, memory_region_name=os.fsencode(path))
+    return tf.experimental.dlpack.from_dlpack(samples.__dlpack__())
 
 
 def _report(skipped: list[tuple[str, str]], num_files: int, skip_bad: bool) -> None:

@@ -260,6 +260,7 @@ def clip_batches(
 def _read_clip(store: ClipStore, row: tf.Tensor) -> tf.Tensor:
     """Float32 [slice_len, c] of a row of `_Order.block`, zero-padded at the end."""
     start, samples = row[0], row[1]
-    clip = store.audio.samples[start : start + samples]
+    # Not samples[a:b]: TensorFlow's strided slice crashes beyond 2**31 samples.
+    clip = tf.slice(store.audio.samples, [start, 0], [samples, -1])
     clip = tf.pad(clip, [[0, store.slicing.slice_len - samples], [0, 0]])
     return tf.ensure_shape(clip, [store.slicing.slice_len, store.audio.samples.shape[1]])
