@@ -12,6 +12,7 @@ import json
 import logging as standard_logging
 import math
 import os
+import signal
 import sys
 import typing
 from collections.abc import Callable, Sequence
@@ -145,7 +146,7 @@ def load(options_class: type[OptionsT], path: str, model: str) -> OptionsT:
             values = json.load(file)
     except FileNotFoundError:
         raise UserError(f"{path}: not found; is this the directory of a {model} run?") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(values, dict) or values.pop("model", None) != model:
         raise UserError(f"{path}: is not the configuration of a {model} run")
@@ -165,13 +166,25 @@ def require(**values: str) -> None:
             raise UserError(f"--{name} must be given")
 
 
+def _print_help(main: Callable[[], None]) -> None:
+    """What the command does and all its flags; absl's own `--help` shows only those that the main script defines."""
+    print((sys.modules["__main__"].__doc__ or sys.modules[main.__module__].__doc__ or "").strip())
+    for module in flags.FLAGS.flags_by_module_dict():
+        if module.partition(".")[0] not in ("absl", "tensorflow"):
+            print(flags.FLAGS.module_help(module))
+
+
+def _from_tensorflow(record: standard_logging.LogRecord) -> bool:
+    return f"{os.sep}tensorflow{os.sep}python{os.sep}" in record.pathname
+
+
 def _log_plainly() -> None:
     """Messages without prefix, and none below a warning from TensorFlow."""
     logging.use_absl_handler()
     handler = logging.get_absl_handler()
     handler.setFormatter(standard_logging.Formatter("%(message)s"))
     handler.python_handler.addFilter(
-        lambda record: record.levelno >= standard_logging.WARNING or "tensorflow" not in record.pathname
+        lambda record: record.levelno >= standard_logging.WARNING or not _from_tensorflow(record)
     )
     standard_logging.getLogger("tensorflow").setLevel(standard_logging.WARNING)
     logging.set_verbosity(logging.INFO)
@@ -181,6 +194,9 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
     """Parses the command line, calls `main` and exits: 0, 1 for a `UserError`, 2 for a wrong command line."""
 
     def parse(argv: list[str]) -> list[str]:
+        if not {"--help", "-help", "-h"}.isdisjoint(argv[1:]):
+            _print_help(main)
+            sys.exit(0)
         try:
             rest = flags.FLAGS(argv)
         except flags.Error as error:
@@ -196,13 +212,16 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
         try:
             main()
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print("error:", str(error).replace("\n", " "), file=sys.stderr)
             sys.exit(1)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             print(f"error: {error.filename or 'writing'}: the disk is full; make room and start again", file=sys.stderr)
             sys.exit(1)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(128 + signal.SIGINT)
 
     app.run(guarded, flags_parser=parse)
     raise AssertionError("app.run returned")
