@@ -62,9 +62,7 @@ def find_audio_files(data_dir: str) -> list[str]:
         paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
         found += [path for path in paths if extension_of(path) in AUDIO_EXTENSIONS or _has_audio_start(path)]
     if not found:
-        raise UserError(
-            f"--data_dir={shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders"
-        )
+        raise UserError(f"--data_dir={shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders")
     return sorted(found)
 
 

@@ -121,9 +121,7 @@ def _report(skipped: list[tuple[str, str]], num_files: int, skip_bad: bool) -> N
         raise _bad_file(*skipped[0])
     if len(skipped) == num_files:
         path, reason = skipped[0]
-        raise UserError(
-            f"none of the {num_files} audio files can be used; the first is {display_name(path)}: {reason}"
-        )
+        raise UserError(f"none of the {num_files} audio files can be used; the first is {display_name(path)}: {reason}")
     for path, reason in skipped[:MAX_REPORTED]:
         logging.warning("skipped %s: %s", display_name(path), reason)
     if len(skipped) > MAX_REPORTED:
@@ -131,14 +129,10 @@ def _report(skipped: list[tuple[str, str]], num_files: int, skip_bad: bool) -> N
 
 
 def _bad_file(path: str, reason: str) -> audio.AudioError:
-    return audio.AudioError(
-        f"{display_name(path)}: {reason}; mend or remove it, or leave --nodata_skip_bad out"
-    )
+    return audio.AudioError(f"{display_name(path)}: {reason}; mend or remove it, or leave --nodata_skip_bad out")
 
 
-def _decode_all(
-    files: list[str], decoding: Decoding, spool: SampleSpool, skip_bad: bool
-) -> dict[str, Any]:
+def _decode_all(files: list[str], decoding: Decoding, spool: SampleSpool, skip_bad: bool) -> dict[str, Any]:
     """Puts all files into the spool; returns what `AudioStore` says about them."""
     lengths, usable, skipped = [], [], []
     progress = _Progress(len(files), decoding.sample_rate)
@@ -165,9 +159,7 @@ def _num_threads() -> int:
     return min(8, cores)
 
 
-def _map_in_order(
-    pool: ThreadPoolExecutor, function: Callable[[str], Any], items: Iterable[str]
-) -> Iterator[Any]:
+def _map_in_order(pool: ThreadPoolExecutor, function: Callable[[str], Any], items: Iterable[str]) -> Iterator[Any]:
     """Results in order, with a bounded number of them waiting: `pool.map` would decode everything ahead."""
     waiting: collections.deque = collections.deque()
     for item in items:
@@ -182,9 +174,7 @@ def _decode_short(decoding: Decoding, path: str) -> np.ndarray | audio.AudioErro
     """The waveform [t, c], the reason why there is none, or None if the file is too long to be held whole."""
     blocks, size = [], 0
     try:
-        for block in audio.decode_blocks(
-            path, decoding.sample_rate, decoding.num_channels, decoding.fast_wav
-        ):
+        for block in audio.decode_blocks(path, decoding.sample_rate, decoding.num_channels, decoding.fast_wav):
             blocks.append(block)
             size += block.nbytes
             if size > LONG_FILE_BYTES:

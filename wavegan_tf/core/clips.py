@@ -27,15 +27,11 @@ _BLOCK_DRAWS = 1 << 16
 class ClipOptions(flags.Options):
     """Where the audio is and how clips are cut from it; names and defaults are the original's."""
 
-    data_dir: str = flags.option(
-        "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included."
-    )
+    data_dir: str = flags.option("", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.")
     data_sample_rate: int = flags.option(
         16000, "Samples per second; files at other rates are resampled.", minimum=1, resume="fixed"
     )
-    data_slice_len: int = flags.option(
-        16384, "Samples in a clip.", choices=(16384, 32768, 65536), resume="fixed"
-    )
+    data_slice_len: int = flags.option(16384, "Samples in a clip.", choices=(16384, 32768, 65536), resume="fixed")
     data_num_channels: int = flags.option(
         1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, resume="fixed"
     )
@@ -47,9 +43,7 @@ class ClipOptions(flags.Options):
         "Use only the first clip of each file, zero-padded; overlap and random starts are off.",
         resume="fixed",
     )
-    data_pad_end: bool = flags.option(
-        False, "Zero-pad the last clip of a file instead of dropping it.", resume="fixed"
-    )
+    data_pad_end: bool = flags.option(False, "Zero-pad the last clip of a file instead of dropping it.", resume="fixed")
     data_normalize: bool = flags.option(True, "Scale each file to a peak of 1.", resume="fixed")
     data_fast_wav: bool = flags.option(
         False, "Read with scipy: 16-bit and float32 wav only, at the right rate.", resume="free"
@@ -63,9 +57,7 @@ class ClipOptions(flags.Options):
     data_skip_bad: bool = flags.option(
         True, "Report files that cannot be used and go on, instead of stopping at the first.", resume="free"
     )
-    data_cache_dir: str = flags.option(
-        "", "Folder for that file; default: data_cache in --train_dir.", resume="free"
-    )
+    data_cache_dir: str = flags.option("", "Folder for that file; default: data_cache in --train_dir.", resume="free")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,9 +76,7 @@ class ClipOptions(flags.Options):
 
     def decoding(self) -> Decoding:
         """How files are read."""
-        return Decoding(
-            self.data_sample_rate, self.data_num_channels, self.data_normalize, self.data_fast_wav
-        )
+        return Decoding(self.data_sample_rate, self.data_num_channels, self.data_normalize, self.data_fast_wav)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,9 +222,7 @@ def clip_batches(
       UserError: the batch can't be divided among the workers.
     """
     if batch_size < 1 or batch_size % num_workers:
-        raise UserError(
-            f"batch size {batch_size}: must be a multiple of the number of workers, {num_workers}"
-        )
+        raise UserError(f"batch size {batch_size}: must be a multiple of the number of workers, {num_workers}")
     order = _Order(store, seed)
     first_block, skip = order.locate(start_example)
     rows = tf.data.Dataset.range(first_block, tf.int64.max)
