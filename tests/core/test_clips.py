@@ -221,7 +221,12 @@ def test_cache_is_used_again_only_if_it_fits(sounds, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     decoded = []
     decode_blocks = audio.decode_blocks
-    monkeypatch.setattr(audio, "decode_blocks", lambda *args: decoded.append(args) or decode_blocks(*args))
+
+    def counted(*args):
+        decoded.append(args)
+        return decode_blocks(*args)
+
+    monkeypatch.setattr(audio, "decode_blocks", counted)
 
     def times_decoded(**kwargs):
         decoded.clear()
