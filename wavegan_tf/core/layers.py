@@ -182,16 +182,7 @@ class PhaseShuffle(keras.layers.Layer):
         Returns:
           [b, t, c].
         """
-        length = x.shape[1]
-        # A padding that depends on the phase does not compile under XLA, so pad by the full radius and slice.
-        padded = tf.pad(x, [[0, 0], [self.radius, self.radius], [0, 0]], mode="REFLECT")
-        if phase.shape[0] == 1:
-            start = tf.stack([0, self.radius - phase[0], 0])
-            shifted = tf.slice(padded, start, [tf.shape(x)[0], length, x.shape[2]])
-        else:
-            index = (self.radius - phase)[:, None] + tf.range(length)[None]
-            shifted = tf.gather(padded, index, axis=1, batch_dims=1)
-        return tf.ensure_shape(shifted, x.shape)
+        return tf.ensure_shape(_shift(x, phase, self.radius), x.shape)
 
     def compute_output_shape(self, input_shape, phase_shape=None):
         """The shape of `x`."""
@@ -200,3 +191,44 @@ class PhaseShuffle(keras.layers.Layer):
     def get_config(self):
         """The constructor's arguments."""
         return {**super().get_config(), "radius": self.radius}
+
+
+# A padding that depends on the phase does not compile under XLA, and the gradient of a slice that starts at a variable
+# place has no gradient of its own there. So the shift and its adjoint are both a fixed padding and such a slice, and
+# each is the other's gradient.
+
+
+def _shift(x: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
+    """out[:, i] = x[:, i - phase], reflected at both ends."""
+
+    @tf.custom_gradient
+    def forward(x: tf.Tensor):
+        padded = tf.pad(x, [[0, 0], [radius, radius], [0, 0]], mode="REFLECT")
+        return _window(padded, radius - phase, x.shape[1]), lambda dy: _unshift(dy, phase, radius)
+
+    return forward(x)
+
+
+def _unshift(dy: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
+    """The adjoint of `_shift`: puts each value back where it was taken from, adding where one was taken twice."""
+
+    @tf.custom_gradient
+    def forward(dy: tf.Tensor):
+        length = dy.shape[1]
+        padded = tf.pad(dy, [[0, 0], [2 * radius, 2 * radius], [0, 0]])
+        spread = _window(padded, radius + phase, length + 2 * radius)
+        left = tf.reverse(spread[:, :radius], axis=[1])  # reflections of samples 1 to radius
+        right = tf.reverse(spread[:, length + radius :], axis=[1])  # of the radius samples before the last
+        dx = spread[:, radius : length + radius]
+        dx += tf.pad(left, [[0, 0], [1, length - radius - 1], [0, 0]])
+        dx += tf.pad(right, [[0, 0], [length - radius - 1, 1], [0, 0]])
+        return dx, lambda ddx: _shift(ddx, phase, radius)
+
+    return forward(dy)
+
+
+def _window(x: tf.Tensor, start: tf.Tensor, length: int) -> tf.Tensor:
+    """`length` samples of [b, t, c] from `start` on: one start [1] for all examples, or one for each [b]."""
+    if start.shape[0] == 1:
+        return tf.slice(x, tf.stack([0, start[0], 0]), [tf.shape(x)[0], length, x.shape[2]])
+    return tf.gather(x, start[:, None] + tf.range(length)[None], axis=1, batch_dims=1)
