@@ -3,9 +3,10 @@
 tensorflow-io has builds only for some versions of TensorFlow and Python; elsewhere `decode` returns None and
 audio.py reads the file with soundfile. Measured with tensorflow-io 0.37.1: 16-bit wav decodes to the same
 integers as libsndfile; so does 16-bit flac, but some broken flac files are decoded to noise instead of
-refused; mp3 and vorbis differ in the last bit; 32-bit and big-endian wav are refused; some valid wav files
-(chunks of odd size before the data) come out empty. So only 16-bit wav goes this way, and any doubt goes
-back to soundfile.
+refused; mp3 and vorbis differ in the last bit; 32-bit and big-endian wav are refused; chunks of odd size
+before the data empty a wav file; a header with a block size of 0 kills the process. So only 16-bit wav files
+with the plain header of 44 bytes, every field of which is checked here, go this way, and any doubt goes back
+to soundfile.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import struct
 import warnings
 from collections.abc import Callable
 
@@ -24,7 +26,7 @@ from absl import logging
 # A header may promise what the file does not hold, and tensorflow-io allocates what it promises.
 MAX_SAMPLES = 1 << 23
 MAX_BYTES = 1 << 26
-_FORMATS = ("WAV", "WAVEX")  # libsndfile's names for plain and extensible headers
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
 def decode(path: str, file: soundfile.SoundFile) -> np.ndarray | None:
@@ -34,9 +36,9 @@ def decode(path: str, file: soundfile.SoundFile) -> np.ndarray | None:
       path: the file.
       file: the same file, opened by soundfile at its start; its header decides.
     """
-    if file.subtype != "PCM_16" or file.format not in _FORMATS:
-        return None
     if not 0 < file.frames * file.channels <= MAX_SAMPLES or os.path.getsize(path) > MAX_BYTES:
+        return None
+    if not _has_plain_header(path, file):
         return None
     decoder = _wav_decoder()
     if decoder is None:
@@ -48,6 +50,23 @@ def decode(path: str, file: soundfile.SoundFile) -> np.ndarray | None:
     if samples.shape != (file.frames, file.channels):
         return None
     return samples / np.float32(32768)
+
+
+def _has_plain_header(path: str, file: soundfile.SoundFile) -> bool:
+    """Whether the file begins as the simplest 16-bit wav of the frames that soundfile found."""
+    with open(path, "rb") as stream:
+        head = stream.read(_HEADER.size)
+    if len(head) < _HEADER.size:
+        return False
+    fields = _HEADER.unpack(head)
+    riff, _, wave, fmt, fmt_size, tag, channels, rate, byte_rate, block, bits, data, size = fields
+    frame = 2 * file.channels
+    return (
+        (riff, wave, fmt, fmt_size, data) == (b"RIFF", b"WAVE", b"fmt ", 16, b"data")
+        and (tag, bits, channels, block) == (1, 16, file.channels, frame)
+        and (rate, byte_rate) == (file.samplerate, file.samplerate * frame)
+        and size == file.frames * frame <= os.path.getsize(path) - _HEADER.size
+    )
 
 
 @functools.cache
@@ -63,7 +82,8 @@ def _wav_decoder() -> Callable[[tf.Tensor], tf.Tensor] | None:
             warnings.simplefilter("ignore")
             tfio = importlib.import_module("tensorflow_io")
             # Traced here, so that a library that does not load fails now and not at the first file.
-            return tf.function(read, input_signature=[tf.TensorSpec([], tf.string)]).get_concrete_function()
+            path = tf.TensorSpec([], tf.string)
+            return tf.function(read, input_signature=[path], autograph=False).get_concrete_function()
     except Exception as error:  # a library built for another TensorFlow fails in many ways
         logging.info("tensorflow-io is not used (%s): soundfile decodes all audio", type(error).__name__)
         return None
