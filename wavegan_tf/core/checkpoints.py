@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import glob
 import os
+import re
+import shutil
 from typing import TypeAlias
 
 import keras
@@ -16,7 +19,8 @@ from wavegan_tf.core.errors import UserError
 _NAME = "model.ckpt"
 _KEEP = 5
 _KEEP_EVERY_HOURS = 1.0
-
+# What TensorFlow raises for a checkpoint that is damaged or does not fit.
+_UNUSABLE = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
 
 Saved: TypeAlias = keras.Model | keras.optimizers.Optimizer
 
@@ -38,14 +42,75 @@ def _all(items: dict[str, Saved]) -> dict[str, dict[str, tf.Variable]]:
     return {name: _variables(item) for name, item in items.items()}
 
 
+def _reason(error: Exception) -> str:
+    """What TensorFlow's message says, in one line."""
+    if isinstance(error, AssertionError):
+        return "it lacks variables of these networks or optimisers"
+    if "No space left" in str(error) or "quota" in str(error):
+        return "the disk is full"
+    return " ".join(re.sub(r"{{.*?}}", "", str(error)).split())[:200] or type(error).__name__
+
+
+def _listed(directory: str) -> list[str]:
+    """The checkpoints that TensorFlow's list (the file `checkpoint`) names, oldest first; none if it is damaged."""
+    try:
+        state = tf.train.get_checkpoint_state(directory)
+    except ValueError:
+        return []
+    return list(state.all_model_checkpoint_paths) if state else []
+
+
+def _step_of(path: str) -> int:
+    return int(path.rsplit("-", 1)[1])
+
+
+def _paths(directory: str) -> list[str]:
+    """All checkpoints of a run, the one to go on from last.
+
+    TensorFlow's list comes last. It leaves out those kept for every hour, and can be lost with the power.
+    """
+    listed = _listed(directory)
+    found = glob.glob(os.path.join(glob.escape(directory), f"{_NAME}-*.index"))
+    others = {path.removesuffix(".index") for path in found if re.search(r"-\d+\.index$", path)}.difference(listed)
+    return [*sorted(others, key=_step_of), *listed]
+
+
+def _drop_damaged_list(directory: str) -> None:
+    """Removes a list that CheckpointManager would stumble over; `_paths` finds the checkpoints without it."""
+    try:
+        tf.train.get_checkpoint_state(directory)
+    except ValueError:
+        logging.warning("%s: the file `checkpoint` is damaged and is made anew", directory)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(directory, "checkpoint"))
+
+
+def _remove_unfinished(directory: str, step: str) -> None:
+    """Removes what a write that did not come to its end has left; `step` can be a pattern."""
+    prefix = os.path.join(glob.escape(directory), f"{_NAME}-{step}")
+    for path in glob.glob(f"{prefix}_temp") + glob.glob(f"{prefix}.*.tempstate*"):
+        _remove(path)
+
+
+def _remove(path: str) -> None:
+    """Removes a file or a folder if that can be done."""
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.remove(path)
+
+
 class DirectoryLock:
     """Holds a training directory for this process; the lock ends with the process, however it ends.
 
+    What a process that was killed left unfinished there is removed.
+
     Raises:
-      UserError: another process holds the directory, or it cannot be written.
+      UserError: another process holds the directory, or it cannot be written, or TensorFlow could not read from it.
     """
 
     def __init__(self, directory: str):
+        if re.search(r"[*?\[\\]", os.path.abspath(directory)):
+            raise UserError(f"--train_dir={directory}: TensorFlow takes * ? [ and \\ for patterns; choose another path")
         try:
             os.makedirs(directory, exist_ok=True)
             self._file = open(os.path.join(directory, ".lock"), "a+")  # noqa: SIM115 - held until the process ends
@@ -53,14 +118,18 @@ class DirectoryLock:
             raise UserError(f"--train_dir={directory}: cannot be written ({error.strerror})") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
             self._file.close()
             raise UserError(f"--train_dir={directory}: process {owner} is already training in this directory") from None
+        except OSError as error:
+            self._file.close()
+            raise UserError(f"--train_dir={directory}: cannot be locked ({error.strerror})") from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
+        _remove_unfinished(directory, "*")
 
     def release(self) -> None:
         """Gives the directory back before the process ends."""
@@ -85,6 +154,7 @@ class Checkpoints:
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._seed = tf.Variable(seed, dtype=tf.int64, trainable=False)
         self._checkpoint = tf.train.Checkpoint(step=self._step, seed=self._seed, **_all(items))
+        _drop_damaged_list(directory)
         self._manager = tf.train.CheckpointManager(
             self._checkpoint,
             directory,
@@ -101,11 +171,11 @@ class Checkpoints:
           UserError: checkpoints are there, but none fits these networks and optimisers.
         """
         problem = ""
-        for path in reversed(self._manager.checkpoints):
+        for path in reversed(_paths(self._directory)):
             try:
-                self._checkpoint.restore(path).assert_existing_objects_matched()
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
-                problem = f"{path}: cannot be restored ({str(error).strip().splitlines()[0][:200]})"
+                self._checkpoint.restore(path).expect_partial().assert_existing_objects_matched()
+            except _UNUSABLE as error:
+                problem = f"{path}: cannot be restored ({_reason(error)})"
                 logging.warning("%s", problem)
                 continue
             if int(self._seed) != self._expected_seed:
@@ -126,11 +196,11 @@ class Checkpoints:
         try:
             self._manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
-            for leftover in glob.glob(glob.escape(os.path.join(self._directory, f"{_NAME}-{step}")) + ".*"):
-                os.remove(leftover)
+            _remove_unfinished(self._directory, str(step))
+            for leftover in glob.glob(os.path.join(glob.escape(self._directory), f"{_NAME}-{step}.*")):
+                _remove(leftover)
             kept = "there is none before it" if self.last_saved is None else f"that of step {self.last_saved} is kept"
-            reason = str(error).strip().splitlines()[0][:200]
-            text = f"{self._directory}: the checkpoint of step {step} cannot be written; {kept} ({reason})"
+            text = f"{self._directory}: the checkpoint of step {step} cannot be written; {kept} ({_reason(error)})"
             raise UserError(text) from None
         self.last_saved = step
 
@@ -149,19 +219,16 @@ def restore_step(directory: str, step: int | None, **items: Saved) -> int:
     Raises:
       UserError: there is no such checkpoint, or it does not fit.
     """
-    state = tf.train.get_checkpoint_state(directory)
-    paths = list(state.all_model_checkpoint_paths) if state else []
-    steps = {int(path.rsplit("-", 1)[1]): path for path in paths}
+    steps = {_step_of(path): path for path in _paths(directory)}
     if not steps:
         raise UserError(f"{directory}: holds no checkpoint")
     if step is None:
-        step = max(steps)
+        step = list(steps)[-1]
     if step not in steps:
         raise UserError(f"{directory}: has no checkpoint of step {step}; it has {', '.join(map(str, sorted(steps)))}")
     try:
         status = tf.train.Checkpoint(**_all(items)).restore(steps[step])
         status.expect_partial().assert_existing_objects_matched()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
-        raise UserError(f"{steps[step]}: cannot be restored ({reason})") from None
+    except _UNUSABLE as error:
+        raise UserError(f"{steps[step]}: cannot be restored ({_reason(error)})") from None
     return step
