@@ -126,19 +126,21 @@ def run(
         return any_worker(bool(signals.received) or bool(limit and time.monotonic() - started >= limit))
 
     with StopSignals() as signals:
-        while not finished():
-            values = update(step)
-            step += 1
-            _check_finite(step, values)
-            means.add(values)
-            progress.update(step, values)
-            if summary_schedule.due():
-                summarize(step, means.take())
-                summarized = step
-            if any_worker(save_schedule.due()):
-                save(step)
-                saved = step
-        progress.close()
+        try:
+            while not finished():
+                values = update(step)
+                step += 1
+                _check_finite(step, values)
+                means.add(values)
+                progress.update(step, values)
+                if summary_schedule.due():
+                    summarize(step, means.take())
+                    summarized = step
+                if any_worker(save_schedule.due()):
+                    save(step)
+                    saved = step
+        finally:
+            progress.close()
         if signals.received:
             logging.info("%s: stopping after step %d", signals.received, step)
         if step > summarized:
