@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 import numpy as np
 import tensorflow as tf
+
+from wavegan_tf.core.errors import UserError
 
 _MAX_AUDIO = 3
 
@@ -24,6 +27,7 @@ class Tracker:
 
     def __init__(self, directory: str, step: int):
         """Opens the files; lines of stats.jsonl after `step`, from a run that was cut off, are dropped."""
+        self._directory = directory
         self._writer = tf.summary.create_file_writer(directory)
         self._path = os.path.join(directory, "stats.jsonl")
         self._drop_lines_after(step)
@@ -32,10 +36,10 @@ class Tracker:
         if not os.path.exists(self._path):
             return
         kept = []
-        with open(self._path, encoding="utf-8") as file:
+        with open(self._path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 try:
-                    if json.loads(line)["step"] <= step:
+                    if line.endswith("\n") and json.loads(line)["step"] <= step:
                         kept.append(line)
                 except (ValueError, KeyError, TypeError):
                     continue  # A line that was being written when the process was killed.
@@ -43,9 +47,17 @@ class Tracker:
             file.writelines(kept)
         os.replace(f"{self._path}.tmp", self._path)
 
+    @contextlib.contextmanager
+    def _writing(self, step: int) -> Iterator[None]:
+        try:
+            with self._writer.as_default(step=step):
+                yield
+        except tf.errors.ResourceExhaustedError:
+            raise UserError(f"{self._directory}: summaries cannot be written, the disk is full") from None
+
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes each value to TensorBoard and all of them as one line of stats.jsonl."""
-        with self._writer.as_default(step=step):
+        with self._writing(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
@@ -59,19 +71,24 @@ class Tracker:
           The mean RMS of the first channel as `<name>_rms`, as the original logs it.
         """
         rms = tf.sqrt(tf.reduce_mean(audio[:, :, 0] ** 2, axis=1))
-        with self._writer.as_default(step=step):
+        with self._writing(step):
             tf.summary.audio(name, tf.clip_by_value(audio, -1.0, 1.0), sample_rate, max_outputs=_MAX_AUDIO)
             tf.summary.histogram(f"{name}_rms_batch", rms)
         return {f"{name}_rms": float(tf.reduce_mean(rms))}
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Writes one picture, uint8 [height, width, 1 or 3]."""
-        with self._writer.as_default(step=step):
+        with self._writing(step):
             tf.summary.image(name, image[None])
 
     def flush(self) -> None:
-        """Makes sure that what was written is on disk."""
-        self._writer.flush()
+        """Makes sure that what was written is on disk.
+
+        Raises:
+          UserError: the disk is full.
+        """
+        with self._writing(0):
+            self._writer.flush()
 
 
 class Progress:
@@ -90,21 +107,27 @@ class Progress:
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._interval = 0.5 if self._terminal else 30.0
-        self._rate = 0.0
+        self._rate, self._windows = 0.0, 0
         self._since, self._since_step = time.monotonic(), start
         self._next = 0.0
+        self._unshown: tuple[int, Mapping[str, float]] | None = None
 
     def update(self, step: int, values: Mapping[str, float]) -> None:
         """Shows `step` and its losses if it is time to."""
+        self._unshown = (step, values)
+        if time.monotonic() >= self._next:
+            self._show(step, values)
+
+    def _show(self, step: int, values: Mapping[str, float]) -> None:
         now = time.monotonic()
-        if now < self._next:
-            return
         elapsed = now - self._since
         if step > self._since_step and elapsed > 0:
             current = (step - self._since_step) / elapsed
+            self._windows += 1
             # The first updates compile: they say little about the rate to come.
-            self._rate = current if self._next == 0.0 or self._rate == 0.0 else 0.7 * self._rate + 0.3 * current
+            self._rate = current if self._windows <= 2 else 0.7 * self._rate + 0.3 * current
         self._since, self._since_step, self._next = now, step, now + self._interval
+        self._unshown = None
         self._write(self.line(step, values))
 
     def line(self, step: int, values: Mapping[str, float]) -> str:
@@ -125,7 +148,9 @@ class Progress:
         self._stream.flush()
 
     def close(self) -> None:
-        """Leaves the line standing."""
-        if self._terminal:
+        """Leaves a line of the last step standing."""
+        if self._unshown:
+            self._show(*self._unshown)
+        if self._terminal and self._windows:
             self._stream.write("\n")
             self._stream.flush()
