@@ -12,16 +12,23 @@ import zlib
 
 import tensorflow as tf
 
+MAX_SEED = 2**31 - 1
+
 
 def purpose_seed(seed: int, step: tf.Tensor | int, purpose: str) -> tf.Tensor:
     """An int32 [2] seed for TensorFlow's stateless random functions.
 
     Args:
-      seed: the run's seed.
+      seed: the run's seed, 0 to MAX_SEED.
       step: which update.
       purpose: what the numbers are for; different purposes give independent streams.
+
+    Raises:
+      ValueError: the seed is out of range.
     """
-    key = tf.constant([seed & 0x7FFFFFFF, zlib.crc32(purpose.encode()) & 0x7FFFFFFF], tf.int32)
+    if not 0 <= seed <= MAX_SEED:
+        raise ValueError(f"seed {seed} is not in 0 to {MAX_SEED}")
+    key = tf.constant([seed, zlib.crc32(purpose.encode()) & 0x7FFFFFFF], tf.int32)
     return tf.random.experimental.stateless_fold_in(key, tf.cast(step, tf.int32))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 
 import numpy as np
 from absl import flags, logging
@@ -74,16 +75,21 @@ def read_latents(path: str, latent_dim: int) -> np.ndarray:
       UserError: the file is not an npy file of finite numbers in that shape.
     """
     try:
-        z = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"--latents_file={path}: cannot be read as npy ({error})") from None
+        with open(path, "rb") as file:
+            z = np.load(file, allow_pickle=False)
+    except OSError as error:
+        raise UserError(f"--latents_file={path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile):
+        z = None
     if not isinstance(z, np.ndarray) or z.dtype.kind not in "fiu":
-        raise UserError(f"--latents_file={path}: must hold one array of numbers")
+        raise UserError(f"--latents_file={path}: must be an npy file of plain numbers (numpy.save writes one)")
     if z.ndim != 2 or z.shape[1] != latent_dim or not len(z):
         raise UserError(f"--latents_file={path}: has shape {list(z.shape)}, must be [n, {latent_dim}]")
+    with np.errstate(over="ignore"):
+        z = z.astype(np.float32)
     if not np.isfinite(z).all():
-        raise UserError(f"--latents_file={path}: holds NaN or infinity")
-    return z.astype(np.float32)
+        raise UserError(f"--latents_file={path}: holds NaN or infinity (or what float32 cannot hold)")
+    return z
 
 
 def interpolate(z: np.ndarray, steps: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import os
 import keras
 import tensorflow as tf
 
+from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import Options, option
 
@@ -20,7 +21,13 @@ _FLOAT16_INNER_SCALE = 1024.0
 class RuntimeOptions(Options):
     """How a run computes. None of it changes what is computed, but for `seed` and `mixed_precision`."""
 
-    seed: int = option(0, "Seed of everything random: weights, latents, order of the clips.", minimum=0, resume="fixed")
+    seed: int = option(
+        0,
+        "Seed of everything random: weights, latents, order of the clips.",
+        minimum=0,
+        maximum=MAX_SEED,
+        resume="fixed",
+    )
     distribution: str = option(
         "auto",
         "Which devices share each batch. auto: multiworker if TF_CONFIG names several workers, mirrored if there are "
@@ -100,7 +107,7 @@ def start(options: RuntimeOptions) -> Runtime:
         tf.config.experimental.enable_op_determinism()
     strategy, worker, workers = _make_strategy(options.distribution)
     gpus = tf.config.list_physical_devices("GPU")
-    keras.utils.set_random_seed(options.seed % 2**32)
+    keras.utils.set_random_seed(options.seed)
     policies = {"none": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
     return Runtime(
         strategy=strategy,
@@ -121,9 +128,9 @@ def _cluster() -> tuple[int, int]:
         config = json.loads(text)
         cluster, task = config["cluster"], config["task"]
         chiefs, workers = len(cluster.get("chief", [])), len(cluster.get("worker", []))
-        index = int(task["index"]) + (chiefs if task["type"] == "worker" else 0)
-        if task["type"] not in ("chief", "worker") or not 0 <= index < chiefs + workers:
+        if not 0 <= int(task["index"]) < {"chief": chiefs, "worker": workers}.get(task["type"], 0):
             raise ValueError(f"task {task} is not in the cluster")
+        index = int(task["index"]) + (chiefs if task["type"] == "worker" else 0)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"TF_CONFIG: cannot be understood ({error!r}); BUILD.md shows its form") from None
     return index, chiefs + workers

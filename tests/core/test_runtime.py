@@ -1,0 +1,207 @@
+import json
+
+import keras
+import pytest
+import tensorflow as tf
+
+from wavegan_tf.core import runtime
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.optimizers import TF1Adam
+
+HOSTS = ["localhost:1", "localhost:2", "localhost:3"]
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+
+
+def set_cluster(monkeypatch, cluster, task):
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+
+
+class FakeGpu:
+    name = "/physical_device:GPU:0"
+
+
+def pretend_gpus(monkeypatch, count):
+    """Makes TensorFlow report GPUs; the strategies that would use them only note that they were asked for."""
+    real = tf.config.list_physical_devices
+    gpus = [FakeGpu() for _ in range(count)]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: gpus if kind == "GPU" else real(kind))
+    logical = [FakeGpu() for _ in range(count)]
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: logical if kind == "GPU" else [])
+    asked = []
+    for name in ("MirroredStrategy", "MultiWorkerMirroredStrategy"):
+
+        def make(*arguments, name=name):
+            asked.append(name)
+            return tf.distribute.get_strategy()
+
+        monkeypatch.setattr(tf.distribute, name, make)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("cluster", "task", "wanted"),
+    [
+        ({"worker": HOSTS}, {"type": "worker", "index": 0}, (0, 3)),
+        ({"worker": HOSTS}, {"type": "worker", "index": 2}, (2, 3)),
+        ({"worker": HOSTS}, {"type": "worker", "index": "1"}, (1, 3)),
+        ({"chief": HOSTS[:1], "worker": HOSTS[1:]}, {"type": "chief", "index": 0}, (0, 3)),
+        ({"chief": HOSTS[:1], "worker": HOSTS[1:]}, {"type": "worker", "index": 1}, (2, 3)),
+    ],
+)
+def test_place_of_this_process_in_the_cluster(monkeypatch, cluster, task, wanted):
+    set_cluster(monkeypatch, cluster, task)
+    assert runtime._cluster() == wanted
+
+
+def test_no_cluster(monkeypatch):
+    assert runtime._cluster() == (0, 1)
+    monkeypatch.setenv("TF_CONFIG", "")
+    assert runtime._cluster() == (0, 1)
+
+
+WORKERS = {"worker": HOSTS}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'cluster': 1}",
+        "[]",
+        "{}",
+        "3",
+        json.dumps({"cluster": WORKERS}),
+        json.dumps({"task": {"type": "worker", "index": 0}}),
+        json.dumps({"cluster": WORKERS, "task": {"index": 0}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "worker"}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": 3}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": -1}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": "first"}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "chief", "index": 0}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "ps", "index": 0}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": ["worker"], "index": 0}}),
+        json.dumps({"cluster": HOSTS, "task": {"type": "worker", "index": 0}}),
+        json.dumps({"cluster": {"chief": HOSTS[:1], "worker": HOSTS[1:]}, "task": {"type": "worker", "index": -1}}),
+        json.dumps({"cluster": {"chief": HOSTS[:1], "worker": HOSTS[1:]}, "task": {"type": "chief", "index": 1}}),
+    ],
+)
+def test_mistakes_in_the_cluster_are_one_line(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(UserError, match=r"^TF_CONFIG: cannot be understood \(.+\); BUILD.md shows its form$") as error:
+        runtime.start(runtime.RuntimeOptions())
+    assert "\n" not in str(error.value)
+
+
+def test_multiworker_without_a_cluster():
+    with pytest.raises(UserError, match="^--distribution=multiworker: .* TF_CONFIG is not set; see BUILD.md$"):
+        runtime.start(runtime.RuntimeOptions(distribution="multiworker"))
+
+
+def test_multiworker_after_tensorflow_has_started(monkeypatch):
+    """TensorFlow refuses, as it does when a port is taken; its first line is what the user sees."""
+    set_cluster(monkeypatch, WORKERS, {"type": "worker", "index": 1})
+
+    def refuse():
+        raise RuntimeError("Collective ops must be configured at program startup\nand more")
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", refuse)
+    message = "^--distribution=multiworker: Collective ops must be configured at program startup$"
+    with pytest.raises(UserError, match=message):
+        runtime.start(runtime.RuntimeOptions())
+
+
+@pytest.mark.parametrize(
+    ("gpus", "workers", "asked", "compiled"),
+    [
+        (0, 1, [], False),
+        (1, 1, [], True),
+        (2, 1, ["MirroredStrategy"], True),
+        (0, 3, ["MultiWorkerMirroredStrategy"], False),
+        (2, 3, ["MultiWorkerMirroredStrategy"], True),
+    ],
+)
+def test_automatic_choices(monkeypatch, gpus, workers, asked, compiled):
+    made = pretend_gpus(monkeypatch, gpus)
+    if workers > 1:
+        set_cluster(monkeypatch, WORKERS, {"type": "worker", "index": 1})
+    run = runtime.start(runtime.RuntimeOptions())
+    assert made == asked
+    assert run.jit_compile is compiled
+    assert (run.worker, run.workers, run.is_chief) == ((1, 3, False) if workers > 1 else (0, 1, True))
+
+
+def test_choices_of_the_user_win(monkeypatch):
+    made = pretend_gpus(monkeypatch, 2)
+    set_cluster(monkeypatch, WORKERS, {"type": "worker", "index": 2})
+    run = runtime.start(runtime.RuntimeOptions(distribution="none", jit_compile=False))
+    assert made == [] and run.jit_compile is False and run.is_chief and run.workers == 1
+    runtime.start(runtime.RuntimeOptions(distribution="mirrored"))
+    assert made == ["MirroredStrategy"]
+    monkeypatch.undo()
+    assert runtime.start(runtime.RuntimeOptions(jit_compile=True)).jit_compile is True
+
+
+@pytest.mark.parametrize(
+    ("precision", "compute", "inner_scale", "scaled"),
+    [("none", "float32", 1.0, False), ("bfloat16", "bfloat16", 1.0, False), ("float16", "float16", 1024.0, True)],
+)
+def test_policies_and_loss_scaling(precision, compute, inner_scale, scaled):
+    run = runtime.start(runtime.RuntimeOptions(mixed_precision=precision))
+    assert (run.policy.compute_dtype, run.policy.variable_dtype) == (compute, "float32")
+    assert run.inner_scale == inner_scale
+    optimizer = TF1Adam()
+    wrapped = run.loss_scaled(optimizer)
+    if scaled:
+        assert isinstance(wrapped, keras.optimizers.LossScaleOptimizer) and wrapped.inner_optimizer is optimizer
+    else:
+        assert wrapped is optimizer
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def described(**changes):
+    values = {"strategy": tf.distribute.get_strategy(), "policy": keras.DTypePolicy("float32"), "jit_compile": False}
+    return runtime.Runtime(**{**values, "inner_scale": 1.0, "worker": 0, "workers": 1, **changes})
+
+
+class ThreeReplicas:
+    num_replicas_in_sync = 3
+
+
+def test_description(monkeypatch):
+    assert described().description == "CPU"
+    assert described(jit_compile=True, policy=keras.DTypePolicy("mixed_float16")).description == "CPU, float16, XLA"
+    pretend_gpus(monkeypatch, 3)
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"device_name": "NVIDIA X"})
+    many = described(strategy=ThreeReplicas(), workers=3, policy=keras.DTypePolicy("mixed_bfloat16"), jit_compile=True)
+    assert many.description == "3 x NVIDIA X in 3 workers, bfloat16, XLA"
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {})
+    assert described().description == "GPU"
+
+
+@pytest.mark.parametrize("flag", [False, True])
+def test_one_worker_answers_for_itself(flag):
+    assert described().any_worker(flag) is flag
+
+
+def test_seed_decides_the_weights():
+    def weights(seed):
+        runtime.start(runtime.RuntimeOptions(seed=seed))
+        return keras.initializers.GlorotUniform()((5, 5)).numpy().tolist()
+
+    assert weights(2**31 - 1) == weights(2**31 - 1) != weights(0)
+    with pytest.raises(UserError, match="^--seed=2147483648: must be at most 2147483647$"):
+        runtime.RuntimeOptions(seed=2**31)
+    with pytest.raises(UserError, match="^--seed=-1: must be at least 0$"):
+        runtime.RuntimeOptions(seed=-1)
+
+
+def test_deterministic_operations_are_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(True))
+    runtime.start(runtime.RuntimeOptions())
+    assert asked == []
+    runtime.start(runtime.RuntimeOptions(deterministic=True))
+    assert asked == [True]
