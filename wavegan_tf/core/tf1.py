@@ -55,14 +55,17 @@ def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
     Raises:
       UserError: there is none, or it is damaged.
     """
-    prefix = tf.train.latest_checkpoint(tf1_dir)
+    try:
+        prefix = tf.train.latest_checkpoint(tf1_dir)
+    except ValueError:  # The file `checkpoint` is empty.
+        prefix = None
     if prefix is None:
         raise UserError(f"{tf1_dir}: holds no checkpoint that can be found (is its 'checkpoint' file there?)")
     try:
         reader = tf.train.load_checkpoint(prefix)
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, ValueError) as error:
-        raise UserError(f"{prefix}: damaged checkpoint ({str(error).splitlines()[0]})") from None
+    except (tf.errors.OpError, ValueError, IndexError) as error:
+        raise UserError(f"{prefix}: damaged checkpoint ({' '.join(str(error).split())})") from None
 
 
 def assign(variables: Mapping[str, keras.Variable], values: Mapping[str, np.ndarray]) -> None:
