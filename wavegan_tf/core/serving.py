@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -38,7 +39,7 @@ def to_int16(x: tf.Tensor) -> tf.Tensor:
 class LatentsModule(tf.Module):
     """The signatures of a generator z -> waveforms whose latents are uniform in [-1, 1)."""
 
-    def __init__(self, generate: Callable[[tf.Tensor], tf.Tensor], network: Any, latent_dim: int):
+    def __init__(self, generate: Callable[[tf.Tensor], tf.Tensor], network: keras.Model, latent_dim: int):
         """Defines the signatures.
 
         Args:
@@ -47,7 +48,9 @@ class LatentsModule(tf.Module):
           latent_dim: length of a latent vector.
         """
         super().__init__()
-        self.network = network
+        # Held one by one: in a Keras 3 model TensorFlow does not follow lists of layers, and what it does not follow is
+        # missing from the saver that a TensorFlow 1 session (and so TensorFlow Serving) restores with.
+        self.weights = [variable.value for variable in network.variables]
         z_spec = tf.TensorSpec([None, latent_dim], tf.float32, name="z")
         count_spec = tf.TensorSpec([], tf.int32, name="num_samples")
         seed_spec = tf.TensorSpec([], tf.int64, name="seed")

@@ -1,0 +1,69 @@
+"""Running the project's commands as a user does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import tensorflow as tf
+
+# Small enough for a step in milliseconds; the networks have all their layers.
+TINY = [
+    "--data_first_slice", "--wavegan_dim=2", "--wavegan_kernel_len=9", "--wavegan_latent_dim=8",
+    "--train_batch_size=4", "--preview_n=2",
+]  # fmt: skip
+DRUMS = Path(__file__).parents[1] / "wavegan_tf" / "demo" / "drums"
+
+
+def command(module: str, *arguments: str, **environment: str) -> subprocess.Popen:
+    """Starts `python -m module`, its output to be read as text."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def run(module: str, *arguments: str, code: int = 0, **environment: str) -> str:
+    """Runs to the end, checks the exit code and returns what went to standard error."""
+    process = command(module, *arguments, **environment)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == code, errors
+    return errors
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen, seconds: float = 180.0) -> None:
+    """Waits until the condition holds while the process runs."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.05)
+
+
+def few_drums(directory: Path, count: int = 6) -> Path:
+    """A folder with some of the drum hits as links."""
+    directory.mkdir(exist_ok=True)
+    for path in sorted(DRUMS.glob("*.flac"))[:count]:
+        (directory / path.name).symlink_to(path)
+    return directory
+
+
+def checkpoint_values(prefix: Path) -> dict[str, np.ndarray]:
+    """All tensors of a TensorFlow checkpoint but the description of its objects and the count of saves."""
+    reader = tf.train.load_checkpoint(str(prefix))
+    names = reader.get_variable_to_shape_map()
+    return {name: reader.get_tensor(name) for name in names if "OBJECT_GRAPH" not in name and "save_counter" not in name}
+
+
+def read_int16(path: Path) -> np.ndarray:
+    """The samples of a file as they are stored, int16 [t, c]."""
+    return soundfile.read(path, dtype="int16", always_2d=True)[0]

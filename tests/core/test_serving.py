@@ -1,0 +1,155 @@
+"""SavedModels: signatures, warm-up requests, and loading without our code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from tests.originals import WAVEGAN, assert_near
+from wavegan_tf import export, import_tf1
+from wavegan_tf.core import serving
+from wavegan_tf.core.errors import UserError
+
+# What TensorFlow Serving does: load the graph into a session, by tag, and feed the signature's tensors.
+TENSORFLOW_ALONE = """
+import sys
+import numpy as np
+import tensorflow as tf
+model_dir, z_path, out_path = sys.argv[1:]
+z = np.load(z_path)
+modern = tf.saved_model.load(model_dir).signatures["serving_default"](z=tf.constant(z))["G_z"].numpy()
+with tf.compat.v1.Session(graph=tf.Graph()) as session:
+    meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], model_dir)
+    signature = meta_graph.signature_def["serving_default"]
+    old = session.run(signature.outputs["G_z"].name, {signature.inputs["z"].name: z})
+    ops = {node.op for node in session.graph.as_graph_def().node}
+    ops |= {node.op for f in session.graph.as_graph_def().library.function for node in f.node_def}
+assert not [op for op in ops if "Py" in op], ops
+assert not [name for name in sys.modules if name.startswith(("wavegan_tf", "librosa"))]
+np.savez(out_path, modern=modern, old=old)
+"""
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory):
+    """The original's checkpoint as a SavedModel."""
+    directory = tmp_path_factory.mktemp("served")
+    import_tf1.import_run(str(WAVEGAN / "checkpoint"), str(directory / "run"))
+    export.export(str(directory / "run"), str(directory / "models" / "1"))
+    return directory / "models" / "1"
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return np.load(WAVEGAN / "checkpoint_expected.npz")
+
+
+def test_signatures_give_the_originals_sound(model_dir, expected):
+    signatures = tf.saved_model.load(str(model_dir)).signatures
+    assert set(signatures) == {"serving_default", "pcm16", "latents", "sample"}
+    z = tf.constant(expected["z"])
+    floats = signatures["serving_default"](z=z)["G_z"]
+    assert_near(floats, expected["G_z"])
+    pcm = signatures["pcm16"](z=z)["G_z_int16"]
+    assert pcm.dtype == tf.int16
+    np.testing.assert_array_equal(pcm, np.clip(floats.numpy() * np.float32(32767), -32767, 32767).astype(np.int16))
+    assert np.mean(pcm.numpy() != expected["G_z_int16"]) < 0.01
+    one = signatures["serving_default"](z=z[:1])["G_z"]
+    assert_near(one, expected["G_z"][:1])
+
+
+def test_int16_rounds_as_the_original():
+    values = tf.constant([0.0, 1.0, -1.0, 2.5, -2.5, 0.99999, 1.6 / 32767, -1.6 / 32767])
+    np.testing.assert_array_equal(serving.to_int16(values), [0, 32767, -32767, 32767, -32767, 32766, 1, -1])
+
+
+def test_sample_is_a_function_of_its_seed(model_dir):
+    signatures = tf.saved_model.load(str(model_dir)).signatures
+
+    def sample(count, seed):
+        return signatures["sample"](num_samples=tf.constant(count), seed=tf.constant(seed, tf.int64))
+
+    first, again, other = sample(3, 1), sample(3, 1), sample(3, 2)
+    np.testing.assert_array_equal(first["z"], again["z"])
+    assert (first["z"].numpy() != other["z"].numpy()).all()
+    assert_near(first["G_z"], signatures["serving_default"](z=first["z"])["G_z"])
+    drawn = signatures["latents"](num_samples=tf.constant(5000), seed=tf.constant(2**40, tf.int64))["z"].numpy()
+    assert drawn.min() >= -1 and drawn.max() < 1
+    assert abs(drawn.mean()) < 0.01 and abs(drawn.std() - 3**-0.5) < 0.01
+
+
+def test_a_process_with_tensorflow_alone_loads_it_both_ways(model_dir, expected, tmp_path):
+    np.save(tmp_path / "z.npy", expected["z"])
+    arguments = [str(model_dir), str(tmp_path / "z.npy"), str(tmp_path / "out.npz")]
+    subprocess.run([sys.executable, "-c", TENSORFLOW_ALONE, *arguments], check=True, timeout=300, cwd=tmp_path)
+    out = np.load(tmp_path / "out.npz")
+    assert_near(out["modern"], expected["G_z"])
+    assert_near(out["old"], expected["G_z"])
+
+
+def prediction_log_class():
+    """The message of TensorFlow Serving's prediction_log.proto, as far as a predict request needs it."""
+    file = descriptor_pb2.FileDescriptorProto(name="warmup_test.proto", package="warmup_test", syntax="proto3")
+    file.dependency.append("tensorflow/core/framework/tensor.proto")
+    optional, repeated = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL, descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
+    string, message = descriptor_pb2.FieldDescriptorProto.TYPE_STRING, descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
+    for name, fields in {
+        "ModelSpec": [("name", 1, string, None, optional), ("signature_name", 3, string, None, optional)],
+        "Input": [("key", 1, string, None, optional), ("value", 2, message, ".tensorflow.TensorProto", optional)],
+        "PredictRequest": [
+            ("model_spec", 1, message, ".warmup_test.ModelSpec", optional),
+            ("inputs", 2, message, ".warmup_test.Input", repeated),
+        ],
+        "PredictLog": [("request", 1, message, ".warmup_test.PredictRequest", optional)],
+        "PredictionLog": [("predict_log", 6, message, ".warmup_test.PredictLog", optional)],
+    }.items():
+        described = file.message_type.add(name=name)
+        for field, number, kind, type_name, label in fields:
+            described.field.add(name=field, number=number, type=kind, type_name=type_name, label=label)
+    pool = descriptor_pool.Default()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("warmup_test.PredictionLog"))
+
+
+def test_warmup_requests_are_what_serving_reads(model_dir):
+    log_class = prediction_log_class()
+    signatures = tf.saved_model.load(str(model_dir)).signatures
+    seen = []
+    for record in tf.data.TFRecordDataset(str(model_dir / serving.WARMUP_FILE)):
+        request = log_class.FromString(record.numpy()).predict_log.request
+        assert request.model_spec.name == "wavegan"
+        inputs = {item.key: tf.constant(tf.make_ndarray(item.value)) for item in request.inputs}
+        seen.append(request.model_spec.signature_name)
+        outputs = signatures[request.model_spec.signature_name](**inputs)
+        assert all(np.isfinite(value.numpy()).all() for value in outputs.values())
+    assert sorted(seen) == sorted(signatures)
+
+
+def test_metadata_says_what_a_client_needs(model_dir):
+    metadata = json.loads((model_dir / serving.METADATA_FILE).read_text())
+    assert metadata["sample_rate"] == 16000 and metadata["latent_dim"] == 20 and metadata["step"] == 3
+
+
+def test_mistakes_are_named(model_dir, tmp_path):
+    with pytest.raises(UserError, match="exists already"):
+        export.export(str(model_dir.parents[1] / "run"), str(model_dir))
+    with pytest.raises(UserError, match=r"did you mean .*/1"):
+        serving.ServedModel(str(model_dir.parent))
+    with pytest.raises(UserError, match="no checkpoint of step 5"):
+        export.export(str(model_dir.parents[1] / "run"), str(tmp_path / "1"), step=5)
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "saved_model.pb").write_bytes(b"no protocol buffer")
+    with pytest.raises(UserError, match=r"model\.json"):
+        serving.ServedModel(str(damaged))
+    (damaged / "assets.extra").mkdir()
+    (damaged / serving.METADATA_FILE).write_text('{"sample_rate": 16000, "latent_dim": 20}')
+    with pytest.raises(UserError, match="cannot be loaded"):
+        serving.ServedModel(str(damaged))
+    assert not [path for path in model_dir.parent.iterdir() if path.name.startswith(".")]
