@@ -8,6 +8,7 @@ import pytest
 from wavegan_tf.core import loop
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import Options
+from wavegan_tf.core.tracking import Progress
 
 
 class Clock:
@@ -18,7 +19,7 @@ class Clock:
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
 
-class SilentProgress:
+class SilentProgress(Progress):
     def __init__(self):
         self.shown, self.closed = [], 0
 
@@ -36,6 +37,7 @@ class FakeRun:
         self.clock, self.seconds, self.at = clock, seconds, at or {}
         self.updates, self.saves, self.summaries, self.asked = [], [], [], []
         self.progress = SilentProgress()
+        self.answers = None
 
     def update(self, step):
         self.updates.append(step)
@@ -45,8 +47,9 @@ class FakeRun:
         return {"D_loss": float(step), "G_loss": -2.0 * step} if value is None else value
 
     def any_worker(self, flag):
+        """One worker among several if `answers` is given, else the only one."""
         self.asked.append(flag)
-        return flag
+        return flag if self.answers is None else next(self.answers)
 
     def go(self, step=0, **options):
         return loop.run(
@@ -183,15 +186,13 @@ def test_workers_are_asked_the_same_number_of_times_whatever_their_own_clocks_an
     saving.go(train_steps=5, train_save_secs=1.0, train_summary_secs=1.0)
     assert len(quiet.asked) == len(saving.asked) == 10
     # The signal of another worker stops this one at the same step.
-    others = iter([False] * 6 + [True])
-    stopped.any_worker = lambda flag: next(others)
+    stopped.answers = iter([False] * 6 + [True])
     assert stopped.go(train_save_secs=1000.0) == 3
     assert stopped.saves == [3]
 
 
 def test_save_that_another_worker_asks_for(monkeypatch):
     run = FakeRun(Clock(monkeypatch))
-    answers = iter([False, False, False, True, False, False])  # stop?, save? and so on
-    run.any_worker = lambda flag: next(answers)
+    run.answers = iter([False, False, False, True, False, False])  # stop?, save? and so on
     run.go(train_steps=3)
     assert run.saves == [2, 3]

@@ -5,6 +5,7 @@ from scipy import signal
 
 from wavegan_tf import train
 from wavegan_tf.config import WaveGANConfig
+from wavegan_tf.core.tracking import Tracker
 
 HEIGHT, WIDTH, FLOOR = 128, 512, -60.0
 
@@ -35,7 +36,7 @@ FILTERS = {
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_curve_is_the_magnitude_response(name):
-    taps = np.float32(FILTERS[name])
+    taps = np.asarray(FILTERS[name], np.float32)
     picture = train.filter_response_picture(taps)
     assert picture.shape == (HEIGHT, WIDTH, 1)
     # Column k is the frequency k / WIDTH of half the sample rate.
@@ -66,12 +67,12 @@ def test_filter_of_zeros_can_be_drawn():
     dark(train.filter_response_picture(np.zeros(512)))
 
 
-class RecordingTracker:
+class RecordingTracker(Tracker):
     def __init__(self):
         self.images = []
 
-    def image(self, step, name, picture):
-        self.images.append((step, name, picture))
+    def image(self, step, name, image):
+        self.images.append((step, name, image))
 
 
 @pytest.mark.parametrize("with_filter", [False, True])
