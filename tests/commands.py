@@ -60,8 +60,9 @@ def few_drums(directory: Path, count: int = 6) -> Path:
 def checkpoint_values(prefix: Path) -> dict[str, np.ndarray]:
     """All tensors of a TensorFlow checkpoint but the description of its objects and the count of saves."""
     reader = tf.train.load_checkpoint(str(prefix))
-    names = reader.get_variable_to_shape_map()
-    return {name: reader.get_tensor(name) for name in names if "OBJECT_GRAPH" not in name and "save_counter" not in name}
+    left_out = ("OBJECT_GRAPH", "save_counter")
+    names = [name for name in reader.get_variable_to_shape_map() if not any(part in name for part in left_out)]
+    return {name: reader.get_tensor(name) for name in names}
 
 
 def read_int16(path: Path) -> np.ndarray:

@@ -39,7 +39,7 @@ def networks_of(golden, phaseshuffle_rad: int = 0) -> tuple[WaveGANGenerator, Wa
     """Both networks of a losses or trajectory file, with the original's variables; sizes are read off these."""
     values = variables_of(golden)
     kernel_len, nch, dim = values["D/downconv_0/conv1d/kernel"].shape
-    sizes = {"kernel_len": kernel_len, "nch": nch, "dim": dim}
+    sizes: dict[str, Any] = {"kernel_len": kernel_len, "nch": nch, "dim": dim}
     use_batchnorm = any("batch_normalization" in name for name in values)
     latent_dim = values["G/z_project/dense/kernel"].shape[0]
     generator = WaveGANGenerator(latent_dim=latent_dim, use_batchnorm=use_batchnorm, **sizes)

@@ -97,9 +97,10 @@ def prediction_log_class():
     """The message of TensorFlow Serving's prediction_log.proto, as far as a predict request needs it."""
     file = descriptor_pb2.FileDescriptorProto(name="warmup_test.proto", package="warmup_test", syntax="proto3")
     file.dependency.append("tensorflow/core/framework/tensor.proto")
-    optional, repeated = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL, descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
-    string, message = descriptor_pb2.FieldDescriptorProto.TYPE_STRING, descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
-    for name, fields in {
+    kinds = descriptor_pb2.FieldDescriptorProto
+    optional, repeated = kinds.LABEL_OPTIONAL, kinds.LABEL_REPEATED
+    string, message = kinds.TYPE_STRING, kinds.TYPE_MESSAGE
+    messages: dict[str, list[tuple]] = {
         "ModelSpec": [("name", 1, string, None, optional), ("signature_name", 3, string, None, optional)],
         "Input": [("key", 1, string, None, optional), ("value", 2, message, ".tensorflow.TensorProto", optional)],
         "PredictRequest": [
@@ -108,7 +109,8 @@ def prediction_log_class():
         ],
         "PredictLog": [("request", 1, message, ".warmup_test.PredictRequest", optional)],
         "PredictionLog": [("predict_log", 6, message, ".warmup_test.PredictLog", optional)],
-    }.items():
+    }
+    for name, fields in messages.items():
         described = file.message_type.add(name=name)
         for field, number, kind, type_name, label in fields:
             described.field.add(name=field, number=number, type=kind, type_name=type_name, label=label)

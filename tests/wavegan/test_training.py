@@ -91,10 +91,10 @@ def test_twelve_updates_lead_where_the_originals_lead(name):
     }
     optimizer["D"].build(discriminator.trainable_variables)
     optimizer["G"].build(generator.trainable_variables)
-    no_alpha = np.zeros_like(golden["z"][:, :, 0])
-    alpha = golden["alpha"] if "alpha" in golden else no_alpha
+    alpha = golden.get("alpha", np.zeros_like(golden["z"][:, :, 0]))
     for i, kind in enumerate(str(golden["schedule"])):
-        draws = {"z": tf.constant(golden["z"][i]), "alpha": tf.constant(alpha[i]), "phases": tf.zeros([3, 4, 1], tf.int32)}
+        draws = {name: tf.constant(values[i]) for name, values in (("z", golden["z"]), ("alpha", alpha))}
+        draws["phases"] = tf.zeros([3, 4, 1], tf.int32)
         real = tf.constant(golden["x_pool"][golden["x_index"][i]])
         metrics = updates[kind](*([real, draws] if kind == "D" else [draws]))
         assert_near(metrics[f"{kind}_loss"], golden["loss"][i], scale=max(abs(float(golden["loss"][i])), 1.0))
