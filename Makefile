@@ -40,10 +40,10 @@ demo: $(INSTALLED)
 	$(BIN)/python -m wavegan_tf.demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not slow' tests
+	$(BIN)/python -m pytest -n 2 -m 'not slow' tests
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow tests
+	$(BIN)/python -m pytest -n 2 -m slow tests
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.benchmarks

@@ -71,7 +71,7 @@ setup(
         "midi": ["mido"],
         "serving": ["tensorflow-serving-api"],
         "beam": ["apache-beam"],
-        "dev": ["pytest>=8", "ruff", "mypy"],
+        "dev": ["pytest-xdist", "pytest>=8", "ruff", "mypy"],
     },
     entry_points={
         "console_scripts": [

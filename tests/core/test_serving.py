@@ -64,6 +64,14 @@ def test_signatures_give_the_originals_sound(model_dir, expected):
     assert_near(one, expected["G_z"][:1])
 
 
+def test_the_post_processing_filter_is_served(tmp_path):
+    expected = np.load(WAVEGAN / "checkpoint_pp_expected.npz")
+    import_tf1.import_run(str(WAVEGAN / "checkpoint_pp"), str(tmp_path / "run"))
+    export.export(str(tmp_path / "run"), str(tmp_path / "1"))
+    served = serving.ServedModel(str(tmp_path / "1"))
+    assert_near(np.stack(list(served.generate(expected["z"]))), expected["G_z"])
+
+
 def test_int16_rounds_as_the_original():
     values = tf.constant([0.0, 1.0, -1.0, 2.5, -2.5, 0.99999, 1.6 / 32767, -1.6 / 32767])
     np.testing.assert_array_equal(serving.to_int16(values), [0, 32767, -32767, 32767, -32767, 32766, 1, -1])

@@ -96,7 +96,7 @@ def test_tensorflows_notes_do_not_bury_ours(straight):
     assert run(TRAIN, f"--train_dir={straight}", "--train_steps=6").count("\n") <= 5
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "checkpoint_pp"])
+@pytest.mark.parametrize("name", ["checkpoint", pytest.param("checkpoint_pp", marks=pytest.mark.slow)])
 def test_an_original_checkpoint_sounds_the_same_through_all_commands(name, tmp_path):
     expected = np.load(WAVEGAN / f"{name}_expected.npz")
     run("wavegan_tf.import_tf1", f"--tf1_dir={WAVEGAN / name}", f"--train_dir={tmp_path / 'run'}")
@@ -142,12 +142,6 @@ def test_generate_draws_repeats_and_interpolates(straight, tmp_path):
     z = np.load(tmp_path / "a" / "latents.npy")
     assert z.shape == (3, 8) and z.min() >= -1 and z.max() < 1
 
-    for arguments, words in (
-        ([f"--model_dir={tmp_path / 'models'}", "--output_dir=x"], [str(model)]),
-        ([f"--model_dir={model}", f"--output_dir={straight / 'config.json'}"], ["config.json"]),
-    ):
-        error = one_line_error(run("wavegan_tf.generate", *arguments, code=1))
-        assert all(word in error for word in words), error
     error = one_line_error(run("wavegan_tf.export", f"--train_dir={straight}", f"--export_dir={model}", code=1))
     assert "exists" in error
 
