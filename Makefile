@@ -46,7 +46,7 @@ test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m slow tests
 
 bench: $(INSTALLED)
-	$(BIN)/python -m tests.benchmarks
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.benchmarks
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .

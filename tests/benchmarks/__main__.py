@@ -63,7 +63,8 @@ def pass_flops(dim: int, batch: int) -> float:
     """Operations of one forward pass through either network at 16384 samples."""
     channels = [1] + [dim * 2**power for power in range(5)]
     lengths = [4096, 1024, 256, 64, 16]
-    return sum(2.0 * batch * t * 25 * a * b for t, a, b in zip(lengths, channels, channels[1:], strict=True))
+    pairs = zip(lengths, itertools.pairwise(channels), strict=True)
+    return sum(2.0 * batch * length * 25 * c_in * c_out for length, (c_in, c_out) in pairs)
 
 
 def naive_generator(dim: int) -> keras.Model:

@@ -1,12 +1,12 @@
 """Strided 1-D convolution, its adjoint and its kernel gradient.
 
 The three are the partial derivatives of one trilinear form, so each one's gradients are the other two: with
-`own_gradients`, derivatives of every order (the gradient penalty needs the second) stay within this file. Each of the
-three is computed in whichever of two equal ways is faster on a CPU:
+`own_gradients`, derivatives of every order (the gradient penalty needs the second) stay within this file. The adjoint
+and the kernel gradient are computed in whichever of two equal ways is faster on a CPU:
 
 - TensorFlow's own convolution operations, or
-- one matrix product over patches. TensorFlow's CPU kernels for gradients to the kernel, and for short signals with
-  many channels, run far below the machine's peak, and a matrix product runs near it.
+- one matrix product and patches. On short signals with many channels TensorFlow's CPU kernels for these two run far
+  below the machine's peak, and a matrix product runs near it.
 
 On a GPU it is always the former. Without `own_gradients` the derivatives are TensorFlow's: the same numbers, slower,
 and nothing in the graph that a SavedModel cannot hold. Padding is TensorFlow's "SAME".
@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# A signal this short has so many channels in these networks that its patches cost less than they save.
-_SHORT = 16
-# With fewer input channels the patches are too narrow for the matrix product to pay.
-_NARROW = 16
+# Up to so many outputs the matrix product is the faster form: such short signals have many channels in these networks
+#.
+_SHORT = 64
 
 
 def conv1d(x: tf.Tensor, kernel: tf.Tensor, stride: int, own_gradients: bool = True) -> tf.Tensor:
@@ -101,8 +100,8 @@ def conv1d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_len: int, stride:
     return forward(x, dy)
 
 
-def _on_cpu() -> bool:
-    return not tf.config.list_physical_devices("GPU")
+def _as_matrix_product(outputs: int, stride: int) -> bool:
+    return stride > 1 and outputs <= _SHORT and not tf.config.list_physical_devices("GPU")
 
 
 def _padding(length: int, kernel_len: int, stride: int) -> tuple[int, int]:
@@ -112,17 +111,12 @@ def _padding(length: int, kernel_len: int, stride: int) -> tuple[int, int]:
 
 
 def _conv1d(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
-    kernel_len, c_in, c_out = kernel.shape
-    outputs, _ = _padding(x.shape[1], kernel_len, stride)
-    if stride > 1 and outputs <= _SHORT and _on_cpu():
-        product = _patches(x, kernel_len, stride) @ tf.reshape(kernel, [kernel_len * c_in, c_out])
-        return tf.reshape(product, [-1, outputs, c_out])
     return tf.nn.conv1d(x, kernel, stride, "SAME")
 
 
 def _conv1d_transpose(y: tf.Tensor, kernel: tf.Tensor, stride: int, length: int) -> tf.Tensor:
     kernel_len, c_in, c_out = kernel.shape
-    if stride > 1 and y.shape[1] <= _SHORT and _on_cpu():
+    if _as_matrix_product(y.shape[1], stride):
         return _overlap_add(
             tf.matmul(tf.reshape(y, [-1, c_out]), tf.reshape(kernel, [kernel_len * c_in, c_out]), transpose_b=True),
             kernel_len,
@@ -135,7 +129,7 @@ def _conv1d_transpose(y: tf.Tensor, kernel: tf.Tensor, stride: int, length: int)
 
 def _conv1d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_len: int, stride: int) -> tf.Tensor:
     c_in, c_out = x.shape[2], dy.shape[2]
-    if stride > 1 and c_in >= _NARROW and _on_cpu():
+    if _as_matrix_product(dy.shape[1], stride):
         product = tf.matmul(_patches(x, kernel_len, stride), tf.reshape(dy, [-1, c_out]), transpose_a=True)
         return tf.reshape(product, [kernel_len, c_in, c_out])
     return tf.raw_ops.Conv2DBackpropFilter(

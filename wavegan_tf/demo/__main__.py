@@ -30,7 +30,9 @@ SHOWN = 12  # clips of each set on the page
 # The size of the training: chosen for the best sound in a few minutes on two cores.
 TRAINING = {
     "wavegan_dim": 8,
-    "train_batch_size": 16,
+    "wavegan_latent_dim": 32,
+    "wavegan_disc_nupdates": 2,
+    "train_batch_size": 8,
     "train_save_secs": 60,
     "train_summary_secs": 60,
 }
@@ -76,7 +78,7 @@ def main(argv: list[str]) -> None:
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m wavegan_tf.demo", description=__doc__)
     parser.add_argument("--output_dir", default="demo_output", help="folder for everything the demo makes")
-    parser.add_argument("--minutes", type=float, default=3.0, help="how long to train")
+    parser.add_argument("--minutes", type=float, default=2.2, help="how long to train")
     options = parser.parse_args(argv)
     if not 0 < options.minutes < 1e4:
         parser.error(f"--minutes={options.minutes:g} should be above 0")
