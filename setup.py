@@ -50,6 +50,7 @@ setup(
     package_data={"wavegan_tf.demo": ["page.html", "drums/*", "pretrained/**/*"]},
     install_requires=[
         "tensorflow>=2.16.2,<2.22",
+        "tensorboard",  # came with TensorFlow up to 2.20
         "keras>=3.4",
         "numpy>=1.26",
         "scipy>=1.11",
