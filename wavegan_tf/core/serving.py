@@ -55,6 +55,9 @@ class LatentsModule(tf.Module):
         count_spec = tf.TensorSpec([], tf.int32, name="num_samples")
         seed_spec = tf.TensorSpec([], tf.int64, name="seed")
 
+        # One function that the signatures call, so that the file holds the network's graph once.
+        generate = tf.function(generate, input_signature=[z_spec])
+
         def latents(num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
             key = tf.random.experimental.stateless_fold_in(draws.purpose_seed(0, 0, "served/z"), seed)
             return draws.uniform_latents(num_samples, latent_dim, key)
