@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m wavegan_tf.demo", description=__doc__)
     parser.add_argument("--output_dir", default="demo_output", help="folder for everything the demo makes")
-    parser.add_argument("--minutes", type=float, default=2.2, help="how long to train")
+    parser.add_argument("--minutes", type=float, default=2.6, help="how long to train")
     options = parser.parse_args(argv)
     if not 0 < options.minutes < 1e4:
         parser.error(f"--minutes={options.minutes:g} should be above 0")
