@@ -22,13 +22,14 @@ DRUMS = Path(__file__).parents[1] / "wavegan_tf" / "demo" / "drums"
 
 
 def command(module: str, *arguments: str, **environment: str) -> subprocess.Popen:
-    """Starts `python -m module`, its output to be read as text."""
+    """Starts `python -m module` with TensorFlow's notes as they are by default, its output to be read as text."""
+    inherited = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **environment},
+        env={**inherited, **environment},
     )
 
 

@@ -109,8 +109,7 @@ def _command(name: str, **options: object) -> None:
     """Runs one of the project's commands as a user would, its output on this terminal."""
     arguments = [f"--{key}" if value is True else f"--{key}={value}" for key, value in options.items()]
     print(f"$ python -m wavegan_tf.{name} {' '.join(arguments)}", flush=True)
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}  # hides TensorFlow's notes on its build
-    process = subprocess.Popen([sys.executable, "-m", f"wavegan_tf.{name}", *arguments], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", f"wavegan_tf.{name}", *arguments])
     # Ctrl-C reaches the command too: the trainer saves and ends, and the demo goes on with what was learned.
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
