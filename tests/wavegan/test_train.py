@@ -64,7 +64,9 @@ def test_size_and_floor():
 
 
 def test_filter_of_zeros_can_be_drawn():
-    dark(train.filter_response_picture(np.zeros(512)))
+    """A flat line 6 dB below the top of the picture, at any gain: here that of silence."""
+    rows = dark(train.filter_response_picture(np.zeros(512), height=67))
+    np.testing.assert_array_equal(rows, np.full([512, 2], 6))
 
 
 class RecordingTracker(Tracker):

@@ -200,7 +200,6 @@ def clip_batches(
     batch_size: int,
     seed: int,
     start_example: int = 0,
-    batches_per_step: int | None = None,
     worker: int = 0,
     num_workers: int = 1,
 ) -> tf.data.Dataset:
@@ -211,12 +210,11 @@ def clip_batches(
       batch_size: clips in a batch of all workers together.
       seed: of the order.
       start_example: clips that were taken before, by all workers together; the stream goes on with the next.
-      batches_per_step: stack so many successive batches in one element.
       worker: this one reads rows [worker * b / n, (worker + 1) * b / n) of each batch, and only these.
       num_workers: n; the batches of all together are the same whatever it is.
 
     Returns:
-      float32 [b / n, slice_len, c], or [batches_per_step, b / n, slice_len, c]; no Python and no state in it.
+      float32 [b / n, slice_len, c]; no Python and no state in it.
 
     Raises:
       UserError: the batch can't be divided among the workers.
@@ -234,8 +232,6 @@ def clip_batches(
         rows = rows.map(lambda batch: batch[worker * share : (worker + 1) * share]).unbatch()
     clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
     clips = clips.batch(share, drop_remainder=True)
-    if batches_per_step is not None:
-        clips = clips.batch(batches_per_step, drop_remainder=True)
     options = tf.data.Options()
     options.deterministic = True
     # They would copy all the audio into the graph that they rewrite, and gain nothing here.
