@@ -80,6 +80,11 @@ setup(
             "wavegan_generate=wavegan_tf.generate:run",
             "wavegan_export=wavegan_tf.export:run",
             "wavegan_import_tf1=wavegan_tf.import_tf1:run",
+            "specgan_moments=specgan_tf.moments:run",
+            "specgan_train=specgan_tf.train:run",
+            "specgan_generate=specgan_tf.generate:run",
+            "specgan_export=specgan_tf.export:run",
+            "specgan_import_tf1=specgan_tf.import_tf1:run",
         ]
     },
 )

@@ -8,16 +8,30 @@ from typing import Any
 
 import numpy as np
 
+from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from wavegan_tf.core import tf1
-from wavegan_tf.import_tf1 import tf1_variables
+from wavegan_tf.core.networks import LatentGenerator, LogitDiscriminator
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
-WAVEGAN = Path(__file__).parent / "goldens" / "wavegan"
+GOLDENS = Path(__file__).parent / "goldens"
+WAVEGAN, SPECGAN = GOLDENS / "wavegan", GOLDENS / "specgan"
+GENERATORS: dict[str, Any] = {"wavegan": WaveGANGenerator, "specgan": SpecGANGenerator}
+DISCRIMINATORS: dict[str, Any] = {"wavegan": WaveGANDiscriminator, "specgan": SpecGANDiscriminator}
+
+
+def names(pattern: str) -> list[str]:
+    """The files of both models that match, as model/file."""
+    return sorted(str(path.relative_to(GOLDENS)) for path in GOLDENS.glob(f"*/{pattern}"))
+
+
+def model_of(name: str) -> str:
+    """The model of such a name."""
+    return name.split("/")[0]
 
 
 def read(name: str) -> tuple[Any, dict[str, Any]]:
-    """The arrays of a WaveGAN file and the settings they were made with."""
-    golden = np.load(WAVEGAN / name)
+    """The arrays of a file, model/file, and the settings they were made with."""
+    golden = np.load(GOLDENS / name)
     return golden, json.loads(str(golden["config"]))
 
 
@@ -35,16 +49,34 @@ def assert_near(actual, expected, tolerance: float = 1e-5, scale: float | None =
     assert difference <= tolerance * scale, f"off by {difference:.3g}, scale {scale:.3g}"
 
 
-def networks_of(golden, phaseshuffle_rad: int = 0) -> tuple[WaveGANGenerator, WaveGANDiscriminator]:
+def load_generator(name: str) -> tuple[Any, LatentGenerator, bool]:
+    """A generator file, its network with the original's variables, and whether it was run in training."""
+    golden, config = read(name)
+    training = config.pop("train")
+    network = GENERATORS[model_of(name)](**config)
+    tf1.assign(tf1.variables(network), variables_of(golden))
+    return golden, network, training
+
+
+def load_discriminator(name: str) -> tuple[Any, LogitDiscriminator]:
+    """A discriminator file and its network with the original's variables."""
+    golden, config = read(name)
+    network = DISCRIMINATORS[model_of(name)](**config)
+    tf1.assign(tf1.variables(network), variables_of(golden))
+    return golden, network
+
+
+def networks_of(name: str, phaseshuffle_rad: int = 0) -> tuple[LatentGenerator, LogitDiscriminator]:
     """Both networks of a losses or trajectory file, with the original's variables; sizes are read off these."""
-    values = variables_of(golden)
-    kernel_len, nch, dim = values["D/downconv_0/conv1d/kernel"].shape
-    sizes: dict[str, Any] = {"kernel_len": kernel_len, "nch": nch, "dim": dim}
-    use_batchnorm = any("batch_normalization" in name for name in values)
+    values = variables_of(read(name)[0])
+    model = model_of(name)
+    kernel = values[f"D/downconv_0/{'conv1d' if model == 'wavegan' else 'conv2d'}/kernel"]
+    sizes: dict[str, Any] = {"kernel_len": kernel.shape[0], "dim": kernel.shape[-1]}
+    if model == "wavegan":
+        sizes["nch"] = kernel.shape[-2]
+    use_batchnorm = any("batch_normalization" in variable for variable in values)
     latent_dim = values["G/z_project/dense/kernel"].shape[0]
-    generator = WaveGANGenerator(latent_dim=latent_dim, use_batchnorm=use_batchnorm, **sizes)
-    discriminator = WaveGANDiscriminator(
-        use_batchnorm=use_batchnorm, phaseshuffle_rad=phaseshuffle_rad, **sizes
-    )
-    tf1.assign({**tf1_variables(generator), **tf1_variables(discriminator)}, values)
+    generator = GENERATORS[model](latent_dim=latent_dim, use_batchnorm=use_batchnorm, **sizes)
+    discriminator = DISCRIMINATORS[model](use_batchnorm=use_batchnorm, phaseshuffle_rad=phaseshuffle_rad, **sizes)
+    tf1.assign({**tf1.variables(generator), **tf1.variables(discriminator)}, values)
     return generator, discriminator

@@ -44,7 +44,7 @@ def breaks_the_rules(path, name):
         return top != "eval"
     if not within(name, *MODELS):
         return False
-    if within(name, "wavegan_tf.core"):
+    if within(name, "wavegan_tf.core") or name in ("wavegan_tf", "wavegan_tf.__version__"):
         return False
     if top == "eval":
         return name.split(".")[-1] in ("train", "trainer", "training") or within(name, *(f"{m}.train" for m in MODELS))
@@ -57,6 +57,7 @@ def breaks_the_rules(path, name):
         ("wavegan_tf/core/loop.py", "wavegan_tf.core.flags.option", False),
         ("wavegan_tf/core/loop.py", "tensorflow", False),
         ("wavegan_tf/core/loop.py", "wavegan_tf.config.WaveGANConfig", True),
+        ("wavegan_tf/core/loop.py", "wavegan_tf.__version__", False),
         ("wavegan_tf/core/loop.py", "specgan_tf", True),
         ("wavegan_tf/core/loop.py", "eval.features", True),
         ("wavegan_tf/train.py", "wavegan_tf.config", False),

@@ -3,46 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
-from wavegan_tf.core.clips import ClipOptions
+from wavegan_tf.core import gan_options
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
-from wavegan_tf.core.loop import LoopOptions
-from wavegan_tf.core.losses import LOSSES
-from wavegan_tf.core.runtime import RuntimeOptions
-
-MODEL = "wavegan"
-CONFIG_FILE = "config.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WaveGANConfig(ClipOptions, LoopOptions, RuntimeOptions):
-    """Everything that defines a WaveGAN run; saved as config.json in its directory."""
+class WaveGANConfig(gan_options.GanOptions):
+    """Everything that defines a WaveGAN run."""
 
-    wavegan_latent_dim: int = option(100, "Dimensions of the latent space.", minimum=1, resume="fixed")
-    wavegan_kernel_len: int = option(25, "Length of the convolution kernels.", minimum=1, resume="fixed")
-    wavegan_dim: int = option(64, "Size of both networks.", minimum=1, resume="fixed")
-    wavegan_batchnorm: bool = option(False, "Use batch normalisation.", resume="fixed")
-    wavegan_disc_nupdates: int = option(5, "Discriminator updates for each generator update.", minimum=1)
-    wavegan_loss: str = option("wgan-gp", "Adversarial loss.", choices=LOSSES, resume="fixed")
-    wavegan_genr_upsample: str = option(
-        "zeros",
-        "How the generator upsamples: zeros (transposed convolution) or nn (nearest neighbour, then convolution).",
-        choices=("zeros", "nn"),
-        resume="fixed",
-    )
+    model: ClassVar[str] = "wavegan"
+
+    wavegan_latent_dim: int = gan_options.latent_dim()
+    wavegan_kernel_len: int = gan_options.kernel_len(25)
+    wavegan_dim: int = gan_options.dim()
+    wavegan_batchnorm: bool = gan_options.batchnorm()
+    wavegan_disc_nupdates: int = gan_options.disc_nupdates()
+    wavegan_loss: str = gan_options.loss()
+    wavegan_genr_upsample: str = gan_options.genr_upsample(("zeros", "nn"), "nn (nearest neighbour)")
     wavegan_genr_pp: bool = option(False, "End the generator with a learned post-processing filter.", resume="fixed")
     wavegan_genr_pp_len: int = option(512, "Length of the post-processing filter.", minimum=1, resume="fixed")
-    wavegan_disc_phaseshuffle: int = option(
-        2, "Radius in samples of the discriminator's phase shuffle; 0 turns it off.", minimum=0, maximum=15
-    )
-    wavegan_disc_phaseshuffle_per_example: bool = option(
-        False,
-        "Draw the shift for each example, as the paper words it, instead of once for the batch, as the original code "
-        "does.",
-    )
-    preview_n: int = option(32, "Clips with fixed latents in the preview at each checkpoint.", minimum=1)
+    wavegan_disc_phaseshuffle: int = gan_options.disc_phaseshuffle(2, "samples", maximum=15)
+    wavegan_disc_phaseshuffle_per_example: bool = gan_options.disc_phaseshuffle_per_example()
 
     def __post_init__(self) -> None:
         super().__post_init__()

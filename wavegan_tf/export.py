@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-import os
+from wavegan_tf.config import WaveGANConfig
+from wavegan_tf.core import commands, flags, gan_options, serving
+from wavegan_tf.core.gan import Gan
+from wavegan_tf.train import make_gan
 
-from absl import flags as absl_flags
-from absl import logging
 
-from wavegan_tf import __version__
-from wavegan_tf.config import CONFIG_FILE, MODEL, WaveGANConfig
-from wavegan_tf.core import checkpoints, flags, serving
-from wavegan_tf.networks import WaveGANGenerator
+def make_module(gan: Gan) -> serving.LatentsModule:
+    """The signatures: z -> G_z float32 [n, slice_len, nch]."""
+    return serving.LatentsModule(
+        lambda z: {"G_z": gan.generator(z, training=False)}, gan.generator, gan.latent_dim
+    )
 
 
 def export(train_dir: str, export_dir: str, step: int | None = None) -> int:
-    """Exports the generator of a run.
-
-    Args:
-      train_dir: the run.
-      export_dir: the version folder to write.
-      step: which checkpoint; None is the newest.
-
-    Returns:
-      The step that was exported.
-
-    Raises:
-      UserError: there is no such run or checkpoint, or the folder cannot be written.
-    """
-    config = flags.load(WaveGANConfig, os.path.join(train_dir, CONFIG_FILE), MODEL)
-    generator = WaveGANGenerator(**config.generator_arguments())
-    step = checkpoints.restore_step(train_dir, step, generator=generator)
-    module = serving.LatentsModule(lambda z: generator(z, training=False), generator, config.wavegan_latent_dim)
-    metadata = {
-        "model": MODEL,
-        "sample_rate": config.data_sample_rate,
-        "latent_dim": config.wavegan_latent_dim,
-        "slice_len": config.data_slice_len,
-        "num_channels": config.data_num_channels,
-        "step": step,
-        "version": __version__,
-    }
-    serving.export(module, export_dir, metadata)
-    return step
+    """Exports the generator of a run; see `commands.export_run`."""
+    config = gan_options.load_run(WaveGANConfig, train_dir)
+    return commands.export_run(config, train_dir, export_dir, step, make_gan, make_module)
 
 
 def main() -> None:
     """Reads the flags and exports."""
-    values = absl_flags.FLAGS
-    flags.require(train_dir=values.train_dir, export_dir=values.export_dir)
-    step = export(values.train_dir, values.export_dir, values.step)
-    logging.info("step %d of %s is now %s", step, values.train_dir, values.export_dir)
-    if not os.path.basename(os.path.abspath(values.export_dir)).isdigit():
-        logging.warning("TensorFlow Serving looks only into folders named by a number, such as models/drums/1")
+    commands.export(export)
 
 
 def run() -> None:
     """Entry point of wavegan_export."""
-    absl_flags.DEFINE_string("train_dir", "", "The run to export.")
-    absl_flags.DEFINE_string("export_dir", "", "Version folder to write, such as models/drums/1.")
-    absl_flags.DEFINE_integer("step", None, "Which checkpoint to export. Default: the newest.", 0)
+    commands.define_export_flags()
     flags.run(main)
 
 

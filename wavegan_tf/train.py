@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import os
-
 import keras
 import numpy as np
-from absl import flags as absl_flags
+import tensorflow as tf
 from scipy.signal import freqz
 
-from wavegan_tf.config import CONFIG_FILE, MODEL, WaveGANConfig
-from wavegan_tf.core import checkpoints, flags, runtime, trainer
+from wavegan_tf.config import WaveGANConfig
+from wavegan_tf.core import commands, flags
+from wavegan_tf.core.clips import ClipStore
+from wavegan_tf.core.gan import Gan, settings
 from wavegan_tf.core.tracking import Tracker
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 
-def make_gan(config: WaveGANConfig, policy: keras.DTypePolicy) -> trainer.Gan:
-    """The networks and settings of a run, for `trainer.train`."""
+def make_gan(
+    config: WaveGANConfig, policy: keras.DTypePolicy, train_dir: str = "", store: ClipStore | None = None
+) -> Gan:
+    """The networks and settings of a run, for `trainer.train`; neither its directory nor its audio matters."""
     generator = WaveGANGenerator(**config.generator_arguments(), dtype=policy)
 
-    def summarize_filter(step: int, tracker: Tracker) -> None:
+    def summarize_filter(step: int, tracker: Tracker, *_: tf.Tensor) -> None:
         if generator.pp_filter is not None:
-            tracker.image(step, "pp_filt", filter_response_picture(generator.pp_filter.kernel.numpy()[:, 0, 0]))
+            picture = filter_response_picture(generator.pp_filter.kernel.numpy()[:, 0, 0])
+            tracker.images(step, "pp_filt", picture[None])
 
-    return trainer.Gan(
+    return Gan(
         generator=generator,
         discriminator=WaveGANDiscriminator(**config.discriminator_arguments(), dtype=policy),
-        loss=config.wavegan_loss,
-        latent_dim=config.wavegan_latent_dim,
-        critic_updates=config.wavegan_disc_nupdates,
-        phase_radius=config.wavegan_disc_phaseshuffle,
-        phase_per_example=config.wavegan_disc_phaseshuffle_per_example,
+        **settings(config),
+        preview_gap=config.data_sample_rate // 2,
         summarize=summarize_filter,
     )
 
@@ -62,25 +62,12 @@ def filter_response_picture(
 
 def main() -> None:
     """Reads the flags and trains."""
-    train_dir = absl_flags.FLAGS.train_dir
-    flags.require(train_dir=train_dir)
-    path = os.path.join(train_dir, CONFIG_FILE)
-    saved = flags.load(WaveGANConfig, path, MODEL) if os.path.exists(path) else None
-    config = flags.from_flags(WaveGANConfig, saved)
-    flags.require(data_dir=config.data_dir)
-    run = runtime.start(config)
-    if run.is_chief:
-        lock = checkpoints.DirectoryLock(train_dir)
-        flags.save(config, path, MODEL)
-    trainer.train(config, train_dir, make_gan, run)
-    if run.is_chief:
-        lock.release()
+    commands.train(WaveGANConfig, make_gan)
 
 
 def define_flags() -> None:
     """Defines this command's flags."""
-    absl_flags.DEFINE_string("train_dir", "", "Directory of the run: checkpoints, previews, summaries.")
-    flags.define_flags(WaveGANConfig, "wavegan_tf.train")
+    commands.define_train_flags(WaveGANConfig, "wavegan_tf.train")
 
 
 def run() -> None:

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.originals import WAVEGAN, assert_near
-from wavegan_tf.core.layers import BatchNormalization, Conv1D, Conv1DTranspose, PhaseShuffle
+from wavegan_tf.core.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
 
 
 def shifted(x: np.ndarray, phase: int, radius: int) -> np.ndarray:
@@ -65,10 +65,10 @@ def test_phase_shuffle_has_right_gradients_of_both_orders(phases, jit_compile):
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (4, 7, 5), (2, 3, 4, 5)])
-@pytest.mark.parametrize("unbiased", [False, True])
-def test_batch_normalization_follows_tf1(shape, unbiased):
+@pytest.mark.parametrize("fused", [False, True])
+def test_batch_normalization_follows_tf1(shape, fused):
     rng = np.random.default_rng(1)
-    layer = BatchNormalization(unbiased_variance=unbiased)
+    layer = BatchNormalization(fused=fused)
     layer.build(shape)
     gamma, beta, mean, variance = (rng.uniform(0.5, 1.5, 5).astype(np.float32) for _ in range(4))
     for weight, value in zip((layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance),
@@ -81,7 +81,7 @@ def test_batch_normalization_follows_tf1(shape, unbiased):
     normalised = (x - flat.mean(0)) / np.sqrt(flat.var(0) + 1e-3) * gamma + beta
     assert_near(layer(x, training=True), normalised)
     assert_near(layer.moving_mean, 0.99 * mean + 0.01 * flat.mean(0))
-    assert_near(layer.moving_variance, 0.99 * variance + 0.01 * flat.var(0, ddof=int(unbiased)))
+    assert_near(layer.moving_variance, 0.99 * variance + 0.01 * flat.var(0, ddof=int(fused)))
 
     still = BatchNormalization(moving_averages=False)
     still.build(shape)
@@ -89,10 +89,11 @@ def test_batch_normalization_follows_tf1(shape, unbiased):
     np.testing.assert_array_equal(still.moving_mean, np.zeros(5))
 
 
-def test_second_gradient_of_batch_normalization_holds_the_mean_constant():
-    """As `tf.nn.moments` has it, which the original uses; without that a gradient penalty differs by percents."""
-    x = tf.constant(np.random.default_rng(2).normal(size=(6, 3)), tf.float32)
-    layer = BatchNormalization()
+@pytest.mark.parametrize("fused", [False, True])
+def test_second_gradient_of_batch_normalization_is_that_of_the_originals_form(fused):
+    """The mean is held constant by `tf.nn.moments` and not by the fused kernel; a gradient penalty feels it."""
+    x, direction = tf.unstack(tf.constant(np.random.default_rng(2).normal(size=(2, 6, 1, 1, 3)), tf.float32))
+    layer = BatchNormalization(fused=fused)
     layer.build(x.shape)
 
     def penalty(normalise):
@@ -101,14 +102,20 @@ def test_second_gradient_of_batch_normalization_holds_the_mean_constant():
             with tf.GradientTape() as inner:
                 inner.watch(x)
                 y = tf.reduce_sum(tf.sin(normalise(x)))
-            slopes = tf.reduce_sum(inner.gradient(y, x) ** 2)
+            slopes = tf.reduce_sum(direction * inner.gradient(y, x))
         return outer.gradient(slopes, x)
 
     def by_tf_moments(x):
-        mean, variance = tf.nn.moments(x, [0])
+        mean, variance = tf.nn.moments(x, [0, 1, 2])
         return tf.nn.batch_normalization(x, mean, variance, None, None, 1e-3)
 
-    assert_near(penalty(lambda x: layer(x, training=True)), penalty(by_tf_moments), 1e-4)
+    def by_fused_kernel(x):
+        return tf.compat.v1.nn.fused_batch_norm(x, tf.ones([3]), tf.zeros([3]), epsilon=1e-3)[0]
+
+    twin, other = (by_fused_kernel, by_tf_moments) if fused else (by_tf_moments, by_fused_kernel)
+    found = penalty(lambda x: layer(x, training=True))
+    assert_near(found, penalty(twin), 1e-4)
+    assert np.abs(found - penalty(other)).max() > 1e-2 * np.abs(found).max()
 
 
 @pytest.mark.parametrize(
@@ -117,10 +124,13 @@ def test_second_gradient_of_batch_normalization_holds_the_mean_constant():
         (Conv1D(3, 7, 4), keras.layers.Conv1D(3, 7, 4, padding="same")),
         (Conv1D(3, 6), keras.layers.Conv1D(3, 6, padding="same")),
         (Conv1DTranspose(3, 7, 4), keras.layers.Conv1DTranspose(3, 7, 4, padding="same")),
+        (Conv2D(3, 5, 2), keras.layers.Conv2D(3, 5, 2, padding="same")),
+        (Conv2DTranspose(3, 5, 2), keras.layers.Conv2DTranspose(3, 5, 2, padding="same")),
     ],
 )
 def test_convolutions_equal_those_of_keras(layer, twin):
-    x = np.random.default_rng(3).normal(size=(2, 32, 5)).astype(np.float32)
+    shape = (2, 32, 5) if layer.rank == 1 else (2, 8, 12, 5)
+    x = np.random.default_rng(3).normal(size=shape).astype(np.float32)
     expected = twin(x)
     layer.build(x.shape)
     layer.kernel.assign(twin.kernel)
@@ -131,8 +141,8 @@ def test_convolutions_equal_those_of_keras(layer, twin):
     assert layer.compute_output_shape(x.shape) == expected.shape
 
 
-@pytest.mark.parametrize("layer", [Conv1D(2, 5, 2, use_bias=False), Conv1DTranspose(2, 5, 2), PhaseShuffle(3),
-                                   BatchNormalization(moving_averages=False, unbiased_variance=True)])  # fmt: skip
+@pytest.mark.parametrize("layer", [Conv1D(2, 5, 2, use_bias=False), Conv2DTranspose(2, 5, 2), PhaseShuffle(3),
+                                   BatchNormalization(moving_averages=False, fused=True)])  # fmt: skip
 def test_layers_are_rebuilt_from_their_configuration(layer):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert copy.get_config() == layer.get_config()

@@ -90,7 +90,7 @@ def test_waveforms_are_players_of_the_first_three_and_rms_of_all(tmp_path):
 def test_image_is_what_was_given(tmp_path):
     picture = np.random.default_rng(2).integers(0, 256, [12, 20, 1], np.uint8)
     tracker = tracking.Tracker(str(tmp_path), 0)
-    tracker.image(9, "pp_filt", picture)
+    tracker.images(9, "pp_filt", picture[None])
     tracker.flush()
     width, height, encoded = events(tmp_path)[9, "pp_filt"]
     assert (int(width), int(height)) == (20, 12)
@@ -107,7 +107,7 @@ def test_full_disk_is_one_line(tmp_path, monkeypatch, action):
     monkeypatch.setattr(tracker._writer, "flush", full)
     monkeypatch.setattr(tf.summary, "image", full)
     with pytest.raises(UserError, match=f"^{tmp_path}: summaries cannot be written, the disk is full$"):
-        tracker.flush() if action == "flush" else tracker.image(1, "x", np.zeros([2, 2, 1], np.uint8))
+        tracker.flush() if action == "flush" else tracker.images(1, "x", np.zeros([1, 2, 2, 1], np.uint8))
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from wavegan_tf import config
-from wavegan_tf.core import flags
+from wavegan_tf.core import gan_options
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.losses import LOSSES
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
@@ -85,14 +85,15 @@ def test_what_shapes_the_networks_or_their_data_stays_fixed():
 
 
 def test_round_trip_through_the_file_of_a_run(tmp_path):
-    path = tmp_path / config.CONFIG_FILE
+    path = tmp_path / gan_options.CONFIG_FILE
     ours = config.WaveGANConfig(wavegan_dim=8, wavegan_loss="lsgan", jit_compile=False, data_overlap_ratio=0.25)
-    flags.save(ours, str(path), config.MODEL)
-    assert flags.load(config.WaveGANConfig, str(path), config.MODEL) == ours
+    assert not gan_options.run_exists(str(tmp_path))
+    gan_options.save_run(ours, str(tmp_path))
+    assert gan_options.run_exists(str(tmp_path)) and gan_options.load_run(config.WaveGANConfig, str(tmp_path)) == ours
     values = json.loads(path.read_text())
     path.write_text(json.dumps({**values, "model": "specgan"}))
     with pytest.raises(UserError, match=f"^{path}: is not the configuration of a wavegan run$"):
-        flags.load(config.WaveGANConfig, str(path), config.MODEL)
+        gan_options.load_run(config.WaveGANConfig, str(tmp_path))
 
 
 def test_every_setting_reaches_the_networks():

@@ -26,13 +26,12 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from tests.originals import read, variables_of
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import runtime, tf1, trainer
-from wavegan_tf.import_tf1 import tf1_variables
 from wavegan_tf.train import make_gan
 distribution = "mirrored" if devices > 1 else "none"
 run = runtime.start(WaveGANConfig(distribution=distribution))
 assert run.strategy.num_replicas_in_sync == devices
 for name, loss, dim in (("losses_phaseshuffle.npz", "wgan-gp", 2), ("losses_batchnorm.npz", "lsgan", 1)):
-    golden, _ = read(name)
+    golden, _ = read(f"wavegan/{name}")
     config = WaveGANConfig(
         wavegan_dim=dim, wavegan_kernel_len=9, wavegan_latent_dim=8, wavegan_loss=loss, wavegan_batchnorm=dim == 1,
         train_batch_size=6, wavegan_disc_nupdates=2, wavegan_disc_phaseshuffle_per_example=True,
@@ -40,7 +39,7 @@ for name, loss, dim in (("losses_phaseshuffle.npz", "wgan-gp", 2), ("losses_batc
     with run.strategy.scope():
         gan = make_gan(config, run.policy)
         trainables = trainer.Trainables(gan, out, config.seed)
-    variables = {**tf1_variables(gan.generator), **tf1_variables(gan.discriminator)}
+    variables = {**tf1.variables(gan.generator), **tf1.variables(gan.discriminator)}
     tf1.assign(variables, variables_of(golden))
     updates = trainer.Updates(gan, trainables, run, config.seed, config.train_batch_size)
     real = iter([tf.constant(np.concatenate([golden["x"], -golden["x"]]))] * 4)

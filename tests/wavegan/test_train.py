@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import signal
 
 from wavegan_tf import train
@@ -71,10 +72,10 @@ def test_filter_of_zeros_can_be_drawn():
 
 class RecordingTracker(Tracker):
     def __init__(self):
-        self.images = []
+        self.shown = []
 
-    def image(self, step, name, image):
-        self.images.append((step, name, image))
+    def images(self, step, name, images):
+        self.shown.append((step, name, images))
 
 
 @pytest.mark.parametrize("with_filter", [False, True])
@@ -91,10 +92,10 @@ def test_settings_reach_the_gan_and_its_filter_is_drawn(with_filter):
     if with_filter:
         taps = np.random.default_rng(2).normal(size=16).astype(np.float32)
         gan.generator.pp_filter.kernel.assign(taps[:, None, None])
-        gan.summarize(8, tracker)
-        ((step, name, picture),) = tracker.images
+        gan.summarize(8, tracker, *[tf.zeros([])] * 3)
+        ((step, name, picture),) = tracker.shown
         assert (step, name) == (8, "pp_filt")
-        np.testing.assert_array_equal(picture, train.filter_response_picture(taps))
+        np.testing.assert_array_equal(picture[0], train.filter_response_picture(taps))
     else:
-        gan.summarize(8, tracker)
-        assert tracker.images == []
+        gan.summarize(8, tracker, *[tf.zeros([])] * 3)
+        assert tracker.shown == []

@@ -168,15 +168,25 @@ class _Order:
     @tf.autograph.experimental.do_not_convert
     def block(self, block: tf.Tensor) -> tf.Tensor:
         """The clips of a block, shuffled within each pass: int64 [clips, 2], first sample and length."""
-        row, start = clip_positions(self._lengths, self._offsets(block), self._slicing)
-        samples = tf.minimum(tf.gather(self._lengths, row) - start, self._slicing.slice_len)
-        clips = tf.stack([tf.gather(self._starts, row) + start, samples], axis=1)
+        row, clips = self._clips(block)
         keys = tf.random.stateless_uniform(
             [tf.size(row)], purpose_seed(self._seed, block, "clips/order"), None, None, tf.int64, alg="philox"
         )
         # One sort shuffles every pass and keeps the passes in order: the pass stands in the top bits.
         keys = (row // self._num_files) * 2**46 + tf.bitwise.bitwise_and(keys, 2**46 - 1)
         return tf.gather(clips, tf.argsort(keys, stable=True))
+
+    def _clips(self, block: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The clips of a block as they lie in the files, with the row of each one's file in the block."""
+        row, start = clip_positions(self._lengths, self._offsets(block), self._slicing)
+        samples = tf.minimum(tf.gather(self._lengths, row) - start, self._slicing.slice_len)
+        return row, tf.stack([tf.gather(self._starts, row) + start, samples], axis=1)
+
+    def first_pass(self) -> tf.Tensor:
+        """The clips of the first pass in the order of the files, as rows of `block`."""
+        with tf.device("CPU:0"):
+            row, clips = self._clips(tf.constant(0, tf.int64))
+            return tf.boolean_mask(clips, row < self._num_files)
 
     def locate(self, example: int) -> tuple[int, int]:
         """The block that holds an example of the endless stream, and its place in that block."""
@@ -232,12 +242,27 @@ def clip_batches(
         rows = rows.map(lambda batch: batch[worker * share : (worker + 1) * share]).unbatch()
     clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
     clips = clips.batch(share, drop_remainder=True)
+    return clips.prefetch(2).with_options(_options())
+
+
+def first_pass(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Dataset:
+    """The clips of the first pass of `clip_batches`, each once, in the order of the files.
+
+    Returns:
+      float32 [b, slice_len, c]; the last batch may be smaller.
+    """
+    rows = tf.data.Dataset.from_tensor_slices(_Order(store, seed).first_pass())
+    clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
+    return clips.batch(batch_size).prefetch(2).with_options(_options())
+
+
+def _options() -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
     # They would copy all the audio into the graph that they rewrite, and gain nothing here.
     options.experimental_optimization.apply_default_optimizations = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return clips.prefetch(2).with_options(options)
+    return options
 
 
 @tf.autograph.experimental.do_not_convert

@@ -1,11 +1,11 @@
-"""Strided 1-D convolution, its adjoint and its kernel gradient.
+"""Strided convolution over two axes, its adjoint and its kernel gradient; over one axis, the other has length one.
 
 The three are the partial derivatives of one trilinear form, so each one's gradients are the other two: with
 `own_gradients`, derivatives of every order (the gradient penalty needs the second) stay within this file. The adjoint
 and the kernel gradient are computed in whichever of two equal ways is faster on a CPU:
 
 - TensorFlow's own convolution operations, or
-- one matrix product and patches. On short signals with many channels TensorFlow's CPU kernels for these two run far
+- one matrix product and patches. Where few positions have many channels TensorFlow's CPU kernels for these two run far
   below the machine's peak, and a matrix product runs near it.
 
 On a GPU it is always the former. Without `own_gradients` the derivatives are TensorFlow's: the same numbers, slower,
@@ -16,133 +16,147 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# Up to so many outputs the matrix product is the faster form: such short signals have many channels in these networks
-#.
-_SHORT = 64
+# Up to so many output positions the matrix product is the faster form: they have many channels in these networks.
+_FEW = 64
+
+Strides = tuple[int, int]
 
 
-def conv1d(x: tf.Tensor, kernel: tf.Tensor, stride: int, own_gradients: bool = True) -> tf.Tensor:
-    """Convolution as in `tf.nn.conv1d`.
+def conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Strides, own_gradients: bool = True) -> tf.Tensor:
+    """Convolution as in `tf.nn.conv2d`.
 
     Args:
-      x: [b, t, c_in].
-      kernel: [k, c_in, c_out].
-      stride: step between outputs.
+      x: [b, h, w, c_in].
+      kernel: [kh, kw, c_in, c_out].
+      strides: steps between outputs along both axes.
       own_gradients: see above.
 
     Returns:
-      [b, ceil(t / stride), c_out].
+      [b, ceil(h / strides[0]), ceil(w / strides[1]), c_out].
     """
     if not own_gradients:
-        return _conv1d(x, kernel, stride)
+        return _conv2d(x, kernel, strides)
 
     @tf.custom_gradient
     def forward(x: tf.Tensor, kernel: tf.Tensor):
         def gradient(dy: tf.Tensor):
             return (
-                conv1d_transpose(dy, kernel, stride, x.shape[1]),
-                conv1d_kernel_gradient(x, dy, kernel.shape[0], stride),
+                conv2d_transpose(dy, kernel, strides, (x.shape[1], x.shape[2])),
+                conv2d_kernel_gradient(x, dy, (kernel.shape[0], kernel.shape[1]), strides),
             )
 
-        return _conv1d(x, kernel, stride), gradient
+        return _conv2d(x, kernel, strides), gradient
 
     return forward(x, kernel)
 
 
-def conv1d_transpose(
-    y: tf.Tensor, kernel: tf.Tensor, stride: int, length: int, own_gradients: bool = True
+def conv2d_transpose(
+    y: tf.Tensor, kernel: tf.Tensor, strides: Strides, size: tuple[int, int], own_gradients: bool = True
 ) -> tf.Tensor:
-    """Adjoint of `conv1d` in its input; as `tf.nn.conv1d_transpose`.
+    """Adjoint of `conv2d` in its input; as `tf.nn.conv2d_transpose`.
 
     Args:
-      y: [b, ceil(length / stride), c_out].
-      kernel: [k, c_in, c_out].
-      stride: stride of the convolution whose adjoint this is.
-      length: samples of the result.
+      y: [b, ceil(h / strides[0]), ceil(w / strides[1]), c_out].
+      kernel: [kh, kw, c_in, c_out].
+      strides: those of the convolution whose adjoint this is.
+      size: (h, w) of the result.
       own_gradients: see above.
 
     Returns:
-      [b, length, c_in].
+      [b, h, w, c_in].
     """
     if not own_gradients:
-        return _conv1d_transpose(y, kernel, stride, length)
+        return _conv2d_transpose(y, kernel, strides, size)
 
     @tf.custom_gradient
     def forward(y: tf.Tensor, kernel: tf.Tensor):
         def gradient(dx: tf.Tensor):
-            return conv1d(dx, kernel, stride), conv1d_kernel_gradient(dx, y, kernel.shape[0], stride)
+            return (
+                conv2d(dx, kernel, strides),
+                conv2d_kernel_gradient(dx, y, (kernel.shape[0], kernel.shape[1]), strides),
+            )
 
-        return _conv1d_transpose(y, kernel, stride, length), gradient
+        return _conv2d_transpose(y, kernel, strides, size), gradient
 
     return forward(y, kernel)
 
 
-def conv1d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_len: int, stride: int) -> tf.Tensor:
-    """Adjoint of `conv1d` in its kernel.
+def conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int, int], strides: Strides) -> tf.Tensor:
+    """Adjoint of `conv2d` in its kernel.
 
     Args:
-      x: [b, t, c_in], input of the convolution.
-      dy: [b, ceil(t / stride), c_out], gradient to its output.
-      kernel_len: k.
-      stride: stride of the convolution.
+      x: [b, h, w, c_in], input of the convolution.
+      dy: [b, ceil(h / strides[0]), ceil(w / strides[1]), c_out], gradient to its output.
+      kernel_size: (kh, kw).
+      strides: those of the convolution.
 
     Returns:
-      [k, c_in, c_out].
+      [kh, kw, c_in, c_out].
     """
 
     @tf.custom_gradient
     def forward(x: tf.Tensor, dy: tf.Tensor):
         def gradient(dkernel: tf.Tensor):
-            return conv1d_transpose(dy, dkernel, stride, x.shape[1]), conv1d(x, dkernel, stride)
+            return conv2d_transpose(dy, dkernel, strides, (x.shape[1], x.shape[2])), conv2d(x, dkernel, strides)
 
-        return _conv1d_kernel_gradient(x, dy, kernel_len, stride), gradient
+        return _conv2d_kernel_gradient(x, dy, kernel_size, strides), gradient
 
     return forward(x, dy)
 
 
-def _as_matrix_product(outputs: int, stride: int) -> bool:
-    return stride > 1 and outputs <= _SHORT and not tf.config.list_physical_devices("GPU")
+def _as_matrix_product(positions: int, strides: Strides) -> bool:
+    return max(strides) > 1 and positions <= _FEW and not tf.config.list_physical_devices("GPU")
+
+
+def _conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Strides) -> tf.Tensor:
+    return tf.nn.conv2d(x, kernel, strides, "SAME")
+
+
+def _conv2d_transpose(y: tf.Tensor, kernel: tf.Tensor, strides: Strides, size: tuple[int, int]) -> tf.Tensor:
+    kh, kw, c_in, c_out = kernel.shape
+    rows, columns = y.shape[1:3]
+    if not _as_matrix_product(rows * columns, strides):
+        return tf.nn.conv2d_transpose(y, kernel, [tf.shape(y)[0], *size, c_in], strides, "SAME")
+    product = tf.matmul(tf.reshape(y, [-1, c_out]), tf.reshape(kernel, [kh * kw * c_in, c_out]), transpose_b=True)
+    patches = tf.reshape(product, [-1, rows, columns, kh, kw * c_in])
+    patches = tf.transpose(patches, [0, 1, 3, 2, 4])  # [b, rows, kh, columns, kw c_in]
+    x = _overlap_add(tf.reshape(patches, [-1, rows, kh * columns * kw * c_in]), kh, strides[0], size[0])
+    x = _overlap_add(tf.reshape(x, [-1, columns, kw * c_in]), kw, strides[1], size[1])
+    return tf.reshape(x, [-1, *size, c_in])
+
+
+def _conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int, int], strides: Strides) -> tf.Tensor:
+    (kh, kw), c_in, c_out = kernel_size, x.shape[3], dy.shape[3]
+    height, width = x.shape[1:3]
+    rows, columns = dy.shape[1:3]
+    if not _as_matrix_product(rows * columns, strides):
+        return tf.raw_ops.Conv2DBackpropFilter(
+            input=x,
+            filter_sizes=[kh, kw, c_in, c_out],
+            out_backprop=dy,
+            strides=[1, *strides, 1],
+            padding="SAME",
+        )
+    patches = _patches(tf.reshape(x, [-1, width, c_in]), kw, strides[1])
+    patches = _patches(tf.reshape(patches, [-1, height, columns * kw * c_in]), kh, strides[0])
+    patches = tf.reshape(patches, [-1, rows, kh, columns, kw * c_in])
+    patches = tf.transpose(patches, [0, 1, 3, 2, 4])  # [b, rows, columns, kh, kw c_in]
+    product = tf.matmul(
+        tf.reshape(patches, [-1, kh * kw * c_in]), tf.reshape(dy, [-1, c_out]), transpose_a=True
+    )
+    return tf.reshape(product, [kh, kw, c_in, c_out])
 
 
 def _padding(length: int, kernel_len: int, stride: int) -> tuple[int, int]:
-    """Outputs of a SAME convolution, and the zeros before its first input."""
+    """Outputs of a SAME convolution along one axis, and the zeros before its first input."""
     outputs = -(-length // stride)
     return outputs, max((outputs - 1) * stride + kernel_len - length, 0) // 2
 
 
-def _conv1d(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
-    return tf.nn.conv1d(x, kernel, stride, "SAME")
-
-
-def _conv1d_transpose(y: tf.Tensor, kernel: tf.Tensor, stride: int, length: int) -> tf.Tensor:
-    kernel_len, c_in, c_out = kernel.shape
-    if _as_matrix_product(y.shape[1], stride):
-        return _overlap_add(
-            tf.matmul(tf.reshape(y, [-1, c_out]), tf.reshape(kernel, [kernel_len * c_in, c_out]), transpose_b=True),
-            kernel_len,
-            stride,
-            length,
-        )
-    shape = [tf.shape(y)[0], 1, length, c_in]
-    return tf.nn.conv2d_transpose(y[:, None], kernel[None], shape, [1, 1, stride, 1], "SAME")[:, 0]
-
-
-def _conv1d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_len: int, stride: int) -> tf.Tensor:
-    c_in, c_out = x.shape[2], dy.shape[2]
-    if _as_matrix_product(dy.shape[1], stride):
-        product = tf.matmul(_patches(x, kernel_len, stride), tf.reshape(dy, [-1, c_out]), transpose_a=True)
-        return tf.reshape(product, [kernel_len, c_in, c_out])
-    return tf.raw_ops.Conv2DBackpropFilter(
-        input=x[:, None],
-        filter_sizes=[1, kernel_len, c_in, c_out],
-        out_backprop=dy[:, None],
-        strides=[1, 1, stride, 1],
-        padding="SAME",
-    )[0]
-
-
 def _patches(x: tf.Tensor, kernel_len: int, stride: int) -> tf.Tensor:
-    """What each output of the convolution sees: [b, t, c] -> [b * outputs, kernel_len * c]."""
+    """What each output along one axis sees: [b, length, c] -> [b, outputs, kernel_len * c]."""
+    if kernel_len == stride == 1:
+        return x
     length, channels = x.shape[1:]
     outputs, before = _padding(length, kernel_len, stride)
     blocks = -(-kernel_len // stride)
@@ -152,15 +166,16 @@ def _patches(x: tf.Tensor, kernel_len: int, stride: int) -> tf.Tensor:
     last = (kernel_len - (blocks - 1) * stride) * channels
     pieces = [x[:, block : block + outputs] for block in range(blocks)]
     pieces[-1] = pieces[-1][:, :, :last]
-    return tf.reshape(tf.concat(pieces, axis=2), [-1, kernel_len * channels])
+    return tf.concat(pieces, axis=2)
 
 
 def _overlap_add(patches: tf.Tensor, kernel_len: int, stride: int, length: int) -> tf.Tensor:
-    """Adjoint of `_patches`: [b * outputs, kernel_len * c] -> [b, length, c]."""
+    """Adjoint of `_patches`: [b, outputs, kernel_len * c] -> [b, length, c]."""
+    if kernel_len == stride == 1:
+        return patches
     outputs, before = _padding(length, kernel_len, stride)
     blocks = -(-kernel_len // stride)
-    width = patches.shape[1] // kernel_len * stride
-    patches = tf.reshape(patches, [-1, outputs, patches.shape[1]])
+    width = patches.shape[2] // kernel_len * stride
     shifted = []
     for block in range(blocks):
         piece = patches[:, :, block * width : (block + 1) * width]

@@ -6,6 +6,7 @@ import os
 import zipfile
 
 import numpy as np
+import tensorflow as tf
 from absl import flags, logging
 
 from wavegan_tf.core import audio
@@ -19,7 +20,7 @@ INTERPOLATION_NAME = "interpolation"
 
 def define_flags() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string("model_dir", "", "SavedModel to generate with (a version folder of wavegan_export).")
+    flags.DEFINE_string("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
     flags.DEFINE_string("output_dir", "", "Where the audio files and latents.npy go.")
     flags.DEFINE_integer("num_samples", 16, "Clips to generate (with --interpolate: latents to pass through).", 1)
     flags.DEFINE_integer("seed", 0, "Seed of the latents.", 0)
@@ -30,8 +31,12 @@ def define_flags() -> None:
     flags.DEFINE_integer("batch_size", 64, "Clips to compute at a time.", 1)
 
 
-def main() -> None:
+def main(signature: str = "serving_default", **inputs: tf.Tensor) -> None:
     """Generates as the flags say.
+
+    Args:
+      signature: which of the model's to call.
+      **inputs: what it takes beside z.
 
     Raises:
       UserError: the model or the latents cannot be used, or the output cannot be written.
@@ -53,7 +58,7 @@ def main() -> None:
     except OSError as error:
         raise UserError(f"--output_dir={values.output_dir}: cannot be written ({error.strerror})") from None
     clips = []
-    for number, clip in enumerate(model.generate(z, values.batch_size)):
+    for number, clip in enumerate(model.generate(z, values.batch_size, signature, **inputs)):
         audio.write(os.path.join(values.output_dir, f"{number:06d}.{values.format}"), clip, model.sample_rate)
         if values.interpolate:
             clips.append(clip)

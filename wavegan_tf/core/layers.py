@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -11,12 +13,17 @@ from wavegan_tf.core import convolution
 PACKAGE = "adversarial_audio"
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
-class Conv1D(keras.layers.Layer):
-    """1-D convolution with SAME padding, Glorot uniform kernel and zero bias, as `tf.layers.conv1d`.
+class _Convolution(keras.layers.Layer):
+    """What the four convolutions share: SAME padding, Glorot uniform kernel and zero bias, as TF1's `tf.layers`.
 
-    [b, t, c] -> [b, ceil(t / stride), filters]. Kernel: [kernel_size, c, filters].
+    Args:
+      filters: channels of the output.
+      kernel_size: length of the kernel along each axis.
+      stride: along each axis.
+      use_bias: whether to add a bias.
     """
+
+    rank: int
 
     def __init__(self, filters: int, kernel_size: int, stride: int = 1, use_bias: bool = True, **kwargs):
         super().__init__(**kwargs)
@@ -24,19 +31,29 @@ class Conv1D(keras.layers.Layer):
 
     def build(self, input_shape) -> None:
         """Makes the kernel and the bias."""
-        shape = (self.kernel_size, input_shape[-1], self.filters)
+        shape = (self.kernel_size,) * self.rank + self._kernel_channels(input_shape[-1])
         self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
         self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias") if self.use_bias else None
 
+    def _kernel_channels(self, channels: int) -> tuple[int, int]:
+        return (channels, self.filters)
+
     def call(self, x, training: bool = False):
-        """[b, t, c] -> [b, ceil(t / stride), filters]; `training` makes gradients faster and changes nothing else."""
-        kernel = tf.convert_to_tensor(self.kernel)
-        x = convolution.conv1d(x, kernel, self.stride, own_gradients=training)
+        """Convolves [b, ..., c]; `training` makes gradients faster and changes nothing else."""
+        kernel, strides = tf.convert_to_tensor(self.kernel), (self.stride, self.stride)
+        if self.rank == 1:
+            x, kernel, strides = x[:, None], kernel[None], (1, self.stride)
+        x = self._convolve(x, kernel, strides, training)
+        if self.rank == 1:
+            x = x[:, 0]
         return x if self.bias is None else x + self.bias
 
+    def _convolve(self, x, kernel, strides, training: bool):
+        return convolution.conv2d(x, kernel, strides, own_gradients=training)
+
     def compute_output_shape(self, input_shape):
-        """[b, ceil(t / stride), filters]."""
-        return (input_shape[0], -(-input_shape[1] // self.stride), self.filters)
+        """[b, ceil(length / stride) of each axis, filters]."""
+        return (input_shape[0], *(-(-length // self.stride) for length in input_shape[1:-1]), self.filters)
 
     def get_config(self):
         """The constructor's arguments."""
@@ -44,39 +61,60 @@ class Conv1D(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
-class Conv1DTranspose(keras.layers.Layer):
-    """1-D transposed convolution with SAME padding, as `tf.layers.conv2d_transpose` with a kernel of height 1.
+class _TransposedConvolution(_Convolution):
+    """What the two transposed convolutions share.
 
-    [b, t, c] -> [b, t * stride, filters]. Kernel: [kernel_size, filters, c].
+    Glorot's fans are taken as TF1 takes them: from the kernel's last two axes as (in, out), here (filters, c). The
+    limit depends on their sum alone, so the exchanged order does not matter.
     """
 
-    def __init__(self, filters: int, kernel_size: int, stride: int = 1, **kwargs):
-        super().__init__(**kwargs)
-        self.filters, self.kernel_size, self.stride = filters, kernel_size, stride
+    def _kernel_channels(self, channels: int) -> tuple[int, int]:
+        return (self.filters, channels)
 
-    def build(self, input_shape) -> None:
-        """Makes the kernel and the bias."""
-        # Glorot's fans are taken as TF1 takes them: from the last two axes as (in, out), here (filters, c). The
-        # limit depends on their sum alone, so the exchanged order does not matter.
-        shape = (self.kernel_size, self.filters, input_shape[-1])
-        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
-        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
-
-    def call(self, x, training: bool = False):
-        """[b, t, c] -> [b, t * stride, filters]; `training` makes gradients faster and changes nothing else."""
-        kernel = tf.convert_to_tensor(self.kernel)
-        length = x.shape[1] * self.stride
-        return convolution.conv1d_transpose(x, kernel, self.stride, length, own_gradients=training) + self.bias
+    def _convolve(self, x, kernel, strides, training: bool):
+        size = (x.shape[1] * strides[0], x.shape[2] * strides[1])
+        return convolution.conv2d_transpose(x, kernel, strides, size, own_gradients=training)
 
     def compute_output_shape(self, input_shape):
-        """[b, t * stride, filters]."""
-        return (input_shape[0], input_shape[1] * self.stride, self.filters)
+        """[b, length * stride of each axis, filters]."""
+        return (input_shape[0], *(length * self.stride for length in input_shape[1:-1]), self.filters)
 
-    def get_config(self):
-        """The constructor's arguments."""
-        names = ("filters", "kernel_size", "stride")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Conv1D(_Convolution):
+    """[b, t, c] -> [b, ceil(t / stride), filters], as `tf.layers.conv1d`. Kernel: [kernel_size, c, filters]."""
+
+    rank = 1
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Conv2D(_Convolution):
+    """[b, h, w, c] -> [b, ceil(h / stride), ceil(w / stride), filters], as `tf.layers.conv2d`.
+
+    Kernel: [kernel_size, kernel_size, c, filters].
+    """
+
+    rank = 2
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Conv1DTranspose(_TransposedConvolution):
+    """[b, t, c] -> [b, t * stride, filters], as `tf.layers.conv2d_transpose` with a kernel of height 1.
+
+    Kernel: [kernel_size, filters, c].
+    """
+
+    rank = 1
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Conv2DTranspose(_TransposedConvolution):
+    """[b, h, w, c] -> [b, h * stride, w * stride, filters], as `tf.layers.conv2d_transpose`.
+
+    Kernel: [kernel_size, kernel_size, filters, c].
+    """
+
+    rank = 2
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -88,15 +126,17 @@ class BatchNormalization(keras.layers.Layer):
     Args:
       moving_averages: if False, the layer always normalises by the batch and leaves its moving averages alone: the
         original discriminators never run the updates.
-      unbiased_variance: if True the moving variance gathers n / (n - 1) times the batch variance, as TF1's fused
-        kernel does for 4-D inputs; its 3-D form gathers the biased one.
+      fused: TF1 has two forms. For 4-D inputs it takes a fused kernel, whose moving variance gathers n / (n - 1) times
+        the batch variance. For others it takes `tf.nn.moments`, which gathers the batch variance itself and holds the
+        mean constant in it; that leaves first derivatives as they are and changes second ones, so that a gradient
+        penalty has the original's gradient only in the same form.
     """
 
     momentum, epsilon = 0.99, 1e-3
 
-    def __init__(self, moving_averages: bool = True, unbiased_variance: bool = False, **kwargs):
+    def __init__(self, moving_averages: bool = True, fused: bool = False, **kwargs):
         super().__init__(**kwargs)
-        self.moving_averages, self.unbiased_variance = moving_averages, unbiased_variance
+        self.moving_averages, self.fused = moving_averages, fused
 
     def build(self, input_shape) -> None:
         """Makes gamma, beta, moving_mean and moving_variance, one value a channel each."""
@@ -120,7 +160,7 @@ class BatchNormalization(keras.layers.Layer):
         if training or not self.moving_averages:
             mean, variance, count = self._moments(x)
             if self.moving_averages:
-                gathered = variance * count / (count - 1.0) if self.unbiased_variance else variance
+                gathered = variance * count / (count - 1.0) if self.fused else variance
                 self.moving_mean.assign_sub((self.moving_mean - mean) * (1 - self.momentum))
                 self.moving_variance.assign_sub((self.moving_variance - gathered) * (1 - self.momentum))
         else:
@@ -137,9 +177,8 @@ class BatchNormalization(keras.layers.Layer):
         mean = ops.mean(x, axis=axes)
         if replicas > 1:
             mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
-        # `tf.nn.moments` holds the mean constant here. That leaves first derivatives as they are and changes second
-        # ones, so a gradient penalty through batch normalisation has the original's gradient only with it.
-        variance = ops.mean(ops.square(x - ops.stop_gradient(mean)), axis=axes)
+        center = mean if self.fused else ops.stop_gradient(mean)
+        variance = ops.mean(ops.square(x - center), axis=axes)
         if replicas > 1:
             variance = context.all_reduce(tf.distribute.ReduceOp.MEAN, variance)
         return mean, variance, count * replicas
@@ -150,11 +189,7 @@ class BatchNormalization(keras.layers.Layer):
 
     def get_config(self):
         """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "moving_averages": self.moving_averages,
-            "unbiased_variance": self.unbiased_variance,
-        }
+        return {**super().get_config(), "moving_averages": self.moving_averages, "fused": self.fused}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -175,14 +210,15 @@ class PhaseShuffle(keras.layers.Layer):
         """Shifts `x`.
 
         Args:
-          x: [b, t, c], t > radius.
+          x: [b, t, ..., c], t > radius.
           phase: int32 in [-radius, radius]; positive shifts right. Shape [1] for the whole batch, as the original
             code draws it, or [b] for one shift an example, as the paper words it.
 
         Returns:
-          [b, t, c].
+          The shape of `x`.
         """
-        return tf.ensure_shape(_shift(x, phase, self.radius), x.shape)
+        flat = tf.reshape(x, [-1, x.shape[1], math.prod(x.shape[2:])])
+        return tf.ensure_shape(tf.reshape(_shift(flat, phase, self.radius), tf.shape(x)), x.shape)
 
     def compute_output_shape(self, input_shape, phase_shape=None):
         """The shape of `x`."""

@@ -2,10 +2,10 @@
 
 A SavedModel of ours has these signatures (a model may add more):
 
-- `serving_default`: z -> G_z, waveforms float32 [n, t, c];
+- `serving_default`: z -> G_z, waveforms float32 [n, t, c], and what else the model gives;
 - `pcm16`: z -> G_z_int16;
 - `latents`: num_samples, seed -> z;
-- `sample`: num_samples, seed -> z, G_z.
+- `sample`: num_samples, seed -> z and what serving_default gives for it.
 
 Beside them stand `assets.extra/model.json` with what a client has to know, and warm-up requests for TensorFlow Serving.
 """
@@ -37,13 +37,20 @@ def to_int16(x: tf.Tensor) -> tf.Tensor:
 
 
 class LatentsModule(tf.Module):
-    """The signatures of a generator z -> waveforms whose latents are uniform in [-1, 1)."""
+    """The signatures of a generator z -> waveforms whose latents are uniform in [-1, 1).
 
-    def __init__(self, generate: Callable[[tf.Tensor], tf.Tensor], network: keras.Model, latent_dim: int):
+    Attributes:
+      endpoints: the signatures by name; a subclass may add its own.
+      warmup_requests: a request for each.
+    """
+
+    def __init__(
+        self, generate: Callable[[tf.Tensor], dict[str, tf.Tensor]], network: keras.Model, latent_dim: int
+    ):
         """Defines the signatures.
 
         Args:
-          generate: z [n, latent_dim] -> waveforms [n, t, c].
+          generate: z [n, latent_dim] -> what serving_default gives: G_z, waveforms [n, t, c], and whatever else.
           network: holds the variables that `generate` uses.
           latent_dim: length of a latent vector.
         """
@@ -51,7 +58,7 @@ class LatentsModule(tf.Module):
         # Held one by one: in a Keras 3 model TensorFlow does not follow lists of layers, and what it does not follow is
         # missing from the saver that a TensorFlow 1 session (and so TensorFlow Serving) restores with.
         self.weights = [variable.value for variable in network.variables]
-        z_spec = tf.TensorSpec([None, latent_dim], tf.float32, name="z")
+        self.z_spec = z_spec = tf.TensorSpec([None, latent_dim], tf.float32, name="z")
         count_spec = tf.TensorSpec([], tf.int32, name="num_samples")
         seed_spec = tf.TensorSpec([], tf.int64, name="seed")
 
@@ -64,11 +71,11 @@ class LatentsModule(tf.Module):
 
         @tf.function(input_signature=[z_spec])
         def serving_default(z):
-            return {"G_z": generate(z)}
+            return generate(z)
 
         @tf.function(input_signature=[z_spec])
         def pcm16(z):
-            return {"G_z_int16": to_int16(generate(z))}
+            return {"G_z_int16": to_int16(generate(z)["G_z"])}
 
         @tf.function(input_signature=[count_spec, seed_spec])
         def only_latents(num_samples, seed):
@@ -77,7 +84,7 @@ class LatentsModule(tf.Module):
         @tf.function(input_signature=[count_spec, seed_spec])
         def sample(num_samples, seed):
             z = latents(num_samples, seed)
-            return {"z": z, "G_z": generate(z)}
+            return {"z": z, **generate(z)}
 
         self.endpoints: dict[str, Signature] = {
             "serving_default": serving_default,
@@ -183,11 +190,20 @@ class ServedModel:
         count, key = tf.constant(num_samples, tf.int32), tf.constant(seed, tf.int64)
         return self._model.signatures["latents"](num_samples=count, seed=key)["z"].numpy()
 
-    def generate(self, z: np.ndarray, batch_size: int = 64) -> Iterator[np.ndarray]:
-        """Yields one waveform [t, c] for each row of z [n, latent_dim], computed `batch_size` at a time."""
+    def generate(
+        self, z: np.ndarray, batch_size: int = 64, signature: str = "serving_default", **inputs: tf.Tensor
+    ) -> Iterator[np.ndarray]:
+        """Yields one waveform [t, c] for each row of z [n, latent_dim].
+
+        Args:
+          z: float32 [n, latent_dim].
+          batch_size: rows to compute at a time.
+          signature: z -> G_z; which of the model's to call.
+          **inputs: what else it takes.
+        """
         for start in range(0, len(z), batch_size):
             batch = tf.constant(z[start : start + batch_size], tf.float32)
-            yield from self._model.signatures["serving_default"](z=batch)["G_z"].numpy()
+            yield from self._model.signatures[signature](z=batch, **inputs)["G_z"].numpy()
 
 
 def _listdir(path: str) -> list[str]:

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from wavegan_tf.core.errors import UserError
 
-_MAX_AUDIO = 3
+_MAX_SHOWN = 3
 
 
 class Tracker:
@@ -72,14 +72,14 @@ class Tracker:
         """
         rms = tf.sqrt(tf.reduce_mean(audio[:, :, 0] ** 2, axis=1))
         with self._writing(step):
-            tf.summary.audio(name, tf.clip_by_value(audio, -1.0, 1.0), sample_rate, max_outputs=_MAX_AUDIO)
+            tf.summary.audio(name, tf.clip_by_value(audio, -1.0, 1.0), sample_rate, max_outputs=_MAX_SHOWN)
             tf.summary.histogram(f"{name}_rms_batch", rms)
         return {f"{name}_rms": float(tf.reduce_mean(rms))}
 
-    def image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Writes one picture, uint8 [height, width, 1 or 3]."""
+    def images(self, step: int, name: str, images: np.ndarray | tf.Tensor) -> None:
+        """Writes the first few of pictures uint8 [n, height, width, 1 or 3]."""
         with self._writing(step):
-            tf.summary.image(name, image[None])
+            tf.summary.image(name, images, max_outputs=_MAX_SHOWN)
 
     def flush(self) -> None:
         """Makes sure that what was written is on disk.

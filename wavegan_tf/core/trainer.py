@@ -1,66 +1,26 @@
-"""A training run of a latents -> clip GAN: data, networks, updates, checkpoints and previews put together.
-
-WaveGAN and SpecGAN differ only in what they hand to `train` as a `Gan`.
-"""
+"""A training run of a latents -> clip GAN: data, networks, updates, checkpoints and previews put together."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from wavegan_tf.core import audio, checkpoints, clips, draws, loop, optimizers, runtime, tracking, training
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.gan import Gan, MakeGan
+from wavegan_tf.core.gan_options import GanOptions
 from wavegan_tf.core.losses import WGAN_CLIP
-
-
-def _unchanged(x: tf.Tensor) -> tf.Tensor:
-    return x
-
-
-def _nothing_more(step: int, tracker: tracking.Tracker) -> None:
-    pass
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Gan:
-    """What one model brings to `train`.
-
-    Attributes:
-      generator: latents [b, latent_dim] -> samples.
-      discriminator: (samples, phases) -> logits [b]; `num_phase_shuffles` says how many shifts it takes.
-      loss: one of `losses.LOSSES`.
-      latent_dim: length of a latent vector.
-      critic_updates: discriminator updates for each generator update.
-      phase_radius: largest shift of a phase shuffle, 0 for none.
-      phase_per_example: one shift for each example instead of one for the batch.
-      to_sample: clips [b, t, c] -> what the discriminator sees.
-      to_audio: samples -> waveforms [b, t, c].
-      summarize: further summaries at a step.
-    """
-
-    generator: keras.Model
-    discriminator: keras.Model
-    loss: str
-    latent_dim: int
-    critic_updates: int
-    phase_radius: int = 0
-    phase_per_example: bool = False
-    to_sample: Callable[[tf.Tensor], tf.Tensor] = _unchanged
-    to_audio: Callable[[tf.Tensor], tf.Tensor] = _unchanged
-    summarize: Callable[[int, tracking.Tracker], None] = _nothing_more
 
 
 class Trainables:
     """Networks, their optimisers and the checkpoints that hold both."""
 
-    def __init__(self, gan: Gan, train_dir: str, seed: int, scaled: Callable[[Any], Any] = _unchanged):
+    def __init__(self, gan: Gan, train_dir: str, seed: int, scaled: Callable[[Any], Any] = lambda optimizer: optimizer):
         """Builds the optimisers; to be called in the strategy's scope.
 
         Args:
@@ -170,7 +130,7 @@ class Updates:
 
 
 class Preview:
-    """One wav of clips from fixed latents at each checkpoint, half a second apart (the original's `preview` mode)."""
+    """One wav of clips from fixed latents at each checkpoint (the original's `preview` mode)."""
 
     def __init__(self, gan: Gan, train_dir: str, count: int, seed: int, sample_rate: int):
         """Draws the latents and keeps them as preview/z.npy; a run that continues takes those it finds there."""
@@ -194,18 +154,18 @@ class Preview:
     def write(self, step: int) -> None:
         """Writes preview/<step>.wav."""
         sound = self._gan.to_audio(self._gan.generator(self._z, training=False)).numpy()
-        sound = np.pad(sound, [(0, 0), (0, self._rate // 2), (0, 0)])
+        sound = np.pad(sound, [(0, 0), (0, self._gan.preview_gap), (0, 0)])
         path = os.path.join(self._directory, f"{step:08d}.wav")
         audio.write(path, sound.reshape(-1, sound.shape[-1]), self._rate)
 
 
-def train(config: Any, train_dir: str, make_gan: Callable[[Any, keras.DTypePolicy], Gan], run: runtime.Runtime) -> None:
+def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Runtime) -> None:
     """Trains until the options or a signal end it.
 
     Args:
-      config: a dataclass of `ClipOptions`, `LoopOptions`, `RuntimeOptions` and `preview_n`.
+      config: the run's options.
       train_dir: locked by this process; holds the checkpoints to continue from, if any.
-      make_gan: (config, dtype policy) -> the model; called in the strategy's scope.
+      make_gan: called in the strategy's scope.
       run: from `runtime.start`.
 
     Raises:
@@ -213,7 +173,7 @@ def train(config: Any, train_dir: str, make_gan: Callable[[Any, keras.DTypePolic
     """
     store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
     with run.strategy.scope():
-        gan = make_gan(config, run.policy)
+        gan = make_gan(config, run.policy, train_dir, store)
         trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
     updates = Updates(gan, trainables, run, config.seed, config.train_batch_size)
     step = trainables.checkpoints.restore() or 0
@@ -264,7 +224,7 @@ class _SilentWriter:
 class _ChiefWriter:
     """Summaries, checkpoints and previews of the run."""
 
-    def __init__(self, config: Any, gan: Gan, trainables: Trainables, train_dir: str, step: int):
+    def __init__(self, config: GanOptions, gan: Gan, trainables: Trainables, train_dir: str, step: int):
         self._config, self._gan, self._checkpoints = config, gan, trainables.checkpoints
         self._tracker = tracking.Tracker(train_dir, step)
         self._preview = Preview(gan, train_dir, config.preview_n, config.seed, config.data_sample_rate)
@@ -274,12 +234,13 @@ class _ChiefWriter:
     def summarize(self, step: int, means: dict[str, float], stream: tf.data.Dataset) -> None:
         """Losses, RMS, and players of real and generated clips."""
         rate = self._config.data_sample_rate
-        real = next(iter(stream.take(1)))
+        clip = next(iter(stream.take(1)))
+        real = self._gan.to_sample(clip)
         key = draws.purpose_seed(self._config.seed, step, "summary/z")
-        fake = self._gan.generator(draws.uniform_latents(real.shape[0], self._gan.latent_dim, key), training=False)
-        means.update(self._tracker.waveforms(step, "x", real, rate))
+        fake = self._gan.generator(draws.uniform_latents(clip.shape[0], self._gan.latent_dim, key), training=False)
+        means.update(self._tracker.waveforms(step, "x", self._gan.to_audio(real), rate))
         means.update(self._tracker.waveforms(step, "G_z", self._gan.to_audio(fake), rate))
-        self._gan.summarize(step, self._tracker)
+        self._gan.summarize(step, self._tracker, clip, real, fake)
         self._tracker.scalars(step, means)
 
     def save(self, step: int) -> None:

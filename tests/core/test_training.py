@@ -6,24 +6,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.originals import WAVEGAN, assert_near, networks_of, read
-from wavegan_tf.core import losses, optimizers
+from tests.originals import assert_near, names, networks_of, read
+from wavegan_tf.core import losses, optimizers, tf1
 from wavegan_tf.core.training import AdversarialLosses, Update, all_finite
-from wavegan_tf.import_tf1 import tf1_variables
 
 LOSS_CASES = [
-    (path.name, loss) for path in sorted(WAVEGAN.glob("losses*.npz")) for loss in losses.LOSSES
-    if f"{loss}/D_loss" in np.load(path)
+    (name, loss) for name in names("losses*.npz") for loss in losses.LOSSES if f"{loss}/D_loss" in read(name)[0]
 ]  # fmt: skip
-TRAJECTORIES = sorted(path.name for path in WAVEGAN.glob("trajectory_*.npz"))
+TRAJECTORIES = names("trajectory_*.npz")
 MOMENTS = {0: "after_D1", 4: "after_D5", 5: "after_G1", 11: "after_iter2"}
 
 
 def biases_before_norms(network) -> set[str]:
     """Their true first-order gradient is zero; what the original stored is rounding noise."""
-    names = tf1_variables(network)
-    scopes = {name.split("/batch_normalization")[0] for name in names if "batch_normalization" in name}
-    return {name for name in names if name.endswith("/bias") and name.rsplit("/", 2)[0] in scopes}
+    found = tf1.variables(network)
+    scopes = {name.split("/batch_normalization")[0] for name in found if "batch_normalization" in name}
+    return {name for name in found if name.endswith("/bias") and name.rsplit("/", 2)[0] in scopes}
 
 
 def gradients(loss, network, *arguments):
@@ -31,14 +29,14 @@ def gradients(loss, network, *arguments):
     variables = network.trainable_variables
     update = Update(loss, variables, optimizers.for_loss("wgan-gp"), tf.distribute.get_strategy())
     values, metrics = tf.function(update._loss_gradients)(*arguments)
-    names = {variable.path: name for name, variable in tf1_variables(network).items()}
-    return {names[v.path]: value for v, value in zip(variables, values, strict=True)}, metrics
+    original = {variable.path: name for name, variable in tf1.variables(network).items()}
+    return {original[v.path]: value for v, value in zip(variables, values, strict=True)}, metrics
 
 
 @pytest.mark.parametrize(("name", "loss"), LOSS_CASES)
 def test_losses_and_gradients_are_the_originals(name, loss):
     golden, config = read(name)
-    generator, discriminator = networks_of(golden, config.get("rad", 0))
+    generator, discriminator = networks_of(name, config.get("rad", 0))
     objective = AdversarialLosses(generator=generator, discriminator=discriminator, loss=loss)
     phases = golden["phases"].reshape(3, 4, 1) if "phases" in golden else np.zeros([3, 4, 1], np.int32)
     draws = {name: tf.constant(golden[name]) for name in ("z", "alpha")}
@@ -63,12 +61,13 @@ def test_losses_and_gradients_are_the_originals(name, loss):
             assert_near(gradient, expected, 1e-4)
 
 
-def test_gradient_penalty_reports_the_originals_slopes():
-    golden, _ = read("losses.npz")
-    generator, discriminator = networks_of(golden)
+@pytest.mark.parametrize("name", ["wavegan/losses.npz", "specgan/losses.npz"])
+def test_gradient_penalty_reports_the_originals_slopes(name):
+    golden, _ = read(name)
+    generator, discriminator = networks_of(name)
     fake = generator(golden["z"], training=True)
     penalty, slopes = losses.gradient_penalty(discriminator, golden["x"], fake, golden["alpha"])
-    assert_near(slopes, golden["wgan-gp/slopes"])
+    assert_near(slopes, golden["wgan-gp/slopes"].ravel())
     scaled, _ = losses.gradient_penalty(discriminator, golden["x"], fake, golden["alpha"], inner_scale=1024.0)
     assert_near(scaled, penalty)
 
@@ -76,8 +75,8 @@ def test_gradient_penalty_reports_the_originals_slopes():
 @pytest.mark.parametrize("name", TRAJECTORIES)
 def test_twelve_updates_lead_where_the_originals_lead(name):
     golden, config = read(name)
-    generator, discriminator = networks_of(golden)
-    variables = {**tf1_variables(generator), **tf1_variables(discriminator)}
+    generator, discriminator = networks_of(name)
+    variables = {**tf1.variables(generator), **tf1.variables(discriminator)}
     noise = biases_before_norms(generator) | biases_before_norms(discriminator)
     objective = AdversarialLosses(generator=generator, discriminator=discriminator, loss=config["loss"])
     strategy = tf.distribute.get_strategy()
@@ -113,10 +112,10 @@ def test_twelve_updates_lead_where_the_originals_lead(name):
 @pytest.mark.parametrize("loss", losses.LOSSES)
 def test_xla_gives_the_same_updates(loss):
     """The compiled path against its plain twin: two critic updates and one of the generator."""
-    golden, _ = read("losses_phaseshuffle.npz")
+    golden, _ = read("wavegan/losses_phaseshuffle.npz")
     results = []
     for jit_compile in (False, True):
-        generator, discriminator = networks_of(golden, phaseshuffle_rad=2)
+        generator, discriminator = networks_of("wavegan/losses_phaseshuffle.npz", phaseshuffle_rad=2)
         objective = AdversarialLosses(generator=generator, discriminator=discriminator, loss=loss)
         options = {"strategy": tf.distribute.get_strategy(), "jit_compile": jit_compile}
         critic = Update(
@@ -136,8 +135,8 @@ def test_xla_gives_the_same_updates(loss):
 
 
 def test_wgan_clips_every_variable_after_the_update():
-    golden, _ = read("losses.npz")
-    generator, discriminator = networks_of(golden)
+    golden, _ = read("wavegan/losses.npz")
+    generator, discriminator = networks_of("wavegan/losses.npz")
     objective = AdversarialLosses(generator=generator, discriminator=discriminator, loss="wgan")
     update = Update(
         objective.discriminator_loss,
@@ -152,7 +151,7 @@ def test_wgan_clips_every_variable_after_the_update():
 
 
 def test_all_finite_finds_one_bad_weight():
-    generator, _ = networks_of(read("losses.npz")[0])
+    generator, _ = networks_of("wavegan/losses.npz")
     assert all_finite(generator.variables)
     kernel = generator.upconvs[2].kernel
     bad = np.array(kernel)

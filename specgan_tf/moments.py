@@ -1,0 +1,173 @@
+"""specgan_moments: mean and standard deviation of each frequency bin over a folder of audio files."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from specgan_tf.array_pickle import load_arrays
+from specgan_tf.config import SpecGANConfig
+from specgan_tf.features import BINS, Moments, log_magnitudes
+from wavegan_tf.core import clips, flags
+from wavegan_tf.core.draws import MAX_SEED
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import option
+
+MOMENTS_FILE = "moments.npz"
+_BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MomentsOptions(clips.ClipOptions):
+    """Options of specgan_moments."""
+
+    data_moments_fp: str = option("", "npz file to write.")
+    seed: int = option(0, "Seed of the random starts of the clips.", minimum=0, maximum=MAX_SEED)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.data_num_channels != 1:
+            raise UserError(f"--data_num_channels={self.data_num_channels}: SpecGAN is defined for one channel only")
+
+
+def of_batches(batches: Iterable[tf.Tensor]) -> Moments:
+    """Moments of waveforms in one pass, in float64 (the original's `moments` keeps all frames in memory).
+
+    Args:
+      batches: waveforms [b, t, 1].
+
+    Returns:
+      Mean and population standard deviation over all frames.
+
+    Raises:
+      ValueError: there is no frame.
+    """
+    compute = tf.function(log_magnitudes, reduce_retracing=True)
+    count, mean, squares = 0, np.zeros(BINS + 1), np.zeros(BINS + 1)
+    for batch in batches:
+        frames = compute(batch).numpy().astype(np.float64).reshape(-1, BINS + 1)
+        # Two sets with means and sums of squared deviations are merged (Chan, Golub and LeVeque 1983).
+        difference = frames.mean(axis=0) - mean
+        total = count + len(frames)
+        squares += ((frames - frames.mean(axis=0)) ** 2).sum(axis=0) + difference**2 * (count * len(frames) / total)
+        mean += difference * (len(frames) / total)
+        count = total
+    if not count:
+        raise ValueError("no audio to take moments of")
+    return Moments(mean.astype(np.float32), np.sqrt(squares / count).astype(np.float32))
+
+
+def of_store(store: clips.ClipStore, seed: int) -> Moments:
+    """Moments of the clips of one pass, each once."""
+    return of_batches(clips.first_pass(store, batch_size=_BATCH, seed=seed))
+
+
+def save(moments: Moments, path: str) -> None:
+    """Writes an npz file with `mean` and `std`, whole or not at all.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with open(temporary, "wb") as file:
+            np.savez(file, mean=moments.mean, std=moments.std)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"--data_moments_fp={path}: cannot be written ({error.strerror or error})") from None
+
+
+def load(path: str) -> Moments:
+    """Reads what `save` or the original code wrote; of a pickle, only NumPy arrays are ever built.
+
+    Raises:
+      UserError: the file cannot be read or does not hold the moments of 129 bins.
+    """
+    try:
+        with open(path, "rb") as file:
+            if zipfile.is_zipfile(file):
+                file.seek(0)
+                with np.load(file, allow_pickle=False) as archive:
+                    arrays = [archive["mean"], archive["std"]]
+            else:
+                file.seek(0)
+                arrays = load_arrays(file)
+    except OSError as error:
+        raise UserError(f"--data_moments_fp={path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"--data_moments_fp={path}: is neither an npz nor a pickle of moments ({error})") from None
+    if len(arrays) != 2 or any(array.shape != (BINS + 1,) or array.dtype.kind not in "fiu" for array in arrays):
+        shapes = ", ".join(str(list(array.shape)) for array in arrays)
+        raise UserError(f"--data_moments_fp={path}: must hold mean and std of {BINS + 1} bins, not arrays of {shapes}")
+    mean, std = (array.astype(np.float32) for array in arrays)
+    if not np.isfinite([mean, std]).all() or (std < 0).any():
+        raise UserError(f"--data_moments_fp={path}: holds numbers that are no means and standard deviations")
+    return Moments(mean, std)
+
+
+def of_run(config: SpecGANConfig, train_dir: str, store: clips.ClipStore | None) -> Moments:
+    """The moments of a run: those it keeps, else those of `data_moments_fp`, else computed; kept from then on.
+
+    Args:
+      config: the run's options.
+      train_dir: keeps them as moments.npz.
+      store: the run's audio; None if only kept moments can do.
+
+    Raises:
+      UserError: a file cannot be used, or `data_moments_fp` is not what the run keeps.
+    """
+    kept, given = os.path.join(train_dir, MOMENTS_FILE), config.data_moments_fp
+    if os.path.exists(kept):
+        moments = load(kept)
+        # A run that continues need not have the file any more; if it is there, it must be the same.
+        if os.path.exists(given) and not _equal(moments, load(given)):
+            raise UserError(f"--data_moments_fp={given}: differs from {kept}, with which the run was started")
+        return moments
+    if given:
+        moments = load(given)
+    elif store is not None:
+        logging.info("moments: computing them from %.0f clips", store.clips_per_pass)
+        moments = of_store(store, config.seed)
+    else:
+        raise UserError(f"{kept}: not found; is this the directory of a specgan run?")
+    save(moments, kept)
+    return moments
+
+
+def _equal(one: Moments, other: Moments) -> bool:
+    return np.array_equal(one.mean, other.mean) and np.array_equal(one.std, other.std)
+
+
+def main() -> None:
+    """Reads the flags, computes and saves."""
+    options = flags.from_flags(MomentsOptions)
+    path = options.data_moments_fp
+    flags.require(data_dir=options.data_dir, data_moments_fp=path)
+    with tempfile.TemporaryDirectory(prefix="specgan_moments_") as cache_dir:
+        store = clips.load_clips(options, cache_dir)
+        moments = of_store(store, options.seed)
+    save(moments, path)
+    found = store.summary
+    logging.info(
+        "moments of %d files (%.0f seconds, %d files skipped) in %s: mean %.2f to %.2f, std %.2f to %.2f",
+        found.files, found.seconds, found.skipped, path,
+        moments.mean.min(), moments.mean.max(), moments.std.min(), moments.std.max(),
+    )  # fmt: skip
+
+
+def run() -> None:
+    """Entry point of specgan_moments."""
+    flags.define_flags(MomentsOptions, "specgan_tf.moments")
+    flags.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,97 @@
+"""SpecGAN's generator and discriminator (paper, tables 5 and 6; specgan.py in the original code)."""
+
+from __future__ import annotations
+
+import keras
+
+from specgan_tf.layers import DoubleSize
+from wavegan_tf.core.layers import PACKAGE
+from wavegan_tf.core.networks import Geometry, LatentGenerator, LogitDiscriminator
+
+# The original's flag says lin and cub, its functions linear and cubic.
+UPSAMPLINGS = {"zeros": "zeros", "nn": "nn", "lin": "linear", "linear": "linear", "cub": "cubic", "cubic": "cubic"}
+
+
+def geometry(frames: int, dim: int) -> Geometry:
+    """From [b, 4, 4, 16 dim] over [b, 8, 8, 8 dim] to [b, 128, 128, 1]; longer ones are longer from the start."""
+    return Geometry(first_shape=(frames // 32, 4), strides=(2,) * 5, dim=dim, channels=1)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class SpecGANGenerator(LatentGenerator):
+    """Latents [b, latent_dim] in [-1, 1] -> normalised spectrograms [b, frames, 128, 1].
+
+    Args:
+      frames: of a spectrogram: 128, 256 or 512.
+      kernel_len: length of all kernels along both axes.
+      dim: model size; the last hidden layer has `dim` channels and each one before it twice as many.
+      latent_dim: length of a latent vector.
+      use_batchnorm: batch normalisation after every layer but the last.
+      upsample: one of `UPSAMPLINGS`: "zeros" (transposed convolution), or how to resize before a convolution.
+      activation: of the spectrogram: "tanh" (the original), "linear" or "relu".
+    """
+
+    def __init__(
+        self,
+        frames: int = 128,
+        kernel_len: int = 5,
+        dim: int = 64,
+        latent_dim: int = 100,
+        use_batchnorm: bool = False,
+        upsample: str = "zeros",
+        activation: str = "tanh",
+        **kwargs,
+    ):
+        if upsample not in UPSAMPLINGS:
+            raise ValueError(f"upsample={upsample!r}: must be one of {', '.join(UPSAMPLINGS)}")
+        arguments = {
+            "frames": frames, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
+            "use_batchnorm": use_batchnorm, "upsample": upsample, "activation": activation,
+        }  # fmt: skip
+        kind = UPSAMPLINGS[upsample]
+        super().__init__(
+            geometry(frames, dim),
+            arguments,
+            kernel_len=kernel_len,
+            latent_dim=latent_dim,
+            use_batchnorm=use_batchnorm,
+            upsampling=None if kind == "zeros" else lambda _: DoubleSize(kind, dtype=kwargs.get("dtype")),
+            activation=activation,
+            **kwargs,
+        )
+        self.build((None, latent_dim))
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class SpecGANDiscriminator(LogitDiscriminator):
+    """Normalised spectrograms [b, frames, 128, 1] -> logits [b].
+
+    Args:
+      frames: of a spectrogram: 128, 256 or 512.
+      kernel_len: length of all kernels along both axes.
+      dim: model size; the first layer has `dim` channels and each one after it twice as many.
+      use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
+      phaseshuffle_rad: largest shift in time of the phase shuffles after the first four layers, 0 for none.
+    """
+
+    def __init__(
+        self,
+        frames: int = 128,
+        kernel_len: int = 5,
+        dim: int = 64,
+        use_batchnorm: bool = False,
+        phaseshuffle_rad: int = 0,
+        **kwargs,
+    ):
+        arguments = {
+            "frames": frames, "kernel_len": kernel_len, "dim": dim,
+            "use_batchnorm": use_batchnorm, "phaseshuffle_rad": phaseshuffle_rad,
+        }  # fmt: skip
+        super().__init__(
+            geometry(frames, dim),
+            arguments,
+            kernel_len=kernel_len,
+            use_batchnorm=use_batchnorm,
+            phaseshuffle_rad=phaseshuffle_rad,
+            **kwargs,
+        )

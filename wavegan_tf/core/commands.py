@@ -1,0 +1,158 @@
+"""The train, export and import commands that WaveGAN and SpecGAN have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from typing import Any
+
+import keras
+from absl import flags as absl_flags
+from absl import logging
+
+from wavegan_tf import __version__
+from wavegan_tf.core import checkpoints, flags, gan_options, runtime, serving, tf1, trainer
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.gan import Gan, MakeGan
+from wavegan_tf.core.gan_options import GanOptions
+
+
+def define_train_flags(options_class: type[GanOptions], module_name: str) -> None:
+    """Defines the flags of the train command; `--help` lists them under `module_name`."""
+    absl_flags.DEFINE_string("train_dir", "", "Directory of the run: checkpoints, previews, summaries.")
+    flags.define_flags(options_class, module_name)
+
+
+def train(options_class: type[GanOptions], make_gan: MakeGan) -> None:
+    """Reads the flags and trains."""
+    train_dir = absl_flags.FLAGS.train_dir
+    flags.require(train_dir=train_dir)
+    saved = gan_options.load_run(options_class, train_dir) if gan_options.run_exists(train_dir) else None
+    config = flags.from_flags(options_class, saved)
+    flags.require(data_dir=config.data_dir)
+    run = runtime.start(config)
+    if run.is_chief:
+        lock = checkpoints.DirectoryLock(train_dir)
+        gan_options.save_run(config, train_dir)
+    trainer.train(config, train_dir, make_gan, run)
+    if run.is_chief:
+        lock.release()
+
+
+def define_export_flags() -> None:
+    """Defines the flags of the export command."""
+    absl_flags.DEFINE_string("train_dir", "", "The run to export.")
+    absl_flags.DEFINE_string("export_dir", "", "Version folder to write, such as models/drums/1.")
+    absl_flags.DEFINE_integer("step", None, "Which checkpoint to export. Default: the newest.", 0)
+
+
+def export_run(
+    config: GanOptions,
+    train_dir: str,
+    export_dir: str,
+    step: int | None,
+    make_gan: MakeGan,
+    make_module: Callable[[Gan], serving.LatentsModule],
+    **metadata: Any,
+) -> int:
+    """Exports the generator of a run.
+
+    Args:
+      config: the run's options.
+      train_dir: the run.
+      export_dir: the version folder to write.
+      step: which checkpoint; None is the newest.
+      make_gan: the model.
+      make_module: its signatures.
+      **metadata: what model.json is to say beside what is common to all.
+
+    Returns:
+      The step that was exported.
+
+    Raises:
+      UserError: there is no such checkpoint, or the folder cannot be written.
+    """
+    gan = make_gan(config, keras.DTypePolicy("float32"), train_dir, None)
+    step = checkpoints.restore_step(train_dir, step, generator=gan.generator)
+    common = {
+        "model": config.model,
+        "sample_rate": config.data_sample_rate,
+        "latent_dim": gan.latent_dim,
+        "slice_len": config.data_slice_len,
+        "num_channels": config.data_num_channels,
+        "step": step,
+        "version": __version__,
+    }
+    serving.export(make_module(gan), export_dir, {**common, **metadata})
+    return step
+
+
+def export(export_one: Callable[[str, str, int | None], int]) -> None:
+    """Reads the flags and exports with `export_one` (train_dir, export_dir, step) -> step."""
+    values = absl_flags.FLAGS
+    flags.require(train_dir=values.train_dir, export_dir=values.export_dir)
+    step = export_one(values.train_dir, values.export_dir, values.step)
+    logging.info("step %d of %s is now %s", step, values.train_dir, values.export_dir)
+    if not os.path.basename(os.path.abspath(values.export_dir)).isdigit():
+        logging.warning("TensorFlow Serving looks only into folders named by a number, such as models/drums/1")
+
+
+def define_import_flags() -> None:
+    """Defines the flags of the import command."""
+    absl_flags.DEFINE_string("tf1_dir", "", "Training directory of the original code: args.txt and a checkpoint.")
+    absl_flags.DEFINE_string("train_dir", "", "Directory of the new run.")
+
+
+def import_tf1_run(
+    options_class: type[GanOptions],
+    tf1_dir: str,
+    train_dir: str,
+    make_gan: MakeGan,
+    left_out: Collection[str] = (),
+) -> int:
+    """Turns an original training directory into one of ours: weights, optimiser slots and step.
+
+    Args:
+      options_class: of the model.
+      tf1_dir: holds args.txt and the checkpoint.
+      train_dir: to be made; must hold no run yet.
+      make_gan: the model.
+      left_out: options that are not to be taken from args.txt.
+
+    Returns:
+      The step of the checkpoint.
+
+    Raises:
+      UserError: the original cannot be read, or `train_dir` cannot be used.
+    """
+    config = tf1.options_from_args(options_class, tf1.read_args(tf1_dir), left_out)
+    values = tf1.read_checkpoint(tf1_dir)
+    lock = checkpoints.DirectoryLock(train_dir)
+    if gan_options.run_exists(train_dir):
+        raise UserError(f"--train_dir={train_dir}: holds a run already; name a new directory")
+    if "global_step" not in values:
+        raise UserError("checkpoint: variable global_step is missing")
+    step = int(values["global_step"])
+    gan = make_gan(config, keras.DTypePolicy("float32"), train_dir, None)
+    trainables = trainer.Trainables(gan, train_dir, config.seed)
+    for network, optimizer, power, updates in (
+        (gan.generator, trainables.g_optimizer, "beta2_power", step),
+        (gan.discriminator, trainables.d_optimizer, "beta2_power_1", step * gan.critic_updates),
+    ):
+        variables = tf1.variables(network)
+        tf1.assign(variables, values)
+        names = {variable.path: name for name, variable in variables.items()}
+        slots = [names[variable.path] for variable in network.trainable_variables]
+        tf1.assign_optimizer(optimizer, slots, values, power, updates)
+    gan_options.save_run(config, train_dir)
+    trainables.checkpoints.save(step)
+    lock.release()
+    return step
+
+
+def import_tf1(import_one: Callable[[str, str], int]) -> None:
+    """Reads the flags and imports with `import_one` (tf1_dir, train_dir) -> step."""
+    values = absl_flags.FLAGS
+    flags.require(tf1_dir=values.tf1_dir, train_dir=values.train_dir)
+    step = import_one(values.tf1_dir, values.train_dir)
+    logging.info("step %d of %s is now a run in %s", step, values.tf1_dir, values.train_dir)
