@@ -13,12 +13,15 @@ import numpy as np
 import soundfile
 import tensorflow as tf
 
-# Small enough for a step in milliseconds; the networks have all their layers.
-TINY = [
-    "--data_first_slice", "--wavegan_dim=2", "--wavegan_kernel_len=9", "--wavegan_latent_dim=8",
-    "--train_batch_size=4", "--preview_n=2",
-]  # fmt: skip
 DRUMS = Path(__file__).parents[1] / "wavegan_tf" / "demo" / "drums"
+
+
+def tiny(model: str) -> list[str]:
+    """Flags of a run that makes a step in milliseconds; the networks have all their layers."""
+    return [
+        "--data_first_slice", f"--{model}_dim=2", f"--{model}_kernel_len={9 if model == 'wavegan' else 3}",
+        f"--{model}_latent_dim=8", "--train_batch_size=4", "--preview_n=2",
+    ]  # fmt: skip
 
 
 def command(module: str, *arguments: str, **environment: str) -> subprocess.Popen:
@@ -39,6 +42,13 @@ def run(module: str, *arguments: str, code: int = 0, **environment: str) -> str:
     _, errors = process.communicate(timeout=300)
     assert process.returncode == code, errors
     return errors
+
+
+def one_line_error(errors: str) -> str:
+    """The one line that says what was wrong, of a command's standard error."""
+    lines = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and "Traceback" not in errors, errors
+    return lines[0]
 
 
 def wait_for(condition: Callable[[], object], process: subprocess.Popen, seconds: float = 180.0) -> None:

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from tests.originals import WAVEGAN, assert_near
+from tests.served import assert_warmup_requests_can_be_served, run_with_tensorflow_alone
 from wavegan_tf import export, import_tf1
 from wavegan_tf.core import serving
 from wavegan_tf.core.errors import UserError
-
-# What TensorFlow Serving does: load the graph into a session, by tag, and feed the signature's tensors.
-TENSORFLOW_ALONE = """
-import sys
-import numpy as np
-import tensorflow as tf
-model_dir, z_path, out_path = sys.argv[1:]
-z = np.load(z_path)
-modern = tf.saved_model.load(model_dir).signatures["serving_default"](z=tf.constant(z))["G_z"].numpy()
-with tf.compat.v1.Session(graph=tf.Graph()) as session:
-    meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], model_dir)
-    signature = meta_graph.signature_def["serving_default"]
-    old = session.run(signature.outputs["G_z"].name, {signature.inputs["z"].name: z})
-    ops = {node.op for node in session.graph.as_graph_def().node}
-    ops |= {node.op for f in session.graph.as_graph_def().library.function for node in f.node_def}
-assert not [op for op in ops if "Py" in op], ops
-assert not [name for name in sys.modules if name.startswith(("wavegan_tf", "librosa"))]
-np.savez(out_path, modern=modern, old=old)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -93,52 +72,12 @@ def test_sample_is_a_function_of_its_seed(model_dir):
 
 
 def test_a_process_with_tensorflow_alone_loads_it_both_ways(model_dir, expected, tmp_path):
-    np.save(tmp_path / "z.npy", expected["z"])
-    arguments = [str(model_dir), str(tmp_path / "z.npy"), str(tmp_path / "out.npz")]
-    subprocess.run([sys.executable, "-c", TENSORFLOW_ALONE, *arguments], check=True, timeout=300, cwd=tmp_path)
-    out = np.load(tmp_path / "out.npz")
-    assert_near(out["modern"], expected["G_z"])
-    assert_near(out["old"], expected["G_z"])
-
-
-def prediction_log_class():
-    """The message of TensorFlow Serving's prediction_log.proto, as far as a predict request needs it."""
-    file = descriptor_pb2.FileDescriptorProto(name="warmup_test.proto", package="warmup_test", syntax="proto3")
-    file.dependency.append("tensorflow/core/framework/tensor.proto")
-    kinds = descriptor_pb2.FieldDescriptorProto
-    optional, repeated = kinds.LABEL_OPTIONAL, kinds.LABEL_REPEATED
-    string, message = kinds.TYPE_STRING, kinds.TYPE_MESSAGE
-    messages: dict[str, list[tuple]] = {
-        "ModelSpec": [("name", 1, string, None, optional), ("signature_name", 3, string, None, optional)],
-        "Input": [("key", 1, string, None, optional), ("value", 2, message, ".tensorflow.TensorProto", optional)],
-        "PredictRequest": [
-            ("model_spec", 1, message, ".warmup_test.ModelSpec", optional),
-            ("inputs", 2, message, ".warmup_test.Input", repeated),
-        ],
-        "PredictLog": [("request", 1, message, ".warmup_test.PredictRequest", optional)],
-        "PredictionLog": [("predict_log", 6, message, ".warmup_test.PredictLog", optional)],
-    }
-    for name, fields in messages.items():
-        described = file.message_type.add(name=name)
-        for field, number, kind, type_name, label in fields:
-            described.field.add(name=field, number=number, type=kind, type_name=type_name, label=label)
-    pool = descriptor_pool.Default()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("warmup_test.PredictionLog"))
+    for waveforms in run_with_tensorflow_alone(model_dir, expected["z"], tmp_path):
+        assert_near(waveforms, expected["G_z"])
 
 
 def test_warmup_requests_are_what_serving_reads(model_dir):
-    log_class = prediction_log_class()
-    signatures = tf.saved_model.load(str(model_dir)).signatures
-    seen = []
-    for record in tf.data.TFRecordDataset(str(model_dir / serving.WARMUP_FILE)):
-        request = log_class.FromString(record.numpy()).predict_log.request
-        assert request.model_spec.name == "wavegan"
-        inputs = {item.key: tf.constant(tf.make_ndarray(item.value)) for item in request.inputs}
-        seen.append(request.model_spec.signature_name)
-        outputs = signatures[request.model_spec.signature_name](**inputs)
-        assert all(np.isfinite(value.numpy()).all() for value in outputs.values())
-    assert sorted(seen) == sorted(signatures)
+    assert_warmup_requests_can_be_served(model_dir, "wavegan")
 
 
 def test_metadata_says_what_a_client_needs(model_dir):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.commands import TINY, checkpoint_values, command, few_drums, read_int16, run, wait_for
+from tests.commands import checkpoint_values, command, few_drums, one_line_error, read_int16, run, tiny, wait_for
 from tests.originals import WAVEGAN
 
 TRAIN = "wavegan_tf.train"
@@ -25,21 +25,15 @@ def drums(tmp_path_factory) -> Path:
 def straight(tmp_path_factory, drums) -> Path:
     """A run of six steps without a stop."""
     train_dir = tmp_path_factory.mktemp("straight") / "run"
-    errors = run(TRAIN, f"--train_dir={train_dir}", f"--data_dir={drums}", *TINY, "--train_steps=6")
+    errors = run(TRAIN, f"--train_dir={train_dir}", f"--data_dir={drums}", *tiny("wavegan"), "--train_steps=6")
     assert "6 files" in errors and "0 files skipped" in errors and "CPU" in errors
     assert "generator 10,777" in errors
     return train_dir
 
 
-def one_line_error(errors: str) -> str:
-    lines = [line for line in errors.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1 and "Traceback" not in errors, errors
-    return lines[0]
-
-
 def test_a_killed_run_goes_on_bit_for_bit(straight, drums, tmp_path):
     train_dir = tmp_path / "run"
-    first = command(TRAIN, f"--train_dir={train_dir}", f"--data_dir={drums}", *TINY, "--train_save_secs=0")
+    first = command(TRAIN, f"--train_dir={train_dir}", f"--data_dir={drums}", *tiny("wavegan"), "--train_save_secs=0")
     wait_for((train_dir / "model.ckpt-3.index").exists, first)
     first.kill()
     first.communicate()
@@ -60,7 +54,7 @@ def test_a_killed_run_goes_on_bit_for_bit(straight, drums, tmp_path):
 
 def test_sigterm_saves_and_a_second_trainer_is_refused(drums, tmp_path):
     train_dir = tmp_path / "run"
-    arguments = [f"--train_dir={train_dir}", f"--data_dir={drums}", *TINY]
+    arguments = [f"--train_dir={train_dir}", f"--data_dir={drums}", *tiny("wavegan")]
     first = command(TRAIN, *arguments)
     wait_for((train_dir / "stats.jsonl").exists, first)
     error = one_line_error(run(TRAIN, *arguments, code=1))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.commands import TINY, checkpoint_values, command, few_drums, run
+from tests.commands import checkpoint_values, command, few_drums, run, tiny
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,7 +84,7 @@ def free_ports(count: int) -> list[int]:
 
 def test_two_worker_processes_train_like_one(tmp_path):
     drums = few_drums(tmp_path / "drums")
-    arguments = [f"--data_dir={drums}", *TINY, "--train_steps=3", "--wavegan_loss=lsgan"]
+    arguments = [f"--data_dir={drums}", *tiny("wavegan"), "--train_steps=3", "--wavegan_loss=lsgan"]
     run("wavegan_tf.train", f"--train_dir={tmp_path / 'one'}", *arguments)
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
     workers = [

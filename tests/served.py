@@ -1,0 +1,84 @@
+"""Doing with a SavedModel what TensorFlow Serving does."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from wavegan_tf.core import serving
+
+# What TensorFlow Serving does: load the graph into a session, by tag, and feed the signature's tensors.
+_TENSORFLOW_ALONE = """
+import sys
+import numpy as np
+import tensorflow as tf
+model_dir, z_path, out_path = sys.argv[1:]
+z = np.load(z_path)
+modern = tf.saved_model.load(model_dir).signatures["serving_default"](z=tf.constant(z))["G_z"].numpy()
+with tf.compat.v1.Session(graph=tf.Graph()) as session:
+    meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], model_dir)
+    signature = meta_graph.signature_def["serving_default"]
+    old = session.run(signature.outputs["G_z"].name, {signature.inputs["z"].name: z})
+    ops = {node.op for node in session.graph.as_graph_def().node}
+    ops |= {node.op for f in session.graph.as_graph_def().library.function for node in f.node_def}
+assert not [op for op in ops if "Py" in op], ops
+assert not [name for name in sys.modules if name.startswith(("wavegan_tf", "specgan_tf", "librosa"))]
+np.savez(out_path, modern=modern, old=old)
+"""
+
+
+def run_with_tensorflow_alone(model_dir: Path, z: np.ndarray, directory: Path) -> list[np.ndarray]:
+    """G_z of serving_default in a process without our code: by TensorFlow 2's loader, and in a TensorFlow 1 session."""
+    np.save(directory / "z.npy", z)
+    arguments = [str(model_dir), str(directory / "z.npy"), str(directory / "out.npz")]
+    subprocess.run([sys.executable, "-c", _TENSORFLOW_ALONE, *arguments], check=True, timeout=300, cwd=directory)
+    out = np.load(directory / "out.npz")
+    return [out["modern"], out["old"]]
+
+
+@functools.cache
+def _prediction_log_class():
+    """The message of TensorFlow Serving's prediction_log.proto, as far as a predict request needs it."""
+    file = descriptor_pb2.FileDescriptorProto(name="warmup_test.proto", package="warmup_test", syntax="proto3")
+    file.dependency.append("tensorflow/core/framework/tensor.proto")
+    kinds = descriptor_pb2.FieldDescriptorProto
+    optional, repeated = kinds.LABEL_OPTIONAL, kinds.LABEL_REPEATED
+    string, message = kinds.TYPE_STRING, kinds.TYPE_MESSAGE
+    messages: dict[str, list[tuple]] = {
+        "ModelSpec": [("name", 1, string, None, optional), ("signature_name", 3, string, None, optional)],
+        "Input": [("key", 1, string, None, optional), ("value", 2, message, ".tensorflow.TensorProto", optional)],
+        "PredictRequest": [
+            ("model_spec", 1, message, ".warmup_test.ModelSpec", optional),
+            ("inputs", 2, message, ".warmup_test.Input", repeated),
+        ],
+        "PredictLog": [("request", 1, message, ".warmup_test.PredictRequest", optional)],
+        "PredictionLog": [("predict_log", 6, message, ".warmup_test.PredictLog", optional)],
+    }
+    for name, fields in messages.items():
+        described = file.message_type.add(name=name)
+        for field, number, kind, type_name, label in fields:
+            described.field.add(name=field, number=number, type=kind, type_name=type_name, label=label)
+    pool = descriptor_pool.Default()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("warmup_test.PredictionLog"))
+
+
+def assert_warmup_requests_can_be_served(model_dir: Path, model: str) -> None:
+    """Checks that there is a request for each signature, and that it can be answered."""
+    log_class = _prediction_log_class()
+    signatures = tf.saved_model.load(str(model_dir)).signatures
+    seen = []
+    for record in tf.data.TFRecordDataset(str(model_dir / serving.WARMUP_FILE)):
+        request = log_class.FromString(record.numpy()).predict_log.request
+        assert request.model_spec.name == model
+        inputs = {item.key: tf.constant(tf.make_ndarray(item.value)) for item in request.inputs}
+        seen.append(request.model_spec.signature_name)
+        outputs = signatures[request.model_spec.signature_name](**inputs)
+        assert all(np.isfinite(value.numpy()).all() for value in outputs.values())
+    assert sorted(seen) == sorted(signatures)
