@@ -81,8 +81,9 @@ def test_compensated_inverse_undoes_the_transform():
 
 
 @pytest.mark.parametrize(("method", "momentum"), [("exact", 0.0), ("fast", 0.99)])
-def test_griffin_lim_is_librosas(magnitudes, method, momentum):
-    """Librosa's has no fade at the edges: there, and where it blows noise up, only the inside is compared."""
+def test_griffin_lim_is_librosas(magnitudes, method, momentum, monkeypatch):
+    """But for the fade at the start, which librosa's has not, and where rounding is blown up without it."""
+    monkeypatch.setattr(spectral, "_LEAST_GAIN", spectral._UNSEEN)
     found = spectral.griffin_lim(magnitudes, LENGTH, STEP, 8, method)
     for ours, values in zip(found, magnitudes, strict=True):
         theirs = librosa.griffinlim(
@@ -104,20 +105,27 @@ def test_better_inversions_converge_better(magnitudes):
     assert (exact < original - 3).all() and (fast < exact - 2).all(), (original, exact, fast)
 
 
+@pytest.mark.parametrize(("method", "momentum"), [("exact", 0.0), ("fast", 0.99)])
+def test_the_fade_costs_little(method, momentum):
+    """Drum hits begin with the first sample; to fade them in leaves less than 1 dB to librosa's convergence."""
+    paths = sorted(DRUMS.glob("*.flac"))[:8]
+    clips = [audio.decode(str(path), 16000, num_channels=1, normalize=True) for path in paths]
+    clips = np.stack([np.pad(clip, [(0, 8192), (0, 0)])[:8192, 0] for clip in clips])
+    magnitudes = tf.abs(spectral.stft(clips, LENGTH, STEP))
+    ours = spectral.griffin_lim(magnitudes, LENGTH, STEP, 16, method)
+    assert (np.abs(ours[:, :64]).max(axis=1) < np.abs(clips).max(axis=1)).all()
+    theirs = [
+        librosa.griffinlim(m.T, n_iter=16, hop_length=STEP, n_fft=LENGTH, center=False, init=None, momentum=momentum)
+        for m in magnitudes.numpy()
+    ]
+    assert decibels(magnitudes, ours).mean() < decibels(magnitudes, np.stack(theirs)).mean() + 1.0
+
+
 def test_exact_never_gets_worse(magnitudes):
     reached = [
         decibels(magnitudes, spectral.griffin_lim(magnitudes, LENGTH, STEP, n, "exact")) for n in range(0, 24, 3)
     ]
     assert (np.diff(reached, axis=0) < 0.01).all(), reached
-
-
-def test_edges_are_not_blown_up():
-    """The first sample of a frame weighs next to nothing in the transform, so that division makes a click of noise."""
-    clip = audio.decode(str(sorted(DRUMS.glob("*.flac"))[0]), 16000, num_channels=1, normalize=True)[:8192, 0]
-    magnitudes = tf.abs(spectral.stft(clip[None], LENGTH, STEP)) * np.exp(noise(1, 63, 129))
-    for method in spectral.INVERSIONS:
-        x = spectral.griffin_lim(magnitudes, LENGTH, STEP, 16, method).numpy()[0]
-        assert np.abs(x[:STEP]).max() < 2 * np.abs(x[STEP : 8 * STEP]).max()
 
 
 @pytest.mark.parametrize("method", spectral.INVERSIONS)

@@ -9,9 +9,10 @@ FAST_MOMENTUM = 0.99
 
 # Below this sum of squared windows a sample was seen by no frame and stays zero: the first of all, under a Hann window.
 _UNSEEN = 1e-10
-# The smallest sum of squared Hann windows that overlap by half. Where the first frame rises the sum is smaller, and
-# to divide by it would make clicks of whatever the frame holds there.
-_INNER = 0.5
+# The smallest sum of squared Hann windows that overlap by half. Where the first frame rises the sum is smaller: what
+# stands there hardly shows in the magnitudes, and Griffin-Lim would pile the frame's energy up there into a click
+# thousands of times full scale.
+_LEAST_GAIN = 0.5
 
 
 def stft(x: tf.Tensor, frame_length: int, frame_step: int, pad_end: bool = False) -> tf.Tensor:
@@ -65,8 +66,8 @@ def griffin_lim(
       frame_step: as in `stft`.
       iterations: times that the phase is taken from the transform of the signal; 0 leaves it zero.
       method: "original": with the uncompensated inverse, as SpecGAN's `invert_spectra_griffin_lim`; "exact": Griffin
-        and Lim's algorithm, whose spectral convergence never gets worse; "fast": the same accelerated by momentum
-        (Perraudin, Balazs and Sondergaard 2013). The last two fade in over the first third of a frame.
+        and Lim's algorithm; "fast": the same accelerated by momentum (Perraudin, Balazs and Sondergaard 2013). The
+        last two fade in over the first third of a frame.
 
     Returns:
       float32 [b, (frames - 1) * frame_step + frame_length].
@@ -80,8 +81,11 @@ def griffin_lim(
     step_back = FAST_MOMENTUM / (1.0 + FAST_MOMENTUM) if method == "fast" else 0.0
     magnitudes = tf.cast(magnitudes, tf.complex64)
 
+    def invert(spectra: tf.Tensor) -> tf.Tensor:
+        return inverse_stft(spectra, frame_length, frame_step, compensate, _LEAST_GAIN)
+
     def improve(i: tf.Tensor, spectra: tf.Tensor, previous: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        rebuilt = stft(inverse_stft(spectra, frame_length, frame_step, compensate), frame_length, frame_step)
+        rebuilt = stft(invert(spectra), frame_length, frame_step)
         ahead = rebuilt - step_back * previous if step_back else rebuilt
         phase = ahead / tf.cast(tf.maximum(tf.abs(ahead), 1e-8), tf.complex64)
         return i + 1, magnitudes * phase, (rebuilt if step_back else previous)
@@ -91,7 +95,7 @@ def griffin_lim(
     _, spectra, _ = tf.while_loop(
         lambda i, *_: i < iterations, improve, [tf.constant(0), magnitudes, start], parallel_iterations=1
     )
-    return inverse_stft(spectra, frame_length, frame_step, compensate, least_gain=_INNER)
+    return invert(spectra)
 
 
 def spectral_convergence(magnitudes: tf.Tensor, x: tf.Tensor, frame_length: int, frame_step: int) -> tf.Tensor:
