@@ -109,13 +109,16 @@ def test_twelve_updates_lead_where_the_originals_lead(name):
 
 
 @pytest.mark.slow  # XLA takes minutes to compile convolutions for a CPU
-@pytest.mark.parametrize("loss", losses.LOSSES)
-def test_xla_gives_the_same_updates(loss):
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [*(("wavegan/losses_phaseshuffle.npz", loss) for loss in losses.LOSSES), ("specgan/losses.npz", "wgan-gp")],
+)
+def test_xla_gives_the_same_updates(name, loss):
     """The compiled path against its plain twin: two critic updates and one of the generator."""
-    golden, _ = read("wavegan/losses_phaseshuffle.npz")
+    golden, _ = read(name)
     results = []
     for jit_compile in (False, True):
-        generator, discriminator = networks_of("wavegan/losses_phaseshuffle.npz", phaseshuffle_rad=2)
+        generator, discriminator = networks_of(name, phaseshuffle_rad=2)
         objective = AdversarialLosses(generator=generator, discriminator=discriminator, loss=loss)
         options = {"strategy": tf.distribute.get_strategy(), "jit_compile": jit_compile}
         critic = Update(

@@ -1,4 +1,4 @@
-"""The same global batch gives the same update on one device, on two, and in two processes."""
+"""The same global batch gives the same update on one device, on two, and in two processes, for both models."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 # Two steps of the real trainer's updates from the original's weights, the CPU divided into the number of devices given.
 ON_LOGICAL_DEVICES = """
+import dataclasses
 import sys
 import wavegan_tf
 import numpy as np
@@ -24,27 +25,40 @@ devices, out = int(sys.argv[1]), sys.argv[2]
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
 from tests.originals import read, variables_of
+from specgan_tf import moments, train
+from specgan_tf.config import SpecGANConfig
+from specgan_tf.features import Moments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import runtime, tf1, trainer
 from wavegan_tf.train import make_gan
 distribution = "mirrored" if devices > 1 else "none"
 run = runtime.start(WaveGANConfig(distribution=distribution))
 assert run.strategy.num_replicas_in_sync == devices
-for name, loss, dim in (("losses_phaseshuffle.npz", "wgan-gp", 2), ("losses_batchnorm.npz", "lsgan", 1)):
-    golden, _ = read(f"wavegan/{name}")
-    config = WaveGANConfig(
-        wavegan_dim=dim, wavegan_kernel_len=9, wavegan_latent_dim=8, wavegan_loss=loss, wavegan_batchnorm=dim == 1,
-        train_batch_size=6, wavegan_disc_nupdates=2, wavegan_disc_phaseshuffle_per_example=True,
+moments.save(Moments(np.zeros(129, np.float32), np.ones(129, np.float32)), f"{out}/moments.npz")
+for config_class, make, name, loss, dim, kernel_len in (
+    (WaveGANConfig, make_gan, "wavegan/losses_phaseshuffle.npz", "wgan-gp", 2, 9),
+    (WaveGANConfig, make_gan, "wavegan/losses_batchnorm.npz", "lsgan", 1, 9),
+    (SpecGANConfig, train.make_gan, "specgan/losses.npz", "wgan-gp", 2, 3),
+    (SpecGANConfig, train.make_gan, "specgan/losses_batchnorm.npz", "lsgan", 1, 3),
+):
+    golden, _ = read(name)
+    own = dict(
+        dim=dim, kernel_len=kernel_len, latent_dim=8, loss=loss, batchnorm=dim == 1, disc_nupdates=2,
+        disc_phaseshuffle=2, disc_phaseshuffle_per_example=True,
     )
+    model = config_class.model
+    config = config_class(train_batch_size=6, **{f"{model}_{name}": value for name, value in own.items()})
     with run.strategy.scope():
-        gan = make_gan(config, run.policy)
+        gan = make(config, run.policy, out)
+        gan = dataclasses.replace(gan, to_sample=lambda x: x)  # the original's fixtures are samples already
         trainables = trainer.Trainables(gan, out, config.seed)
     variables = {**tf1.variables(gan.generator), **tf1.variables(gan.discriminator)}
     tf1.assign(variables, variables_of(golden))
     updates = trainer.Updates(gan, trainables, run, config.seed, config.train_batch_size)
     real = iter([tf.constant(np.concatenate([golden["x"], -golden["x"]]))] * 4)
     metrics = [list(updates(step, real).values()) for step in range(2)]
-    np.savez(f"{out}/{loss}.npz", metrics=metrics, **{name: variable.numpy() for name, variable in variables.items()})
+    values = {name: variable.numpy() for name, variable in variables.items()}
+    np.savez(f"{out}/{model}_{loss}.npz", metrics=metrics, **values)
 """
 
 
@@ -54,13 +68,13 @@ def test_two_replicas_update_like_one(tmp_path):
         (tmp_path / devices).mkdir()
         arguments = [devices, str(tmp_path / devices)]
         subprocess.run([sys.executable, "-c", ON_LOGICAL_DEVICES, *arguments], check=True, timeout=300, cwd=ROOT)
-    for loss in ("wgan-gp", "lsgan"):
-        one, two = (np.load(tmp_path / devices / f"{loss}.npz") for devices in ("1", "2"))
+    for case in ("wavegan_wgan-gp", "wavegan_lsgan", "specgan_wgan-gp", "specgan_lsgan"):
+        one, two = (np.load(tmp_path / devices / f"{case}.npz") for devices in ("1", "2"))
         np.testing.assert_allclose(two["metrics"], one["metrics"], rtol=1e-4, atol=1e-5)
         for name in one.files:
             # Adam makes a step of 1e-4 even of a gradient that is rounding noise; that befalls few elements.
             difference = np.abs(two[name] - one[name])
-            assert np.mean(difference > 2e-6 * max(1.0, np.abs(one[name]).max())) < 0.02, (loss, name)
+            assert np.mean(difference > 2e-6 * max(1.0, np.abs(one[name]).max())) < 0.02, (case, name)
 
 
 def assert_same_run(one, other) -> None:

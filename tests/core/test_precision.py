@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
+import specgan_tf.train
+import wavegan_tf.train
+from specgan_tf.config import SpecGANConfig
 from tests.commands import few_drums
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import runtime, trainer
-from wavegan_tf.train import make_gan
+from wavegan_tf.core.gan_options import GanOptions
+
+MODELS: dict[str, tuple[type[GanOptions], Any, int]] = {
+    "wavegan": (WaveGANConfig, wavegan_tf.train.make_gan, 9),
+    "specgan": (SpecGANConfig, specgan_tf.train.make_gan, 3),
+}
 
 
-@pytest.fixture(scope="module")
-def first_losses(tmp_path_factory):
+@pytest.fixture(scope="module", params=MODELS)
+def first_losses(request, tmp_path_factory):
     """The metrics of two steps in each precision."""
+    model = request.param
+    config_class, make_gan, kernel_len = MODELS[model]
+    own: dict[str, Any] = {f"{model}_dim": 2, f"{model}_kernel_len": kernel_len, f"{model}_latent_dim": 8}
     drums = few_drums(tmp_path_factory.mktemp("drums") / "few", 4)
     found = {}
     for precision in ("none", "bfloat16", "float16"):
         train_dir = tmp_path_factory.mktemp(precision)
-        config = WaveGANConfig(
-            data_dir=str(drums), data_first_slice=True, wavegan_dim=2, wavegan_kernel_len=9, wavegan_latent_dim=8,
-            train_batch_size=4, train_steps=2, train_summary_secs=0, preview_n=2, mixed_precision=precision,
+        config = config_class(
+            data_dir=str(drums), data_first_slice=True, train_batch_size=4, train_steps=2, train_summary_secs=0,
+            preview_n=2, mixed_precision=precision, **own,
         )  # fmt: skip
         trainer.train(config, str(train_dir), make_gan, runtime.start(config))
         found[precision] = [json.loads(line) for line in (train_dir / "stats.jsonl").read_text().splitlines()]
