@@ -13,10 +13,10 @@ INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make demo       train a small WaveGAN on drum hits, then write a page to listen to (a few minutes)'
+	@echo 'make demo       train a small WaveGAN and SpecGAN on drum hits, then write a page to listen to (a few minutes)'
 	@echo 'make test       the quick tests'
 	@echo 'make test-slow  the slow tests: training, crashes, several processes'
-	@echo 'make bench      measure input, training and generation against plain forms of the same'
+	@echo 'make bench      measure input, features, training and generation against plain forms of the same'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make wheel      build dist/*.whl'
 	@echo 'make lock       renew requirements.lock from setup.py and requirements.in'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
+import uuid
 import zipfile
 from collections.abc import Iterable
 
@@ -75,7 +76,7 @@ def save(moments: Moments, path: str) -> None:
     Raises:
       UserError: it cannot be written.
     """
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"  # several workers may save the same moments
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         with open(temporary, "wb") as file:

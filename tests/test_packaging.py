@@ -61,7 +61,7 @@ def test_lock_names_no_host_and_no_path():
 def test_version_packages_and_data(arguments):
     assert arguments["version"] == wavegan_tf.__version__
     packages = arguments["packages"]
-    assert {"wavegan_tf", "wavegan_tf.core", "wavegan_tf.demo"} <= set(packages)
+    assert {"wavegan_tf", "wavegan_tf.core", "wavegan_tf.demo", "specgan_tf"} <= set(packages)
     assert not any(name.startswith("tests") for name in packages)
     for pattern in arguments["package_data"]["wavegan_tf.demo"]:
         if not pattern.startswith("pretrained"):
