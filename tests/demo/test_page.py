@@ -55,16 +55,17 @@ def clips():
 
 
 def test_page_holds_every_clip_and_needs_no_network(clips):
-    sections = [
-        page.Section("Tones", "Two <of> them", clips, ["low & slow", 'high "quote"']),
-        page.Section("More", "", clips[:1], ["one"]),
+    groups = [
+        [page.Section("Tones", "Two <of> them", clips, ["low & slow", 'high "quote"'])],
+        [page.Section("More", "", clips[:1], ["one"]), page.Section("Beside", "", clips[1:], ["two"])],
     ]
     table = {"Tones": figures.measure(clips, clips, RATE)}
-    text = page.render("A <title>", ["An & introduction"], sections, table, RATE)
+    text = page.render("A <title>", ["An & introduction"], groups, table, RATE)
     tags = Tags(text)
     players, pictures = tags.named("audio"), tags.named("img")
-    assert len(players) == len(pictures) == 3
-    for player, clip in zip(players, [*clips, clips[0]], strict=True):
+    assert len(players) == len(pictures) == 4
+    assert [attributes["class"] for attributes in tags.named("div")] == ["clips", "beside", "clips", "clips", "wide"]
+    for player, clip in zip(players, [*clips, *clips], strict=True):
         file = io.BytesIO(data(player["src"], "audio/wav"))
         samples, rate = soundfile.read(file, dtype="int16", always_2d=True)
         assert rate == RATE
@@ -105,10 +106,10 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     """The order and options of the commands, the page, what is kept of an earlier run; nothing is trained."""
     calls = []
 
-    def stand_in(name, **options):
-        calls.append((name, options))
+    def stand_in(package, name, **options):
+        calls.append((f"{package}.{name}", options))
         if name == "train":
-            options["train_dir"].mkdir()
+            options["train_dir"].mkdir(parents=True)
             (options["train_dir"] / "stats.jsonl").write_text('{"step": 5}\n{"step": 12, "G_loss": 1.5}\n')
         if name == "generate":
             options["output_dir"].mkdir()
@@ -118,28 +119,44 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(demo, "_command", stand_in)
     output_dir = tmp_path / "out"
-    (output_dir / "train").mkdir(parents=True)
+    (output_dir / "specgan_tf" / "train").mkdir(parents=True)
     with pytest.raises(UserError, match="did not make"):
         demo.main([f"--output_dir={output_dir}"])
-    (output_dir / ".made_by_wavegan_demo").touch()
-    (output_dir / "train" / "old").touch()
+    (output_dir / ".made_by_the_demo").touch()
+    (output_dir / "specgan_tf" / "train" / "old").touch()
     (output_dir / "notes.txt").touch()
     demo.main([f"--output_dir={output_dir}", "--minutes=0.5"])
     names = [name for name, _ in calls]
-    assert names[:3] == ["train", "export", "generate"] and set(names[3:]) <= {"generate"}
-    assert calls[0][1]["train_time_limit_secs"] == 30
-    assert calls[1][1]["export_dir"] == calls[2][1]["model_dir"] == output_dir / "models" / "drums" / "1"
-    assert not (output_dir / "train" / "old").exists() and (output_dir / "notes.txt").exists()
+    each = [f"{package}.{name}" for package in ("wavegan_tf", "specgan_tf") for name in ("train", "export", "generate")]
+    assert names[:6] == each and set(names[6:]) <= {"wavegan_tf.generate"}
+    for first, package in ((0, "wavegan_tf"), (3, "specgan_tf")):
+        train, export, generate = (options for _, options in calls[first : first + 3])
+        assert (train["train_time_limit_secs"], train["data_dir"]) == (15, demo.DRUMS)
+        assert export["train_dir"] == train["train_dir"] == output_dir / package / "train"
+        assert export["export_dir"] == generate["model_dir"] == output_dir / package / "model" / "1"
+    assert not (output_dir / "specgan_tf" / "train" / "old").exists() and (output_dir / "notes.txt").exists()
     text = (output_dir / "index.html").read_text(encoding="utf-8")
-    assert len(Tags(text).named("audio")) == 2 * 12 + 2 + 12 * (len(calls) - 3)
-    assert "12 generator updates" in text and str(output_dir / "index.html") in capsys.readouterr().out
+    assert len(Tags(text).named("audio")) == 12 + 2 * 12 + 4 + 2 + 12 * (len(calls) - 6)
+    for title in ("WaveGAN, just trained", "SpecGAN, just trained", "Real hits through Griffin-Lim"):
+        assert text.count(f">{title}</h2>") == 1
+    assert text.count("12 generator updates") == 2 and str(output_dir / "index.html") in capsys.readouterr().out
 
 
 def test_failed_command_and_bad_minutes_are_one_line(monkeypatch, capfd):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match="wavegan_tf.train` failed with exit code 1"):
-        demo._command("train", data_first_slice=True, wavegan_dim=8)
+        demo._command("wavegan_tf", "train", data_first_slice=True, wavegan_dim=8)
     assert "$ python -m wavegan_tf.train --data_first_slice --wavegan_dim=8" in capfd.readouterr().out
     with pytest.raises(SystemExit) as exit_info:
         demo.main(["--minutes=0"])
     assert exit_info.value.code == 2
+
+
+def test_the_control_through_griffin_lim_is_near_the_real_hits():
+    """Near enough to tell the loss of SpecGAN's way to sound from that of its training."""
+    reference, held_out, _ = demo._real_hits()
+    found = figures.measure(demo._without_phases(held_out), reference, RATE)
+    noise = figures.measure(demo._white_noise(len(reference)), reference, RATE)
+    real = figures.measure(held_out, reference, RATE)
+    for key in ("envelope_db", "spectrum_db", "mean_spectrum_db"):
+        assert found[key] < real[key] + 0.35 * (noise[key] - real[key]), key

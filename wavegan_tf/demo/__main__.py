@@ -1,4 +1,4 @@
-"""Trains a small WaveGAN on drum hits with the project's own commands, then writes a page to listen to."""
+"""Trains a small WaveGAN and a small SpecGAN on drum hits with the project's own commands, then writes a page."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from wavegan_tf.core import audio
+from wavegan_tf.core import audio, spectral
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.demo import figures, page
 
@@ -26,22 +27,46 @@ SAMPLE_RATE = 16000
 SLICE_LEN = 16384
 SHOWN = 12  # clips of each set on the page
 
-# The size of the training: chosen for the best sound in a few minutes on two cores.
-TRAINING = {
-    "wavegan_dim": 8,
-    "wavegan_latent_dim": 32,
-    "wavegan_disc_nupdates": 2,
-    "train_batch_size": 8,
-    "train_save_secs": 60,
-    "train_summary_secs": 60,
-}
 
 
-class TrainingRun(NamedTuple):
-    """How long the demo's training was."""
+class Model(NamedTuple):
+    """A model to train, with options chosen for the best sound in a minute on two cores."""
 
+    name: str
+    options: dict[str, Any]
+
+    @property
+    def package(self) -> str:
+        """Where its commands are."""
+        return f"{self.name.lower()}_tf"
+
+    @property
+    def dim(self) -> int:
+        """Width of its networks."""
+        return self.options[f"{self.name.lower()}_dim"]
+
+
+MODELS = (
+    Model("WaveGAN", {"wavegan_dim": 8, "wavegan_latent_dim": 32, "wavegan_disc_nupdates": 2}),
+    Model(
+        "SpecGAN",
+        {
+            "specgan_dim": 8, "specgan_latent_dim": 32, "specgan_disc_nupdates": 1, "specgan_batchnorm": True,
+            # The hits are padded with silence, so that loud and silent frames are two heaps within two deviations.
+            "specgan_clip_nstd": 2.0, "specgan_inversion": "fast",
+        },
+    ),
+)
+TRAINING = {"train_batch_size": 8, "train_save_secs": 60, "train_summary_secs": 60}  # of both
+
+
+class Trained(NamedTuple):
+    """What became of a model: how long its training was, and its clips [count, SLICE_LEN, 1]."""
+
+    model: Model
     updates: int
     minutes: float
+    clips: np.ndarray
 
 
 def main(argv: list[str]) -> None:
@@ -52,32 +77,26 @@ def main(argv: list[str]) -> None:
     """
     options = _parse(argv)
     output_dir = _prepare(Path(options.output_dir))
-    training = _train(output_dir, options.minutes)
     reference, held_out, captions = _real_hits()
     count = len(reference)  # sets of one size, so that none is nearer by chance
-
-    model_dir = output_dir / "models" / "drums" / "1"
-    _command("export", train_dir=output_dir / "train", export_dir=model_dir)
-    trained = _generate(model_dir, output_dir / "generated", count)
+    trained = [_make(model, output_dir, options.minutes / len(MODELS), count) for model in MODELS]
     longer = None
     if (PRETRAINED / "saved_model.pb").exists():
-        longer = _generate(PRETRAINED, output_dir / "generated_pretrained", count)
+        longer = _generate("wavegan_tf", PRETRAINED, output_dir / "generated_pretrained", count)
 
     path = output_dir / "index.html"
     _say("Writing the page")
-    _write_page(path, training, reference, held_out, captions, trained, longer)
-    print(
-        f"\nListen:   {path}"
-        f"\nWavs:     {output_dir / 'generated'}"
-        f"\nModel:    {model_dir} (for wavegan_generate or TensorFlow Serving)"
-        f"\nTrain on: python -m wavegan_tf.train --train_dir={output_dir / 'train'} --data_dir={DRUMS}"
-    )
+    _write_page(path, trained, reference, held_out, captions, longer)
+    print(f"\nListen:   {path}")
+    for model in MODELS:
+        folder = output_dir / model.package
+        print(f"Wavs:     {folder / 'generated'}\nModel:    {folder / 'model' / '1'} (for TensorFlow Serving too)")
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m wavegan_tf.demo", description=__doc__)
     parser.add_argument("--output_dir", default="demo_output", help="folder for everything the demo makes")
-    parser.add_argument("--minutes", type=float, default=2.6, help="how long to train")
+    parser.add_argument("--minutes", type=float, default=2.4, help="how long to train, both models together")
     options = parser.parse_args(argv)
     if not 0 < options.minutes < 1e4:
         parser.error(f"--minutes={options.minutes:g} should be above 0")
@@ -90,7 +109,7 @@ def _say(line: str) -> None:
 
 def _prepare(output_dir: Path) -> Path:
     """The output folder, emptied of an earlier demo's work; a folder that something else made is refused."""
-    marker = output_dir / ".made_by_wavegan_demo"
+    marker = output_dir / ".made_by_the_demo"
     flag = f"--output_dir={output_dir}"
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
@@ -99,16 +118,16 @@ def _prepare(output_dir: Path) -> Path:
         marker.touch()
     except OSError as error:
         raise UserError(f"{flag} can't be used ({error.strerror}): name another folder") from error
-    for name in ("train", "models", "generated", "generated_pretrained"):
+    for name in (*(model.package for model in MODELS), "generated_pretrained"):
         shutil.rmtree(output_dir / name, ignore_errors=True)
     return output_dir
 
 
-def _command(name: str, **options: object) -> None:
+def _command(package: str, name: str, **options: object) -> None:
     """Runs one of the project's commands as a user would, its output on this terminal."""
     arguments = [f"--{key}" if value is True else f"--{key}={value}" for key, value in options.items()]
-    print(f"$ python -m wavegan_tf.{name} {' '.join(arguments)}", flush=True)
-    process = subprocess.Popen([sys.executable, "-m", f"wavegan_tf.{name}", *arguments])
+    print(f"$ python -m {package}.{name} {' '.join(arguments)}", flush=True)
+    process = subprocess.Popen([sys.executable, "-m", f"{package}.{name}", *arguments])
     # Ctrl-C reaches the command too: the trainer saves and ends, and the demo goes on with what was learned.
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -116,18 +135,22 @@ def _command(name: str, **options: object) -> None:
     finally:
         signal.signal(signal.SIGINT, previous)
     if code:
-        raise UserError(f"`python -m wavegan_tf.{name}` failed with exit code {code}; its message is above")
+        raise UserError(f"`python -m {package}.{name}` failed with exit code {code}; its message is above")
 
 
-def _train(output_dir: Path, minutes: float) -> TrainingRun:
-    _say(f"Training on {DRUMS} for {minutes:g} minutes (Ctrl-C ends it early and goes on to the sounds)")
+def _make(model: Model, output_dir: Path, minutes: float, count: int) -> Trained:
+    """Trains, exports and generates."""
+    folder = output_dir / model.package
+    _say(f"Training a {model.name} on {DRUMS} for {minutes:.2g} minutes (Ctrl-C ends it early and goes on)")
     start = time.monotonic()
     _command(
-        "train", train_dir=output_dir / "train", data_dir=DRUMS, data_first_slice=True, **TRAINING,
-        train_time_limit_secs=max(1, round(60 * minutes)),
+        model.package, "train", train_dir=folder / "train", data_dir=DRUMS, data_first_slice=True, **model.options,
+        **TRAINING, train_time_limit_secs=max(1, round(60 * minutes)),
     )  # fmt: skip
     elapsed = (time.monotonic() - start) / 60
-    return TrainingRun(_last_step(output_dir / "train" / "stats.jsonl"), elapsed)
+    _command(model.package, "export", train_dir=folder / "train", export_dir=folder / "model" / "1")
+    clips = _generate(model.package, folder / "model" / "1", folder / "generated", count)
+    return Trained(model, _last_step(folder / "train" / "stats.jsonl"), elapsed, clips)
 
 
 def _last_step(path: Path) -> int:
@@ -138,10 +161,10 @@ def _last_step(path: Path) -> int:
     return max((int(json.loads(line).get("step", 0)) for line in lines if line.startswith("{")), default=0)
 
 
-def _generate(model_dir: Path, output_dir: Path, count: int) -> np.ndarray:
+def _generate(package: str, model_dir: Path, output_dir: Path, count: int) -> np.ndarray:
     """Generates wavs and reads them back, as their listener hears them: clips [count, SLICE_LEN, 1]."""
     _say(f"Generating {count} clips with {model_dir}")
-    _command("generate", model_dir=model_dir, output_dir=output_dir, num_samples=count, seed=0)
+    _command(package, "generate", model_dir=model_dir, output_dir=output_dir, num_samples=count, seed=0)
     return np.stack([_first_slice(path, normalize=False) for path in sorted(output_dir.glob("*.wav"))])
 
 
@@ -162,6 +185,12 @@ def _white_noise(count: int) -> np.ndarray:
     return noise / np.max(np.abs(noise), axis=(1, 2), keepdims=True)
 
 
+def _without_phases(clips: np.ndarray) -> np.ndarray:
+    """Clips whose phases were thrown away and found again, with SpecGAN's transform and the demo's inversion."""
+    magnitudes = np.abs(spectral.stft(clips[:, :, 0], 256, 128, pad_end=True))
+    return spectral.griffin_lim(magnitudes, 256, 128, 16, "fast").numpy()[:, :SLICE_LEN, None]
+
+
 def _longer_text() -> str:
     """How the longer-trained generator was made: the first paragraph of its README."""
     paragraphs = (PRETRAINED / "README.md").read_text(encoding="utf-8").split("\n\n")
@@ -170,45 +199,53 @@ def _longer_text() -> str:
 
 def _write_page(
     path: Path,
-    training: TrainingRun,
+    trained: Sequence[Trained],
     reference: np.ndarray,
     held_out: np.ndarray,
     captions: list[str],
-    trained: np.ndarray,
     longer: np.ndarray | None,
 ) -> None:
     spread = np.linspace(0, len(held_out) - 1, SHOWN).round().astype(int)
     numbered = [f"clip {number}" for number in range(1, SHOWN + 1)]
-    minutes = f"{training.minutes:.1f} minutes"
-    noise = _white_noise(len(reference))
-    sections = [
+    noise, resynthesis = _white_noise(len(reference)), _without_phases(held_out)
+    real = page.Section(
+        "Real drum hits",
+        "From the training set, peak-normalised and padded to one length, as the models hear them.",
+        held_out[spread],
+        [captions[index] for index in spread],
+    )
+    control = page.Section(
+        "Real hits through Griffin-Lim",
+        "The first of them without their phases, which were found again: the most that SpecGAN's way to sound allows.",
+        resynthesis[spread][:4],
+        [captions[index] for index in spread[:4]],
+    )
+    made = tuple(
         page.Section(
-            "Real drum hits",
-            "From the training set, peak-normalised and padded to one length, as the model hears them.",
-            held_out[spread],
-            [captions[index] for index in spread],
-        ),
-        page.Section(
-            "The model just trained",
-            f"{training.updates} generator updates in {minutes}. The first clips, not picked by ear.",
-            trained[:SHOWN],
+            f"{run.model.name}, just trained",
+            f"{run.updates} generator updates in {run.minutes:.1f} minutes, networks of width {run.model.dim} (the "
+            "paper's: 64). The first clips, not picked by ear.",
+            run.clips[:SHOWN],
             numbered,
-        ),
-    ]
-    table = {"Real hits, other half": held_out, f"Just trained, {minutes}": trained}
+        )
+        for run in trained
+    )
+    groups: list[tuple[page.Section, ...]] = [(real,), made, (control,)]
+    table = {"Real hits, other half": held_out, "The same through Griffin-Lim": resynthesis}
+    table |= {f"{run.model.name}, {run.minutes:.1f} minutes": run.clips for run in trained}
     if longer is not None:
-        sections.append(page.Section("Trained for longer", _longer_text(), longer[:SHOWN], numbered))
-        table["Trained for longer"] = longer
-    sections.append(page.Section("White noise", "The control.", noise[:2], numbered[:2]))
+        groups.append((page.Section("WaveGAN, trained for longer", _longer_text(), longer[:SHOWN], numbered),))
+        table["WaveGAN, trained for longer"] = longer
+    groups.append((page.Section("White noise", "The control.", noise[:2], numbered[:2]),))
     table["White noise"] = noise
     introduction = [
-        f"A WaveGAN learned on this machine from {2 * len(held_out)} drum hits (public domain, CC0).",
-        f"This is a very small run: {minutes}, {training.updates} generator updates with batches of "
-        f"{TRAINING['train_batch_size']} clips, and networks of width {TRAINING['wavegan_dim']} (the paper's "
-        "models: 64). Expect the outline of drum hits in noise, not the paper's quality.",
+        f"A WaveGAN and a SpecGAN learned on this machine from the same {2 * len(held_out)} drum hits (public domain, "
+        "CC0). WaveGAN makes the samples of a sound; SpecGAN makes a spectrogram, for which Griffin-Lim finds a sound.",
+        f"These are very small runs, of a minute or two with batches of {TRAINING['train_batch_size']} clips: expect "
+        "the outline of drum hits in noise, not the paper's quality.",
     ]
     measured = {name: figures.measure(clips, reference, SAMPLE_RATE) for name, clips in table.items()}
-    text = page.render("WaveGAN, drum hits", introduction, sections, measured, SAMPLE_RATE)
+    text = page.render("WaveGAN and SpecGAN, drum hits", introduction, groups, measured, SAMPLE_RATE)
     path.write_text(text, encoding="utf-8")
 
 

@@ -82,7 +82,7 @@ def spectrogram_png(
 def render(
     title: str,
     introduction: Sequence[str],
-    sections: Sequence[Section],
+    groups: Sequence[Sequence[Section]],
     table: Mapping[str, Mapping[str, float]],
     sample_rate: int,
 ) -> str:
@@ -91,17 +91,17 @@ def render(
     Args:
       title: heading of the page.
       introduction: paragraphs of plain text under it.
-      sections: sets of clips in order.
+      groups: sets of clips in order; those of a group stand side by side where there is room.
       table: for each set's name, its figures by the keys of `figures.FIGURES`.
       sample_rate: of all clips, in Hz.
     """
     paragraphs = "\n".join(f"<p>{html.escape(text)}</p>" for text in introduction)
-    body = "\n".join(_section(section, index, sample_rate) for index, section in enumerate(sections))
+    body = "\n".join(_group(group, f"s{index}", sample_rate) for index, group in enumerate(groups))
     template = string.Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
     return template.substitute(
         title=html.escape(title), introduction=paragraphs, sections=body, table=_table(table),
         meanings="".join(f"<dt>{html.escape(f.heading)}<dd>{html.escape(f.meaning)}\n" for f in FIGURES),
-        seconds=f"{sections[0].clips.shape[1] / sample_rate:.1f}", khz=f"{sample_rate / 2000:g}",
+        seconds=f"{groups[0][0].clips.shape[1] / sample_rate:.1f}", khz=f"{sample_rate / 2000:g}",
         range_db=f"{_RANGE_DB:g}",
     )  # fmt: skip
 
@@ -110,7 +110,12 @@ def _data_uri(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _section(section: Section, index: int, sample_rate: int) -> str:
+def _group(group: Sequence[Section], name: str, sample_rate: int) -> str:
+    sections = [_section(section, f"{name}_{index}", sample_rate) for index, section in enumerate(group)]
+    return sections[0] if len(sections) == 1 else "<div class=beside>\n" + "\n".join(sections) + "\n</div>"
+
+
+def _section(section: Section, label: str, sample_rate: int) -> str:
     cards = []
     for clip, caption in zip(section.clips, section.captions, strict=True):
         name = html.escape(f"{section.title}: {caption}", quote=True)
@@ -122,7 +127,7 @@ def _section(section: Section, index: int, sample_rate: int) -> str:
             f'<audio controls preload="metadata" aria-label="{name}" src="{sound}"></audio></figure>'
         )
     return (
-        f'<section aria-labelledby="s{index}"><h2 id="s{index}">{html.escape(section.title)}</h2>\n'
+        f'<section aria-labelledby="{label}"><h2 id="{label}">{html.escape(section.title)}</h2>\n'
         f"<p>{html.escape(section.text)}</p>\n<div class=clips>\n" + "\n".join(cards) + "\n</div></section>"
     )
 
