@@ -15,6 +15,13 @@ from wavegan_tf.demo import __main__ as demo
 from wavegan_tf.demo import figures, page
 
 RATE = 16000
+SETTINGS = {
+    "wavegan_tf": {"wavegan_dim": 8, "wavegan_latent_dim": 32, "wavegan_disc_nupdates": 2},
+    "specgan_tf": {
+        "specgan_dim": 8, "specgan_latent_dim": 32, "specgan_disc_nupdates": 1, "specgan_batchnorm": True,
+        "specgan_clip_nstd": 2.0, "specgan_inversion": "fast",
+    },
+}  # fmt: skip
 
 
 class Tags(html.parser.HTMLParser):
@@ -122,7 +129,7 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     (output_dir / "specgan_tf" / "train").mkdir(parents=True)
     with pytest.raises(UserError, match="did not make"):
         demo.main([f"--output_dir={output_dir}"])
-    (output_dir / ".made_by_the_demo").touch()
+    (output_dir / ".made_by_wavegan_demo").touch()
     (output_dir / "specgan_tf" / "train" / "old").touch()
     (output_dir / "notes.txt").touch()
     demo.main([f"--output_dir={output_dir}", "--minutes=0.5"])
@@ -132,6 +139,8 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     for first, package in ((0, "wavegan_tf"), (3, "specgan_tf")):
         train, export, generate = (options for _, options in calls[first : first + 3])
         assert (train["train_time_limit_secs"], train["data_dir"]) == (15, demo.DRUMS)
+        own = {key: value for key, value in train.items() if package.removesuffix("_tf") in key}
+        assert own == SETTINGS[package]
         assert export["train_dir"] == train["train_dir"] == output_dir / package / "train"
         assert export["export_dir"] == generate["model_dir"] == output_dir / package / "model" / "1"
     assert not (output_dir / "specgan_tf" / "train" / "old").exists() and (output_dir / "notes.txt").exists()

@@ -28,7 +28,6 @@ SLICE_LEN = 16384
 SHOWN = 12  # clips of each set on the page
 
 
-
 class Model(NamedTuple):
     """A model to train, with options chosen for the best sound in a minute on two cores."""
 
@@ -96,7 +95,7 @@ def main(argv: list[str]) -> None:
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m wavegan_tf.demo", description=__doc__)
     parser.add_argument("--output_dir", default="demo_output", help="folder for everything the demo makes")
-    parser.add_argument("--minutes", type=float, default=2.4, help="how long to train, both models together")
+    parser.add_argument("--minutes", type=float, default=2.7, help="how long to train, both models together")
     options = parser.parse_args(argv)
     if not 0 < options.minutes < 1e4:
         parser.error(f"--minutes={options.minutes:g} should be above 0")
@@ -109,7 +108,7 @@ def _say(line: str) -> None:
 
 def _prepare(output_dir: Path) -> Path:
     """The output folder, emptied of an earlier demo's work; a folder that something else made is refused."""
-    marker = output_dir / ".made_by_the_demo"
+    marker = output_dir / ".made_by_wavegan_demo"
     flag = f"--output_dir={output_dir}"
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
@@ -118,7 +117,8 @@ def _prepare(output_dir: Path) -> Path:
         marker.touch()
     except OSError as error:
         raise UserError(f"{flag} can't be used ({error.strerror}): name another folder") from error
-    for name in (*(model.package for model in MODELS), "generated_pretrained"):
+    earlier = ("train", "models", "generated")  # what the demo made when it had one model
+    for name in (*earlier, *(model.package for model in MODELS), "generated_pretrained"):
         shutil.rmtree(output_dir / name, ignore_errors=True)
     return output_dir
 
@@ -188,7 +188,7 @@ def _white_noise(count: int) -> np.ndarray:
 def _without_phases(clips: np.ndarray) -> np.ndarray:
     """Clips whose phases were thrown away and found again, with SpecGAN's transform and the demo's inversion."""
     magnitudes = np.abs(spectral.stft(clips[:, :, 0], 256, 128, pad_end=True))
-    return spectral.griffin_lim(magnitudes, 256, 128, 16, "fast").numpy()[:, :SLICE_LEN, None]
+    return np.clip(spectral.griffin_lim(magnitudes, 256, 128, 16, "fast").numpy()[:, :SLICE_LEN, None], -1.0, 1.0)
 
 
 def _longer_text() -> str:
@@ -216,15 +216,16 @@ def _write_page(
     )
     control = page.Section(
         "Real hits through Griffin-Lim",
-        "The first of them without their phases, which were found again: the most that SpecGAN's way to sound allows.",
+        "Four of them without their phases, which were found again as SpecGAN's are. (SpecGAN's features also clip the "
+        "magnitudes and leave out the highest bin.)",
         resynthesis[spread][:4],
         [captions[index] for index in spread[:4]],
     )
     made = tuple(
         page.Section(
             f"{run.model.name}, just trained",
-            f"{run.updates} generator updates in {run.minutes:.1f} minutes, networks of width {run.model.dim} (the "
-            "paper's: 64). The first clips, not picked by ear.",
+            f"{run.updates} generator updates in {run.minutes:.1f} minutes, start-up included; networks of width "
+            f"{run.model.dim} (the paper's: 64). The first clips, not picked by ear.",
             run.clips[:SHOWN],
             numbered,
         )
