@@ -36,24 +36,27 @@ class SpecGANModule(serving.LatentsModule):
           stored: moments of the training data.
         """
 
+        # One function that all signatures call, so that the file holds the network's graph once.
+        z_spec = tf.TensorSpec([None, gan.latent_dim], tf.float32, name="z")
+        draw = tf.function(lambda z: gan.generator(z, training=False), input_signature=[z_spec])
+
         def invert(spectrograms: tf.Tensor, ngl: int | tf.Tensor) -> tf.Tensor:
             return features.spectrograms_to_waveforms(
                 spectrograms, stored, config.specgan_clip_nstd, ngl, config.specgan_inversion
             )
 
         def generate(z: tf.Tensor) -> dict[str, tf.Tensor]:
-            spectrograms = gan.generator(z, training=False)
+            spectrograms = draw(z)
             return {"G_z": invert(spectrograms, config.specgan_ngl), "G_z_norm": spectrograms}
 
         super().__init__(generate, gan.generator, gan.latent_dim)
-        draw = tf.function(lambda z: gan.generator(z, training=False), input_signature=[self.z_spec])
 
-        @tf.function(input_signature=[self.z_spec])
+        @tf.function(input_signature=[z_spec])
         def spectrogram(z):
             spectrograms = draw(z)
             return {"G_z_norm": spectrograms, "G_z_norm_uint8": features.spectrograms_to_pictures(spectrograms)}
 
-        @tf.function(input_signature=[self.z_spec, tf.TensorSpec([], tf.int32, name="ngl")])
+        @tf.function(input_signature=[z_spec, tf.TensorSpec([], tf.int32, name="ngl")])
         def inversion(z, ngl):
             return {"G_z": invert(draw(z), ngl)}
 

@@ -58,7 +58,7 @@ class LatentsModule(tf.Module):
         # Held one by one: in a Keras 3 model TensorFlow does not follow lists of layers, and what it does not follow is
         # missing from the saver that a TensorFlow 1 session (and so TensorFlow Serving) restores with.
         self.weights = [variable.value for variable in network.variables]
-        self.z_spec = z_spec = tf.TensorSpec([None, latent_dim], tf.float32, name="z")
+        z_spec = tf.TensorSpec([None, latent_dim], tf.float32, name="z")
         count_spec = tf.TensorSpec([], tf.int32, name="num_samples")
         seed_spec = tf.TensorSpec([], tf.int64, name="seed")
 
