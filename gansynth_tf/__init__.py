@@ -1,4 +1,4 @@
-"""GANSynth (Donahue, McAuley and Puckette, ICLR 2019) for TensorFlow 2 and Keras 3."""
+"""GANSynth (Engel et al., ICLR 2019) for TensorFlow 2 and Keras 3."""
 
 import os
 
