@@ -2,11 +2,13 @@
 
 The three are the partial derivatives of one trilinear form, so each one's gradients are the other two: with
 `own_gradients`, derivatives of every order (the gradient penalty needs the second) stay within this file. The adjoint
-and the kernel gradient are computed in whichever of two equal ways is faster on a CPU:
+and the kernel gradient are computed in whichever of these equal ways is faster on a CPU:
 
-- TensorFlow's own convolution operations, or
+- TensorFlow's own convolution operations,
 - one matrix product and patches. Where few positions have many channels TensorFlow's CPU kernels for these two run far
-  below the machine's peak, and a matrix product runs near it.
+  below the machine's peak, and a matrix product runs near it, or
+- for the adjoint at stride one, a convolution with the kernel turned round, which TensorFlow's CPU kernels compute up to
+  three times as fast.
 
 On a GPU it is always the former. Without `own_gradients` the derivatives are TensorFlow's: the same numbers, slower,
 and nothing in the graph that a SavedModel cannot hold. Padding is TensorFlow's "SAME".
@@ -115,6 +117,10 @@ def _conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Strides) -> tf.Tensor:
 def _conv2d_transpose(y: tf.Tensor, kernel: tf.Tensor, strides: Strides, size: tuple[int, int]) -> tf.Tensor:
     kh, kw, c_in, c_out = kernel.shape
     rows, columns = y.shape[1:3]
+    if strides == (1, 1) and not tf.config.list_physical_devices("GPU"):
+        # An even kernel leaves SAME padding uneven, and its adjoint uneven the other way.
+        padding = [[0, 0], [kh // 2, (kh - 1) // 2], [kw // 2, (kw - 1) // 2], [0, 0]]
+        return tf.nn.conv2d(y, tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2]), 1, padding)
     if not _as_matrix_product(rows * columns, strides):
         return tf.nn.conv2d_transpose(y, kernel, [tf.shape(y)[0], *size, c_in], strides, "SAME")
     product = tf.matmul(tf.reshape(y, [-1, c_out]), tf.reshape(kernel, [kh * kw * c_in, c_out]), transpose_b=True)

@@ -13,26 +13,45 @@ from wavegan_tf.core import convolution
 PACKAGE = "adversarial_audio"
 
 
+def replica_mean(x: tf.Tensor) -> tf.Tensor:
+    """The mean of a tensor over all replicas, with gradients through it; the tensor itself where there is one."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return x
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, x)
+
+
 class _Convolution(keras.layers.Layer):
     """What the four convolutions share: SAME padding, Glorot uniform kernel and zero bias, as TF1's `tf.layers`.
 
     Args:
       filters: channels of the output.
       kernel_size: length of the kernel along each axis.
-      stride: along each axis.
+      stride: along each axis, or one for each.
       use_bias: whether to add a bias.
+      kernel_initializer: as Keras's.
     """
 
     rank: int
 
-    def __init__(self, filters: int, kernel_size: int, stride: int = 1, use_bias: bool = True, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        stride: int | tuple[int, ...] = 1,
+        use_bias: bool = True,
+        kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.filters, self.kernel_size, self.stride, self.use_bias = filters, kernel_size, stride, use_bias
+        self.filters, self.kernel_size, self.use_bias = filters, kernel_size, use_bias
+        self.strides = (stride,) * self.rank if isinstance(stride, int) else tuple(stride)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape) -> None:
         """Makes the kernel and the bias."""
         shape = (self.kernel_size,) * self.rank + self._kernel_channels(input_shape[-1])
-        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
+        self.kernel = self.add_weight(shape=shape, initializer=self.kernel_initializer, name="kernel")
         self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias") if self.use_bias else None
 
     def _kernel_channels(self, channels: int) -> tuple[int, int]:
@@ -40,9 +59,9 @@ class _Convolution(keras.layers.Layer):
 
     def call(self, x, training: bool = False):
         """Convolves [b, ..., c]; `training` makes gradients faster and changes nothing else."""
-        kernel, strides = tf.convert_to_tensor(self.kernel), (self.stride, self.stride)
+        kernel, strides = tf.convert_to_tensor(self.kernel), self.strides
         if self.rank == 1:
-            x, kernel, strides = x[:, None], kernel[None], (1, self.stride)
+            x, kernel, strides = x[:, None], kernel[None], (1, *strides)
         x = self._convolve(x, kernel, strides, training)
         if self.rank == 1:
             x = x[:, 0]
@@ -53,12 +72,18 @@ class _Convolution(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """[b, ceil(length / stride) of each axis, filters]."""
-        return (input_shape[0], *(-(-length // self.stride) for length in input_shape[1:-1]), self.filters)
+        lengths = zip(input_shape[1:-1], self.strides, strict=True)
+        return (input_shape[0], *(-(-length // stride) for length, stride in lengths), self.filters)
 
     def get_config(self):
         """The constructor's arguments."""
-        names = ("filters", "kernel_size", "stride", "use_bias")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        names = ("filters", "kernel_size", "use_bias")
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in names},
+            "stride": self.strides,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
 
 
 class _TransposedConvolution(_Convolution):
@@ -77,7 +102,8 @@ class _TransposedConvolution(_Convolution):
 
     def compute_output_shape(self, input_shape):
         """[b, length * stride of each axis, filters]."""
-        return (input_shape[0], *(length * self.stride for length in input_shape[1:-1]), self.filters)
+        lengths = zip(input_shape[1:-1], self.strides, strict=True)
+        return (input_shape[0], *(length * stride for length, stride in lengths), self.filters)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -172,16 +198,11 @@ class BatchNormalization(keras.layers.Layer):
         """Mean and biased variance over every replica's batch, and the number of values each is taken over."""
         axes = list(range(len(x.shape) - 1))
         count = ops.cast(ops.prod(ops.shape(x)[:-1]), "float32")
-        context = tf.distribute.get_replica_context()
-        replicas = context.num_replicas_in_sync if context is not None else 1
-        mean = ops.mean(x, axis=axes)
-        if replicas > 1:
-            mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
+        mean = replica_mean(ops.mean(x, axis=axes))
         center = mean if self.fused else ops.stop_gradient(mean)
-        variance = ops.mean(ops.square(x - center), axis=axes)
-        if replicas > 1:
-            variance = context.all_reduce(tf.distribute.ReduceOp.MEAN, variance)
-        return mean, variance, count * replicas
+        variance = replica_mean(ops.mean(ops.square(x - center), axis=axes))
+        context = tf.distribute.get_replica_context()
+        return mean, variance, count * (context.num_replicas_in_sync if context is not None else 1)
 
     def compute_output_shape(self, input_shape):
         """The input's shape."""
