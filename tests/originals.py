@@ -20,8 +20,8 @@ DISCRIMINATORS: dict[str, Any] = {"wavegan": WaveGANDiscriminator, "specgan": Sp
 
 
 def names(pattern: str) -> list[str]:
-    """The files of both models that match, as model/file."""
-    return sorted(str(path.relative_to(GOLDENS)) for path in GOLDENS.glob(f"*/{pattern}"))
+    """The files of WaveGAN and SpecGAN that match, as model/file."""
+    return sorted(str(path.relative_to(GOLDENS)) for model in GENERATORS for path in (GOLDENS / model).glob(pattern))
 
 
 def model_of(name: str) -> str:

@@ -51,11 +51,21 @@ class FakeRun:
         self.asked.append(flag)
         return flag if self.answers is None else next(self.answers)
 
-    def go(self, step=0, **options):
+    def go(self, step=0, step_size=1, **options):
+        options = loop.LoopOptions(**options)
+        summaries = loop.Schedule(options.train_summary_secs, at_start=True)
+        with loop.Stop(options.train_time_limit_secs) as stop:
+            return self.run(options, step, step_size, stop, summaries)
+
+    def run(self, options, step, step_size, stop, summaries):
         return loop.run(
-            loop.LoopOptions(**options),
+            options,
             step=step,
+            step_size=step_size,
+            stop=stop,
+            is_end=options.is_end,
             update=self.update,
+            is_summary_due=lambda _: summaries.due(),
             summarize=lambda step, means: self.summaries.append((step, means)),
             save=self.saves.append,
             progress=self.progress,
@@ -68,6 +78,12 @@ def test_options_are_checked():
     for wrong in ({"train_batch_size": 0}, {"train_steps": -1}, {"train_save_secs": -1.0}, {"train_summary_secs": -1}):
         with pytest.raises(UserError, match=f"^--{next(iter(wrong))}=.*: must be at least"):
             loop.LoopOptions(**wrong)
+
+
+def test_a_step_can_count_examples():
+    run = FakeRun()
+    assert run.go(2, step_size=4, train_steps=9) == 10
+    assert run.updates == [2, 6] and run.saves == [10]
 
 
 @pytest.mark.parametrize("start", [0, 3])

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.originals import assert_near, names, networks_of, read
 from wavegan_tf.core import losses, optimizers, tf1
-from wavegan_tf.core.training import AdversarialLosses, Update, all_finite
+from wavegan_tf.core.training import AdversarialLosses, Update, all_finite, clipping, moving_average
 
 LOSS_CASES = [
     (name, loss) for name in names("losses*.npz") for loss in losses.LOSSES if f"{loss}/D_loss" in read(name)[0]
@@ -81,10 +81,10 @@ def test_twelve_updates_lead_where_the_originals_lead(name):
     objective = AdversarialLosses(generator=generator, discriminator=discriminator, loss=config["loss"])
     strategy = tf.distribute.get_strategy()
     optimizer = {key: optimizers.for_loss(config["loss"]) for key in "DG"}
-    clip = losses.WGAN_CLIP if config["clip"] else None
+    clip = clipping(discriminator, losses.WGAN_CLIP) if config["clip"] else None
     updates = {
         "D": Update(
-            objective.discriminator_loss, discriminator.trainable_variables, optimizer["D"], strategy, clip=clip
+            objective.discriminator_loss, discriminator.trainable_variables, optimizer["D"], strategy, after_step=clip
         ),
         "G": Update(objective.generator_loss, generator.trainable_variables, optimizer["G"], strategy),
     }
@@ -146,7 +146,7 @@ def test_wgan_clips_every_variable_after_the_update():
         discriminator.trainable_variables,
         optimizers.for_loss("wgan"),
         tf.distribute.get_strategy(),
-        clip=losses.WGAN_CLIP,
+        after_step=clipping(discriminator, losses.WGAN_CLIP),
     )
     update(tf.constant(golden["x"]), {"z": tf.constant(golden["z"]), "phases": tf.zeros([2, 4, 1], tf.int32)})
     for variable in discriminator.trainable_variables:
@@ -161,3 +161,16 @@ def test_all_finite_finds_one_bad_weight():
     bad[3, 1, 0] = np.inf
     kernel.assign(bad)
     assert not all_finite(generator.variables)
+
+
+def test_moving_average_follows_the_weights_without_correction_for_its_start():
+    average, network = networks_of("wavegan/losses.npz")[0], networks_of("wavegan/losses.npz")[0]
+    before = [np.array(variable) for variable in average.variables]
+    weights = [value + 1.0 for value in before]
+    for variable, value in zip(network.variables, weights, strict=True):
+        variable.assign(value)
+    move = moving_average(average, network, 0.75)
+    for part in (0.25, 0.4375):
+        move()
+        for variable, start, weight in zip(average.variables, before, weights, strict=True):
+            np.testing.assert_allclose(variable, start + part * (weight - start), rtol=1e-6, atol=1e-7)

@@ -17,25 +17,45 @@ from wavegan_tf.core.tracking import Progress
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LoopOptions(Options):
-    """How long a run goes on and how often it writes."""
+class PaceOptions(Options):
+    """How long a process goes on and how often it saves."""
 
-    train_batch_size: int = option(64, "Examples in the batch of one update, over all devices.", minimum=1)
-    train_steps: int = option(0, "Stop after this many generator updates; 0 goes on until stopped.", minimum=0)
     train_time_limit_secs: float = option(
         0.0, "Stop after this many seconds of training in this process; 0 sets no limit.", minimum=0
     )
     train_save_secs: float = option(300.0, "Seconds between checkpoints (and previews).", minimum=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoopOptions(PaceOptions):
+    """How long a run of equal steps goes on and how often it writes."""
+
+    train_batch_size: int = option(64, "Examples in the batch of one update, over all devices.", minimum=1)
+    train_steps: int = option(0, "Stop after this many generator updates; 0 goes on until stopped.", minimum=0)
     train_summary_secs: float = option(120.0, "Seconds between summaries.", minimum=0)
 
+    def is_end(self, step: int) -> bool:
+        """Whether a run is over after `step`."""
+        return 0 < self.train_steps <= step
 
-class StopSignals:
-    """While entered, SIGTERM and Ctrl-C ask for a stop after the current step; a second Ctrl-C interrupts at once."""
 
-    def __init__(self) -> None:
+class Stop:
+    """Asks for a stop after the current step: once its time is over, or on SIGTERM or Ctrl-C while it is entered.
+
+    A second Ctrl-C interrupts at once.
+    """
+
+    def __init__(self, limit_secs: float = 0.0) -> None:
+        """Starts the clock; 0 sets no limit."""
         self.received: str | None = None
+        self._deadline = time.monotonic() + limit_secs if limit_secs else math.inf
 
-    def __enter__(self) -> StopSignals:
+    @property
+    def is_asked(self) -> bool:
+        """Whether to stop."""
+        return bool(self.received) or time.monotonic() >= self._deadline
+
+    def __enter__(self) -> Stop:
         self._previous = {s: signal.signal(s, self._receive) for s in (signal.SIGTERM, signal.SIGINT)}
         return self
 
@@ -88,25 +108,33 @@ class MeanMetrics:
 
 
 def run(
-    options: LoopOptions,
+    options: PaceOptions,
     *,
     step: int,
+    stop: Stop,
+    is_end: Callable[[int], bool],
     update: Callable[[int], Mapping[str, float]],
+    is_summary_due: Callable[[int], bool],
     summarize: Callable[[int, dict[str, float]], None],
     save: Callable[[int], None],
     progress: Progress,
     any_worker: Callable[[bool], bool] = bool,
+    step_size: int = 1,
 ) -> int:
-    """Trains from `step` on until the options or a signal end it, and saves at the end.
+    """Trains from `step` on until its end or until it is stopped, and saves then.
 
     Args:
-      options: when to do what.
-      step: generator updates made so far.
-      update: makes the updates of one step, given the steps made so far, and returns its metrics.
+      options: how often to save.
+      step: what was done so far: generator updates, or examples.
+      stop: entered by the caller.
+      is_end: whether training is over after a step.
+      update: makes the updates after a step, and returns their metrics.
+      is_summary_due: whether it is time for a summary at a step.
       summarize: writes a summary at a step, given the mean metrics since the last one.
       save: saves a checkpoint at a step.
       progress: shows each step.
       any_worker: whether a condition holds in any worker; workers must stop and save together.
+      step_size: what one call of `update` adds to the step.
 
     Returns:
       The step it stopped at.
@@ -115,38 +143,29 @@ def run(
       UserError: a metric is not finite; nothing is saved then, and the last good checkpoint stays.
     """
     save_schedule = Schedule(options.train_save_secs)
-    summary_schedule = Schedule(options.train_summary_secs, at_start=True)
-    started, saved, summarized = time.monotonic(), step, step
+    saved = summarized = step
     means = MeanMetrics()
-
-    def finished() -> bool:
-        if options.train_steps and step >= options.train_steps:
-            return True
-        limit = options.train_time_limit_secs
-        return any_worker(bool(signals.received) or bool(limit and time.monotonic() - started >= limit))
-
-    with StopSignals() as signals:
-        try:
-            while not finished():
-                values = update(step)
-                step += 1
-                _check_finite(step, values)
-                means.add(values)
-                progress.update(step, values)
-                if summary_schedule.due():
-                    summarize(step, means.take())
-                    summarized = step
-                if any_worker(save_schedule.due()):
-                    save(step)
-                    saved = step
-        finally:
-            progress.close()
-        if signals.received:
-            logging.info("%s: stopping after step %d", signals.received, step)
-        if step > summarized:
-            summarize(step, means.take())
-        if step > saved:
-            save(step)
+    try:
+        while not is_end(step) and not any_worker(stop.is_asked):
+            values = update(step)
+            step += step_size
+            _check_finite(step, values)
+            means.add(values)
+            progress.update(step, values)
+            if is_summary_due(step):
+                summarize(step, means.take())
+                summarized = step
+            if any_worker(save_schedule.due()):
+                save(step)
+                saved = step
+    finally:
+        progress.close()
+    if stop.received:
+        logging.info("%s: stopping after step %d", stop.received, step)
+    if step > summarized:
+        summarize(step, means.take())
+    if step > saved:
+        save(step)
     return step
 
 

@@ -50,8 +50,9 @@ def gradient_penalty(
     fake: tf.Tensor,
     alpha: tf.Tensor,
     inner_scale: float = 1.0,
+    target: float = 1.0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """mean((||grad critic(x)||_2 - 1)^2) at x = real + alpha * (fake - real) (Gulrajani et al. 2017, eq. 3).
+    """mean((||grad critic(x)||_2 / target - 1)^2) at x = real + alpha * (fake - real) (Gulrajani et al. 2017, eq. 3).
 
     Args:
       critic: [b, ...] -> logits [b].
@@ -60,6 +61,7 @@ def gradient_penalty(
       alpha: [b], in [0, 1).
       inner_scale: factor on the logits while their gradient is taken, divided out afterwards; keeps float16
         gradients from underflowing.
+      target: the slope that is not punished.
 
     Returns:
       The penalty without its weight, and the slopes [b].
@@ -70,5 +72,8 @@ def gradient_penalty(
         tape.watch(interpolates)
         logits = critic(interpolates) * inner_scale
     gradients = tape.gradient(logits, interpolates) / inner_scale
-    slopes = tf.sqrt(tf.reduce_sum(gradients**2, axis=list(range(1, len(real.shape)))))
-    return tf.reduce_mean((slopes - 1.0) ** 2), slopes
+    squares = tf.reduce_sum(gradients**2, axis=list(range(1, len(real.shape))))
+    # The root of zero, where a critic is flat, has no finite derivative.
+    is_flat = tf.equal(squares, 0.0)
+    slopes = tf.where(is_flat, 0.0, tf.sqrt(tf.where(is_flat, 1.0, squares)))
+    return tf.reduce_mean((slopes / target - 1.0) ** 2), slopes

@@ -71,7 +71,7 @@ class Updates:
             trainables.d_optimizer,
             run.strategy,
             jit_compile=run.jit_compile,
-            clip=WGAN_CLIP if gan.loss == "wgan" else None,
+            after_step=training.clipping(gan.discriminator, WGAN_CLIP) if gan.loss == "wgan" else None,
         )
         self._generator = training.Update(
             objective.generator_loss,
@@ -189,15 +189,20 @@ def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Ru
     )
     batches = iter(stream)
     writer = _ChiefWriter(config, gan, trainables, train_dir, step) if run.is_chief else _SilentWriter()
-    loop.run(
-        config,
-        step=step,
-        update=lambda step: updates(step, batches),
-        summarize=lambda step, means: writer.summarize(step, means, stream),
-        save=writer.save,
-        progress=tracking.Progress(step, config.train_steps, clips_per_step),
-        any_worker=run.any_worker,
-    )
+    summaries = loop.Schedule(config.train_summary_secs, at_start=True)
+    with loop.Stop(config.train_time_limit_secs) as stop:
+        loop.run(
+            config,
+            step=step,
+            stop=stop,
+            is_end=config.is_end,
+            update=lambda step: updates(step, batches),
+            is_summary_due=lambda _: summaries.due(),
+            summarize=lambda step, means: writer.summarize(step, means, stream),
+            save=writer.save,
+            progress=tracking.Progress(step, config.train_steps, clips_per_step),
+            any_worker=run.any_worker,
+        )
 
 
 def _announce(store: clips.ClipStore, gan: Gan, run: runtime.Runtime, step: int, train_dir: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import losses
@@ -74,7 +75,7 @@ class Update:
         strategy: tf.distribute.Strategy,
         *,
         jit_compile: bool = False,
-        clip: float | None = None,
+        after_step: Callable[[], None] | None = None,
     ):
         """Prepares the step.
 
@@ -84,9 +85,9 @@ class Update:
           optimizer: built on `variables` in the strategy's scope.
           strategy: where the step runs.
           jit_compile: compile loss and gradients with XLA.
-          clip: if given, all variables are clipped to [-clip, clip] after the step (wgan).
+          after_step: changes variables further; called once for all replicas, while the step is compiled.
         """
-        self._loss, self._variables, self._optimizer, self._clip = loss, variables, optimizer, clip
+        self._loss, self._variables, self._optimizer, self._after_step = loss, variables, optimizer, after_step
         self._strategy, self._replicas = strategy, strategy.num_replicas_in_sync
         # Collective operations, such as batch normalisation over replicas, cannot stand in a nested function.
         self._gradients = tf.function(self._loss_gradients, jit_compile=True) if jit_compile else self._loss_gradients
@@ -110,13 +111,36 @@ class Update:
 
     def _distributed_step(self, *args: Any) -> Metrics:
         per_replica = self._strategy.run(self._replica_step, args=args)
-        if self._clip is not None:
-            for variable in self._variables:
-                variable.assign(tf.clip_by_value(variable.value, -self._clip, self._clip))
+        if self._after_step is not None:
+            self._after_step()
         return {
             name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
             for name, value in per_replica.items()
         }
+
+
+def clipping(network: keras.Model, limit: float) -> Callable[[], None]:
+    """What keeps all weights of a network in [-limit, limit] after each step (wgan)."""
+
+    def clip() -> None:
+        for variable in network.trainable_variables:
+            variable.assign(tf.clip_by_value(variable.value, -limit, limit))
+
+    return clip
+
+
+def moving_average(average: keras.Model, network: keras.Model, decay: float) -> Callable[[], None]:
+    """What moves every weight of `average` towards that of `network` after each step.
+
+    As `tf.train.ExponentialMovingAverage`: average -= (average - weight) * (1 - decay), with 1 - decay in float32.
+    """
+    rate = np.float32(1.0) - np.float32(decay)
+
+    def move() -> None:
+        for variable, weight in zip(average.variables, network.variables, strict=True):
+            variable.assign_sub((variable.value - weight.value) * rate)
+
+    return move
 
 
 def all_finite(variables: list[keras.Variable]) -> bool:
