@@ -23,6 +23,8 @@ class Example(flags.Options):
     example_length: int = flags.option(16384, "Samples.", choices=(16384, 32768))
     example_norm: bool = flags.option(True, "Normalise.")
     example_jit: bool | None = flags.option(None, "Compile.")
+    example_limit: float | None = flags.option(None, "Seconds.")
+    example_sizes: tuple[int, ...] = flags.option((8, 4), "Sizes.", minimum=1, resume="fixed")
 
 
 @pytest.fixture
@@ -57,6 +59,11 @@ def parse():
         ({"example_norm": 1}, "--example_norm=1: must be of type bool"),
         ({"example_norm": None}, "--example_norm=None: must be of type bool"),
         ({"example_jit": "yes"}, "--example_jit='yes': must be of type bool"),
+        ({"example_limit": "long"}, "--example_limit='long': must be of type float"),
+        ({"example_sizes": 8}, "--example_sizes=8: must be a list of integers"),
+        ({"example_sizes": []}, "--example_sizes: must not be empty"),
+        ({"example_sizes": [8, 0.5]}, "--example_sizes=0.5: must be of type int"),
+        ({"example_sizes": [8, 0]}, "--example_sizes=0: must be at least 1"),
     ],
 )
 def test_impossible_values_are_named(values, message):
@@ -94,6 +101,25 @@ def test_flag_of_three_states(parse, arguments, wanted):
     assert flags.from_flags(Example).example_jit is wanted
 
 
+def test_flag_of_a_list(parse):
+    parse("--example_sizes=3,2,1")
+    assert flags.from_flags(Example).example_sizes == (3, 2, 1)
+    parse("--example_sizes=3,two")
+    with pytest.raises(UserError, match="^--example_sizes=3,two: must be integers with commas between$"):
+        flags.from_flags(Example)
+
+
+def test_values_given_in_another_way_stand_behind_flags_and_before_the_saved_run(parse):
+    parse("--example_ratio=0.1")
+    given = {"example_ratio": 0.2, "example_name": "given", "example_sizes": [5]}
+    wanted = Example(example_ratio=0.1, example_name="given", example_sizes=(5,))
+    assert flags.from_flags(Example, given=given) == wanted
+    saved = Example(example_name="saved", example_norm=False, example_sizes=(5,))
+    assert flags.from_flags(Example, saved, given) == dataclasses.replace(wanted, example_norm=False)
+    with pytest.raises(UserError, match=r"--example_sizes=\(5,\): the run in this directory was started with \(8, 4\)"):
+        flags.from_flags(Example, Example(), given)
+
+
 def test_impossible_value_on_the_command_line(parse):
     parse("--example_dim=0")
     with pytest.raises(UserError, match="^--example_dim=0: must be at least 1$"):
@@ -114,12 +140,14 @@ def test_resumed_run_refuses_to_change_a_fixed_flag_even_to_its_default(parse, a
         flags.from_flags(Example, Example(example_dim=16, example_loss="lsgan"))
     message = str(error.value)
     assert message.startswith(f"{argument}: the run in this directory was started with {old}; ")
-    assert "leave the flag out" in message and "--train_dir" in message
+    assert "leave the flag out" in message and "another directory" in message
 
 
 def test_json_round_trip(tmp_path):
     path = str(tmp_path / "config.json")
-    example = Example(example_ratio=0.1, example_name='ä "quoted"\n', example_jit=False, example_norm=False)
+    example = Example(
+        example_ratio=0.1, example_name='ä "quoted"\n', example_jit=False, example_norm=False, example_sizes=(1, 2)
+    )
     flags.save(Example(), path, "example")
     flags.save(example, path, "example")
     assert flags.load(Example, path, "example") == example

@@ -7,7 +7,7 @@ and the kernel gradient are computed in whichever of these equal ways is faster 
 - TensorFlow's own convolution operations,
 - one matrix product and patches. Where few positions have many channels TensorFlow's CPU kernels for these two run far
   below the machine's peak, and a matrix product runs near it, or
-- for the adjoint at stride one, a convolution with the kernel turned round, which TensorFlow's CPU kernels compute up to
+- for the adjoint at stride one, a convolution with the kernel turned round: TensorFlow's CPU kernels compute that up to
   three times as fast.
 
 On a GPU it is always the former. Without `own_gradients` the derivatives are TensorFlow's: the same numbers, slower,

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from absl import app, flags, logging
@@ -59,12 +59,27 @@ class Options:
     def __post_init__(self) -> None:
         types = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
-            _check(field, types[field.name], getattr(self, field.name))
+            value = getattr(self, field.name)
+            if _is_list(types[field.name]) and isinstance(value, list | tuple):
+                object.__setattr__(self, field.name, tuple(value))
+                if not value:
+                    raise UserError(f"--{field.name}: must not be empty")
+                for element in value:
+                    _check(field, int, element)
+            else:
+                _check(field, types[field.name], value)
+
+
+def _is_list(kind: Any) -> bool:
+    """Whether a type is `tuple[int, ...]`: a list of integers, in JSON too, and as a flag with commas between."""
+    return typing.get_origin(kind) is tuple
 
 
 def _check(field: dataclasses.Field, kind: Any, value: Any) -> None:
     if value is None and type(None) in typing.get_args(kind):
         return
+    if _is_list(kind):
+        raise UserError(f"--{field.name}={value!r}: must be a list of integers")
     kind = _value_type(kind)
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
@@ -89,40 +104,54 @@ def define_flags(options_class: type[Options], module_name: str) -> None:
     """Defines one absl flag for each field; `--help` lists them under `module_name`."""
     types = typing.get_type_hints(options_class)
     for field in dataclasses.fields(options_class):
+        kind, default = types[field.name], field.default
         define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
-            _value_type(types[field.name]), flags.DEFINE_string
+            _value_type(kind), flags.DEFINE_string
         )
+        if _is_list(kind):
+            define, default = flags.DEFINE_list, [str(element) for element in default]
         text = field.metadata["help"]
         if field.metadata["choices"]:
             text += f" One of: {', '.join(map(str, field.metadata['choices']))}."
-        define(field.name, field.default, text, module_name=module_name)
+        define(field.name, default, text, module_name=module_name)
 
 
-def from_flags(options_class: type[OptionsT], saved: OptionsT | None = None) -> OptionsT:
+def from_flags(
+    options_class: type[OptionsT], saved: OptionsT | None = None, given: Mapping[str, Any] | None = None
+) -> OptionsT:
     """The options of this command line.
 
     Args:
       options_class: what to build.
-      saved: the options of the run that is being continued. Flags that are not given take their values from it.
+      saved: the options of the run that is being continued. Values that are not given are taken from it.
+      given: values that the command line gives in another way than by their flags, which go before them.
 
     Raises:
       UserError: a value is impossible, or differs from `saved` where a run cannot change it.
     """
-    values = {}
+    types, values = typing.get_type_hints(options_class), dict(given or {})
     for field in dataclasses.fields(options_class):
         flag = flags.FLAGS[field.name]
-        values[field.name] = flag.value
-        if saved is None:
-            continue
-        old = getattr(saved, field.name)
-        if not flag.present:
-            values[field.name] = old
-        elif field.metadata["resume"] == "fixed" and flag.value != old:
+        if flag.present or (saved is None and field.name not in values):
+            values[field.name] = _integers(field.name, flag.value) if _is_list(types[field.name]) else flag.value
+    if saved is None:
+        return options_class(**values)
+    new = dataclasses.replace(saved, **values)
+    for field in dataclasses.fields(options_class):
+        value, old = getattr(new, field.name), getattr(saved, field.name)
+        if field.metadata["resume"] == "fixed" and value != old:
             raise UserError(
-                f"--{field.name}={flag.value}: the run in this directory was started with {old}; "
-                "leave the flag out to continue it, or choose another --train_dir"
+                f"--{field.name}={value}: the run in this directory was started with {old}; "
+                "leave the flag out to continue it, or choose another directory"
             )
-    return options_class(**values)
+    return new
+
+
+def _integers(name: str, texts: Sequence[str]) -> list[int]:
+    try:
+        return [int(text) for text in texts]
+    except ValueError:
+        raise UserError(f"--{name}={','.join(texts)}: must be integers with commas between") from None
 
 
 def save(options: Options, path: str, model: str) -> None:
