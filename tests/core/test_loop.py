@@ -51,8 +51,8 @@ class FakeRun:
         self.asked.append(flag)
         return flag if self.answers is None else next(self.answers)
 
-    def go(self, step=0, step_size=1, **options):
-        options = loop.LoopOptions(**options)
+    def go(self, step=0, step_size=1, **values):
+        options = loop.LoopOptions(**values)
         summaries = loop.Schedule(options.train_summary_secs, at_start=True)
         with loop.Stop(options.train_time_limit_secs) as stop:
             return self.run(options, step, step_size, stop, summaries)

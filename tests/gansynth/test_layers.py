@@ -170,6 +170,7 @@ def test_layers_are_made_again_from_their_configuration(layer):
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="padding='SAME': must be one of same, valid, full"):
         layers.ScaledConv2D(1, 3, padding="SAME")
-    for scale in ((0, 1), (2,)):
+    scales: list[tuple] = [(0, 1), (2,)]
+    for scale in scales:
         with pytest.raises(ValueError, match="must be two positive integers"):
             layers.BoxUpscale(scale)

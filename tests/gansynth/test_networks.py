@@ -23,8 +23,9 @@ FULL_SIZE = json.loads((GOLDENS / "gansynth" / "variables_mel_prog_hires.json").
 
 def normalizer_of(settings):
     """Scale and offset of the prespecified normaliser."""
-    scale = np.float32([settings["mag_normalizer_a"], settings["p_normalizer_a"]])
-    return scale, np.float32([settings["mag_normalizer_b"], settings["p_normalizer_b"]])
+    rows = [[settings[f"{part}_normalizer_{letter}"] for part in ("mag", "p")] for letter in "ab"]
+    scale, offset = np.array(rows, np.float32)
+    return scale, offset
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)

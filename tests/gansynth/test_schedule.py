@@ -86,7 +86,7 @@ def test_weights_of_the_fade_in_are_the_originals(name):
     for kind, alpha in (("generator", schedule.generator_alpha), ("discriminator", schedule.discriminator_alpha)):
         for block, expected in table[f"{kind}_alpha"].items():
             found = [float(alpha(int(block), progress)) for progress in table["progress"]]
-            np.testing.assert_array_equal(np.float32(found), np.float32(expected))
+            np.testing.assert_array_equal(found, np.array(expected, np.float32))
 
 
 def test_batch_sizes_are_filled_up_in_front():

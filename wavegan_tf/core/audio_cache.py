@@ -68,7 +68,7 @@ class SampleSpool:
                 folder = os.path.dirname(self._cache_path)
                 os.makedirs(folder, exist_ok=True)
                 _remove_abandoned(folder)
-                logging.info("decoded audio passes --data_cache_mb, writing it to %s", self._cache_path)
+                logging.info("the data pass --data_cache_mb, writing them to %s", self._cache_path)
                 self._file = open(self._temporary, "wb")  # noqa: SIM115 (`discard` closes it)
             for block in self._blocks:
                 self._file.write(np.ascontiguousarray(block, "<f4").data)
@@ -140,9 +140,9 @@ class SampleSpool:
 def _remove_abandoned(folder: str) -> None:
     """Removes temporary files of processes of this host that were killed."""
     for name in os.listdir(folder):
-        head, _, tail = name.partition(f".f32.tmp-{socket.gethostname()}-")
+        _, _, tail = name.partition(f".f32.tmp-{socket.gethostname()}-")
         pid = tail.split("-")[0]
-        if head.startswith("audio-") and pid.isdigit() and not _is_running(int(pid)):
+        if pid.isdigit() and not _is_running(int(pid)):
             os.remove(os.path.join(folder, name))
 
 
@@ -193,7 +193,7 @@ def read_index(cache_path: str, key: str) -> dict[str, Any] | None:
             return contents
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
-    logging.warning("%s: is damaged; the audio is decoded again", cache_path)
+    logging.warning("%s: is damaged and will be made anew", cache_path)
     return None
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -79,15 +79,49 @@ def open_store(
     Raises:
       UserError: a bad file without `skip_bad`, no usable file at all, or no room for the cache.
     """
+
+    def decode_all(spool: SampleSpool) -> dict[str, Any]:
+        contents = _decode_all(files, decoding, spool, skip_bad)
+        if not contents["files"]:
+            path, reason = contents["skipped"][0]
+            raise UserError(
+                f"none of the {len(files)} audio files can be used; the first is {display_name(path)}: {reason}"
+            )
+        return contents
+
     key = cache_key(files, dataclasses.asdict(decoding))
     cache_path = os.path.join(cache_dir, f"audio-{key}.f32")
-    contents = read_index(cache_path, key)
-    samples = None
+    contents, samples = spooled(cache_path, key, decoding.num_channels, memory_limit, decode_all)
+    skipped = tuple((path, reason) for path, reason in contents["skipped"])
+    if skipped and not skip_bad:
+        raise _bad_file(*skipped[0])
+    report_skipped([(display_name(path), reason) for path, reason in skipped])
+    return AudioStore(tuple(contents["files"]), np.array(contents["lengths"], np.int64), skipped, samples)
+
+
+def spooled(
+    cache_path: str, key: str, num_channels: int, memory_limit: int, fill: Callable[[SampleSpool], dict[str, Any]]
+) -> tuple[dict[str, Any], tf.Tensor]:
+    """Samples in memory or in a file, or what an earlier run left in that file.
+
+    Args:
+      cache_path: the file.
+      key: names what is in it; see `cache_key`.
+      num_channels: c.
+      memory_limit: bytes to keep in memory at most; more goes to the file.
+      fill: puts the samples into a spool and returns what is to be known about them, as JSON values.
+
+    Returns:
+      What `fill` returned, and float32 [total, c] on the CPU.
+
+    Raises:
+      UserError: there is no room for the file.
+    """
+    contents, samples = read_index(cache_path, key), None
     if contents is None:
         spool = SampleSpool(cache_path, memory_limit)
         try:
-            contents = _decode_all(files, decoding, spool, skip_bad)
-            _report(contents["skipped"], len(files), skip_bad)
+            contents = fill(spool)
             if spool.in_memory:
                 samples = spool.take()
             else:
@@ -95,16 +129,12 @@ def open_store(
         finally:
             spool.discard()
     else:
-        logging.info("using the decoded audio in %s", cache_path)
-        _report(contents["skipped"], len(files), skip_bad)
-    lengths = np.array(contents["lengths"], np.int64)
+        logging.info("using what an earlier run left in %s", cache_path)
     if samples is None:
         # Nothing writes to it; but a read-only mapping can't be handed to TensorFlow, and a private one counts as
         # memory of this process.
-        shape = (int(lengths.sum()), decoding.num_channels)
-        samples = np.memmap(cache_path, "<f4", "r+", shape=shape)
-    skipped = tuple((path, reason) for path, reason in contents["skipped"])
-    return AudioStore(tuple(contents["files"]), lengths, skipped, _as_tensor(samples))
+        samples = np.memmap(cache_path, "<f4", "r+").reshape(-1, num_channels)
+    return contents, _as_tensor(samples)
 
 
 def _as_tensor(samples: np.ndarray) -> tf.Tensor:
@@ -116,16 +146,12 @@ def _as_tensor(samples: np.ndarray) -> tf.Tensor:
     return tf.experimental.dlpack.from_dlpack(samples.__dlpack__())
 
 
-def _report(skipped: list[tuple[str, str]], num_files: int, skip_bad: bool) -> None:
-    if skipped and not skip_bad:
-        raise _bad_file(*skipped[0])
-    if len(skipped) == num_files:
-        path, reason = skipped[0]
-        raise UserError(f"none of the {num_files} audio files can be used; the first is {display_name(path)}: {reason}")
-    for path, reason in skipped[:MAX_REPORTED]:
-        logging.warning("skipped %s: %s", display_name(path), reason)
+def report_skipped(skipped: Sequence[tuple[str, str]], verb: str = "skipped") -> None:
+    """Logs (name, reason) of the first of them, and how many more there are."""
+    for name, reason in skipped[:MAX_REPORTED]:
+        logging.warning("%s %s: %s", verb, name, reason)
     if len(skipped) > MAX_REPORTED:
-        logging.warning("skipped %d more files that cannot be used", len(skipped) - MAX_REPORTED)
+        logging.warning("%s %d more", verb, len(skipped) - MAX_REPORTED)
 
 
 def _bad_file(path: str, reason: str) -> audio.AudioError:

@@ -22,14 +22,16 @@ _KEEP_EVERY_HOURS = 1.0
 # What TensorFlow raises for a checkpoint that is damaged or does not fit.
 _UNUSABLE = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
 
-Saved: TypeAlias = keras.Model | keras.optimizers.Optimizer
+Saved: TypeAlias = keras.Model | keras.optimizers.Optimizer | dict[str, tf.Variable]
 
 
-def _variables(item: Saved) -> dict[str, tf.Variable]:
-    """A network's variables by path, or an optimiser's by position.
+def named_variables(item: Saved) -> dict[str, tf.Variable]:
+    """A network's variables by path, an optimiser's by position, or those that are named already.
 
     They are named here, because TensorFlow does not follow the lists of layers inside a Keras 3 model.
     """
+    if isinstance(item, dict):
+        return item
     if isinstance(item, keras.Model):
         named = {variable.path.removeprefix(f"{item.name}/"): variable.value for variable in item.variables}
         if len(named) != len(item.variables):
@@ -39,7 +41,7 @@ def _variables(item: Saved) -> dict[str, tf.Variable]:
 
 
 def _all(items: dict[str, Saved]) -> dict[str, dict[str, tf.Variable]]:
-    return {name: _variables(item) for name, item in items.items()}
+    return {name: named_variables(item) for name, item in items.items()}
 
 
 def _reason(error: Exception) -> str:
@@ -108,24 +110,25 @@ class DirectoryLock:
       UserError: another process holds the directory, or it cannot be written, or TensorFlow could not read from it.
     """
 
-    def __init__(self, directory: str):
+    def __init__(self, directory: str, flag: str = "train_dir"):
+        name = f"--{flag}={directory}"
         if re.search(r"[*?\[\\]", os.path.abspath(directory)):
-            raise UserError(f"--train_dir={directory}: TensorFlow takes * ? [ and \\ for patterns; choose another path")
+            raise UserError(f"{name}: TensorFlow takes * ? [ and \\ for patterns; choose another path")
         try:
             os.makedirs(directory, exist_ok=True)
             self._file = open(os.path.join(directory, ".lock"), "a+")  # noqa: SIM115 - held until the process ends
         except OSError as error:
-            raise UserError(f"--train_dir={directory}: cannot be written ({error.strerror})") from None
+            raise UserError(f"{name}: cannot be written ({error.strerror})") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
             self._file.close()
-            raise UserError(f"--train_dir={directory}: process {owner} is already training in this directory") from None
+            raise UserError(f"{name}: process {owner} is already training in this directory") from None
         except OSError as error:
             self._file.close()
-            raise UserError(f"--train_dir={directory}: cannot be locked ({error.strerror})") from None
+            raise UserError(f"{name}: cannot be locked ({error.strerror})") from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -148,7 +151,7 @@ class Checkpoints:
         Args:
           directory: the training directory.
           seed: the run's seed; kept and compared.
-          **items: networks and built optimisers, by name.
+          **items: networks, built optimisers and named variables, by name.
         """
         self._directory, self._expected_seed = directory, seed
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -211,7 +214,7 @@ def restore_step(directory: str, step: int | None, **items: Saved) -> int:
     Args:
       directory: the training directory.
       step: which checkpoint; None is the newest.
-      **items: networks or optimisers, by the names they were saved under.
+      **items: networks, optimisers or named variables, by the names they were saved under.
 
     Returns:
       The step of the checkpoint.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -229,20 +231,39 @@ def clip_batches(
     Raises:
       UserError: the batch can't be divided among the workers.
     """
-    if batch_size < 1 or batch_size % num_workers:
-        raise UserError(f"batch size {batch_size}: must be a multiple of the number of workers, {num_workers}")
     order = _Order(store, seed)
     first_block, skip = order.locate(start_example)
     rows = tf.data.Dataset.range(first_block, tf.int64.max)
     rows = rows.map(lambda block: order.block(block)[tf.where(block == first_block, skip, 0) :]).prefetch(1)
     rows = rows.flat_map(tf.data.Dataset.from_tensor_slices)
+    return read_batches(
+        rows, functools.partial(_read_clip, store), batch_size=batch_size, worker=worker, num_workers=num_workers
+    )
+
+
+def read_batches(
+    rows: tf.data.Dataset, read: Callable[[tf.Tensor], Any], *, batch_size: int, worker: int, num_workers: int
+) -> tf.data.Dataset:
+    """One worker's part of the batches of an endless stream.
+
+    Args:
+      rows: what tells where each example is, in order.
+      read: a row -> the example.
+      batch_size: examples in a batch of all workers together.
+      worker: this one reads rows [worker * b / n, (worker + 1) * b / n) of each batch, and only these.
+      num_workers: n.
+
+    Raises:
+      UserError: the batch can't be divided among the workers.
+    """
+    if batch_size < 1 or batch_size % num_workers:
+        raise UserError(f"batch size {batch_size}: must be a multiple of the number of workers, {num_workers}")
     share = batch_size // num_workers
     if num_workers > 1:
         rows = rows.batch(batch_size, drop_remainder=True)
         rows = rows.map(lambda batch: batch[worker * share : (worker + 1) * share]).unbatch()
-    clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
-    clips = clips.batch(share, drop_remainder=True)
-    return clips.prefetch(2).with_options(_options())
+    examples = rows.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    return examples.batch(share, drop_remainder=True).prefetch(2).with_options(stream_options())
 
 
 def first_pass(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Dataset:
@@ -253,10 +274,11 @@ def first_pass(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Datas
     """
     rows = tf.data.Dataset.from_tensor_slices(_Order(store, seed).first_pass())
     clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
-    return clips.batch(batch_size).prefetch(2).with_options(_options())
+    return clips.batch(batch_size).prefetch(2).with_options(stream_options())
 
 
-def _options() -> tf.data.Options:
+def stream_options() -> tf.data.Options:
+    """In order, on this machine, and without rewriting the graph."""
     options = tf.data.Options()
     options.deterministic = True
     # They would copy all the audio into the graph that they rewrite, and gain nothing here.

@@ -147,9 +147,7 @@ def _conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int,
     patches = _patches(tf.reshape(patches, [-1, height, columns * kw * c_in]), kh, strides[0])
     patches = tf.reshape(patches, [-1, rows, kh, columns, kw * c_in])
     patches = tf.transpose(patches, [0, 1, 3, 2, 4])  # [b, rows, columns, kh, kw c_in]
-    product = tf.matmul(
-        tf.reshape(patches, [-1, kh * kw * c_in]), tf.reshape(dy, [-1, c_out]), transpose_a=True
-    )
+    product = tf.matmul(tf.reshape(patches, [-1, kh * kw * c_in]), tf.reshape(dy, [-1, c_out]), transpose_a=True)
     return tf.reshape(product, [kh, kw, c_in, c_out])
 
 

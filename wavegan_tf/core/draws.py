@@ -72,9 +72,7 @@ class UpdateDraws:
         shifts = self.batch_size if self.phase_per_example else 1
         return {
             "z": uniform_latents(self.batch_size, self.latent_dim, purpose_seed(self.seed, step, f"{purpose}/z")),
-            "alpha": tf.random.stateless_uniform(
-                [self.batch_size], purpose_seed(self.seed, step, f"{purpose}/alpha")
-            ),
+            "alpha": tf.random.stateless_uniform([self.batch_size], purpose_seed(self.seed, step, f"{purpose}/alpha")),
             "phases": tf.random.stateless_uniform(
                 [passes, self.phase_shuffles, shifts],
                 purpose_seed(self.seed, step, f"{purpose}/phases"),

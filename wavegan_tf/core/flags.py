@@ -104,7 +104,7 @@ def define_flags(options_class: type[Options], module_name: str) -> None:
     """Defines one absl flag for each field; `--help` lists them under `module_name`."""
     types = typing.get_type_hints(options_class)
     for field in dataclasses.fields(options_class):
-        kind, default = types[field.name], field.default
+        kind, default = types[field.name], typing.cast(Any, field.default)
         define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
             _value_type(kind), flags.DEFINE_string
         )

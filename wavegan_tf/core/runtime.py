@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -88,6 +90,28 @@ class Runtime:
         if self.policy.compute_dtype == "float16":
             return keras.optimizers.LossScaleOptimizer(optimizer)
         return optimizer
+
+    def per_replica(self, share: int, rows: Callable[[int, int], Any], *, of_worker: bool) -> Any:
+        """Divides a batch among this worker's replicas.
+
+        Args:
+          share: rows of each replica.
+          rows: (start, stop) -> these rows.
+          of_worker: whether `rows` counts within this worker's part of the batch, instead of within the whole.
+
+        Returns:
+          What a strategy's `run` takes: the rows of each replica.
+        """
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas == 1:
+            return rows(0, share)
+        first = self.worker * (replicas // self.workers) if of_worker else 0
+
+        def of_replica(context: tf.distribute.ValueContext) -> Any:
+            start = (int(context.replica_id_in_sync_group) - first) * share
+            return rows(start, start + share)
+
+        return self.strategy.experimental_distribute_values_from_function(of_replica)
 
     def any_worker(self, flag: bool) -> bool:
         """Whether `flag` holds in any worker; all workers must call it together."""

@@ -44,9 +44,7 @@ class LatentsModule(tf.Module):
       warmup_requests: a request for each.
     """
 
-    def __init__(
-        self, generate: Callable[[tf.Tensor], dict[str, tf.Tensor]], network: keras.Model, latent_dim: int
-    ):
+    def __init__(self, generate: Callable[[tf.Tensor], dict[str, tf.Tensor]], network: keras.Model, latent_dim: int):
         """Defines the signatures.
 
         Args:

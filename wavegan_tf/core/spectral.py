@@ -112,4 +112,3 @@ def spectral_convergence(magnitudes: tf.Tensor, x: tf.Tensor, frame_length: int,
     """
     difference = tf.abs(stft(x, frame_length, frame_step)) - magnitudes
     return tf.norm(difference, axis=[1, 2]) / tf.norm(magnitudes, axis=[1, 2])
-

@@ -94,16 +94,26 @@ class Tracker:
 class Progress:
     """One line that says how far a run is: rewritten in place on a terminal, else printed now and then."""
 
-    def __init__(self, start: int, total: int, clips_per_step: int, stream: TextIO | None = None):
+    def __init__(
+        self,
+        start: int,
+        total: int,
+        clips_per_step: int = 0,
+        stream: TextIO | None = None,
+        label: str = "step",
+        rate: str = "updates/s",
+    ):
         """Starts the clock.
 
         Args:
           start: step at which this process starts.
           total: step at which the run ends, 0 if it does not.
-          clips_per_step: real clips that one step takes from the data.
+          clips_per_step: real clips that one step takes from the data; 0 leaves their rate out.
           stream: where to write; standard error by default.
+          label: what stands before the step.
+          rate: unit of steps a second.
         """
-        self._total, self._clips = total, clips_per_step
+        self._total, self._clips, self._label, self._unit = total, clips_per_step, label, rate
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._interval = 0.5 if self._terminal else 30.0
@@ -131,10 +141,12 @@ class Progress:
         self._write(self.line(step, values))
 
     def line(self, step: int, values: Mapping[str, float]) -> str:
-        """The line for `step`: losses, updates of the generator a second, real clips a second, time to go."""
-        parts = [f"step {step}" + (f"/{self._total}" if self._total else "")]
-        parts += [f"{name} {values[name]:.4g}" for name in ("D_loss", "G_loss") if name in values]
-        parts += [f"{self._rate:.3g} updates/s", f"{self._rate * self._clips:.4g} clips/s"]
+        """The line for `step`: progress, losses, steps and real clips a second, time to go."""
+        parts = [f"{self._label} {step}" + (f"/{self._total}" if self._total else "")]
+        parts += [f"{name} {values[name]:.4g}" for name in ("progress", "D_loss", "G_loss") if name in values]
+        parts.append(f"{self._rate:.3g} {self._unit}")
+        if self._clips:
+            parts.append(f"{self._rate * self._clips:.4g} clips/s")
         if self._total and self._rate:
             left = datetime.timedelta(seconds=round(max(self._total - step, 0) / self._rate))
             parts.append(f"ETA {left}")

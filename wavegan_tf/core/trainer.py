@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from wavegan_tf.core import audio, checkpoints, clips, draws, loop, optimizers, runtime, tracking, training
+from wavegan_tf.core import checkpoints, clips, draws, loop, optimizers, preview, runtime, tracking, training
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan import Gan, MakeGan
 from wavegan_tf.core.gan_options import GanOptions
@@ -52,12 +52,12 @@ class Updates:
         Raises:
           UserError: the batch cannot be divided among the replicas, or XLA cannot compile this combination.
         """
-        self._gan, self._run, self._batch_size = gan, run, batch_size
-        self._replicas = run.strategy.num_replicas_in_sync
-        if batch_size % self._replicas:
-            raise UserError(f"--train_batch_size={batch_size}: must be a multiple of the {self._replicas} replicas")
+        replicas = run.strategy.num_replicas_in_sync
+        if batch_size % replicas:
+            raise UserError(f"--train_batch_size={batch_size}: must be a multiple of the {replicas} replicas")
+        self._gan, self._run, self._share = gan, run, batch_size // replicas
         has_norms = any("batchnorm" in variable.path for variable in gan.generator.variables)
-        if has_norms and run.jit_compile and self._replicas > 1:
+        if has_norms and run.jit_compile and replicas > 1:
             raise UserError(
                 "--jit_compile: batch normalisation over several replicas cannot be compiled; add --nojit_compile"
             )
@@ -101,62 +101,17 @@ class Updates:
         """Makes the updates of the step after `step`, and returns the metrics of the last of each kind."""
         updates = self._gan.critic_updates
         for update in range(step * updates, (step + 1) * updates):
-            drawn = self._draw("discriminator", tf.constant(update, tf.int64), self._passes)
-            metrics = self._discriminator(self._shard_clips(next(batches)), self._shard_draws(drawn))
-        drawn = self._draw("generator", tf.constant(step, tf.int64), 1)
-        metrics = {**metrics, **self._generator(self._shard_draws(drawn))}
+            drawn = self._rows_drawn("discriminator", update, self._passes)
+            metrics = self._discriminator(self._clips(next(batches)), drawn)
+        metrics = {**metrics, **self._generator(self._rows_drawn("generator", step, 1))}
         return {name: float(value) for name, value in metrics.items()}
 
-    def _shard_clips(self, batch: tf.Tensor) -> Any:
-        """Divides this worker's rows of the batch among its own replicas."""
-        share = self._batch_size // self._replicas
-        first = self._run.worker * (self._replicas // self._run.workers)
+    def _clips(self, batch: tf.Tensor) -> Any:
+        return self._run.per_replica(self._share, lambda start, stop: batch[start:stop], of_worker=True)
 
-        def rows(context: tf.distribute.ValueContext) -> tf.Tensor:
-            start = (int(context.replica_id_in_sync_group) - first) * share
-            return batch[start : start + share]
-
-        return batch if self._replicas == 1 else self._run.strategy.experimental_distribute_values_from_function(rows)
-
-    def _shard_draws(self, drawn: dict[str, tf.Tensor]) -> Any:
-        """Divides what was drawn for the global batch among this worker's replicas."""
-        share = self._batch_size // self._replicas
-
-        def rows(context: tf.distribute.ValueContext) -> dict[str, tf.Tensor]:
-            start = int(context.replica_id_in_sync_group) * share
-            return draws.rows(drawn, start, start + share)
-
-        return drawn if self._replicas == 1 else self._run.strategy.experimental_distribute_values_from_function(rows)
-
-
-class Preview:
-    """One wav of clips from fixed latents at each checkpoint (the original's `preview` mode)."""
-
-    def __init__(self, gan: Gan, train_dir: str, count: int, seed: int, sample_rate: int):
-        """Draws the latents and keeps them as preview/z.npy; a run that continues takes those it finds there."""
-        self._gan, self._rate = gan, sample_rate
-        self._directory = os.path.join(train_dir, "preview")
-        os.makedirs(self._directory, exist_ok=True)
-        path = os.path.join(self._directory, "z.npy")
-        self._z = self._kept(path, count)
-        if self._z is None:
-            key = draws.purpose_seed(seed, 0, "preview/z")
-            self._z = draws.uniform_latents(count, gan.latent_dim, key).numpy()
-            np.save(path, self._z)
-
-    def _kept(self, path: str, count: int) -> np.ndarray | None:
-        try:
-            z = np.load(path, allow_pickle=False)
-        except (OSError, ValueError):
-            return None
-        return z if z.shape == (count, self._gan.latent_dim) else None
-
-    def write(self, step: int) -> None:
-        """Writes preview/<step>.wav."""
-        sound = self._gan.to_audio(self._gan.generator(self._z, training=False)).numpy()
-        sound = np.pad(sound, [(0, 0), (0, self._gan.preview_gap), (0, 0)])
-        path = os.path.join(self._directory, f"{step:08d}.wav")
-        audio.write(path, sound.reshape(-1, sound.shape[-1]), self._rate)
+    def _rows_drawn(self, purpose: str, update: int, passes: int) -> Any:
+        drawn = self._draw(purpose, tf.constant(update, tf.int64), passes)
+        return self._run.per_replica(self._share, lambda start, stop: draws.rows(drawn, start, stop), of_worker=False)
 
 
 def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Runtime) -> None:
@@ -232,7 +187,14 @@ class _ChiefWriter:
     def __init__(self, config: GanOptions, gan: Gan, trainables: Trainables, train_dir: str, step: int):
         self._config, self._gan, self._checkpoints = config, gan, trainables.checkpoints
         self._tracker = tracking.Tracker(train_dir, step)
-        self._preview = Preview(gan, train_dir, config.preview_n, config.seed, config.data_sample_rate)
+        key = draws.purpose_seed(config.seed, 0, "preview/z")
+        self._preview = preview.Preview(
+            train_dir,
+            lambda: draws.uniform_latents(config.preview_n, gan.latent_dim, key),
+            lambda z: gan.to_audio(gan.generator(z, training=False)),
+            gan.preview_gap,
+            config.data_sample_rate,
+        )
         if self._checkpoints.last_saved is None:
             self._checkpoints.save(0)
 
