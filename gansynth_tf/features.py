@@ -1,0 +1,184 @@
+"""Waveforms <-> log magnitude and instantaneous frequency, on a linear or a mel axis (section 2 of the paper).
+
+The representations are those of the paper's table 1: IF ("linear"), Phase ("phase"), IF-Mel ("mel"), and waveforms
+("wave"). Magenta's specgrams_helper.py and data_helpers.py define them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from gansynth_tf import mel, phase
+from gansynth_tf.mel import BandedMatrix
+from wavegan_tf.core import spectral
+from wavegan_tf.core.errors import UserError
+
+DATA_TYPES = ("linear", "phase", "mel", "wave")
+LOG_EPSILON = 1e-6
+
+
+def _safe_log(x: tf.Tensor) -> tf.Tensor:
+    return tf.math.log(x + LOG_EPSILON)
+
+
+def crop_or_pad(waves: tf.Tensor, length: int, channels: int = 1) -> tf.Tensor:
+    """Waves [b, t, c] -> [b, length, channels].
+
+    Longer ones lose their end; shorter ones get zeros on both sides, the odd one first. Channels are repeated as often
+    as needed, then cropped.
+    """
+    missing = tf.maximum(0, length - tf.shape(waves)[1])
+    after = missing // 2
+    waves = tf.pad(waves, [[0, 0], [missing - after, after], [0, 0]])[:, :length]
+    waves = tf.tile(waves, [1, 1, -(-channels // waves.shape[2])])[:, :, :channels]
+    return tf.ensure_shape(waves, [None, length, channels])
+
+
+class Features:
+    """A representation of sounds of one length, and the way there and back.
+
+    "Specgrams" are [b, frames, bins, 2]: natural log of the magnitude (of the power, on the mel axis), and
+    instantaneous frequency in half turns a frame (or phase in half turns, for "phase").
+    """
+
+    def __init__(
+        self,
+        data_type: str,
+        spec_shape: tuple[int, int],
+        audio_length: int,
+        sample_rate: int,
+        overlap: float = 0.75,
+        mel_downscale: int = 1,
+        discard_dc: bool = True,
+        use_unwrap: bool = True,
+    ):
+        """Sets the sizes.
+
+        Args:
+          data_type: one of `DATA_TYPES`.
+          spec_shape: frames and frequency bins of the data; samples and 1 for "wave".
+          audio_length: samples of a sound.
+          sample_rate: Hz.
+          overlap: of successive frames, as a part of a frame.
+          mel_downscale: linear bins for each mel bin.
+          discard_dc: leave out the bin of 0 Hz, else that of half the sample rate.
+          use_unwrap: see `phase.instantaneous_frequency`.
+
+        Raises:
+          UserError: the sizes do not fit together.
+        """
+        if data_type not in DATA_TYPES:
+            raise ValueError(f"data_type={data_type!r}: must be one of {', '.join(DATA_TYPES)}")
+        self.data_type, self.spec_shape, self.audio_length = data_type, spec_shape, audio_length
+        self.sample_rate, self._mel_downscale = sample_rate, mel_downscale
+        self._discard_dc, self._use_unwrap = discard_dc, use_unwrap
+        frames, bins = self.spec_shape
+        if self.is_spectral:
+            if bins & (bins - 1):
+                raise UserError(f"{bins} frequencies: the features need a power of two")
+            self.frame_length = 2 * bins
+            self.frame_step = int((1.0 - overlap) * self.frame_length)
+            samples = self.frame_step * (frames - 1) + self.frame_length
+        else:
+            if bins != 1:
+                raise UserError(f"{bins} frequencies: waves have 1 (--start_width=1 --scale_mode=H)")
+            samples = frames
+        if samples < audio_length:
+            raise UserError(
+                f"--audio_length={audio_length}: {frames} frames of {bins} frequencies hold only {samples} samples"
+            )
+        self.padding = samples - audio_length
+
+    @property
+    def is_spectral(self) -> bool:
+        """False for waves."""
+        return self.data_type != "wave"
+
+    @property
+    def data_shape(self) -> tuple[int, int, int]:
+        """Shape of the data of a sound."""
+        return (*self.spec_shape, 2)
+
+    def waves_to_spectra(self, waves: tf.Tensor) -> tf.Tensor:
+        """Waves [b, t, 1] -> complex64 [b, frames, bins]; all padding stands before the sound."""
+        padded = tf.pad(waves[:, :, 0], [[0, 0], [self.padding, 0]])
+        spectra = spectral.stft(padded, self.frame_length, self.frame_step)
+        return spectra[:, :, 1:] if self._discard_dc else spectra[:, :, :-1]
+
+    def spectra_to_waves(self, spectra: tf.Tensor) -> tf.Tensor:
+        """Complex64 [b, frames, bins] -> waves [b, t, 1]."""
+        left_out = [1, 0] if self._discard_dc else [0, 1]
+        waves = tf.signal.inverse_stft(
+            tf.pad(spectra, [[0, 0], [0, 0], left_out]),
+            self.frame_length,
+            self.frame_step,
+            window_fn=tf.signal.inverse_stft_window_fn(self.frame_step),
+        )
+        return waves[:, self.padding :, None]
+
+    def spectra_to_specgrams(self, spectra: tf.Tensor) -> tf.Tensor:
+        """Complex64 [b, frames, bins] -> [b, frames, bins, 2], on the linear axis."""
+        angles = tf.math.angle(spectra)
+        second = angles / math.pi if self.data_type == "phase" else self._frequency(angles)
+        return tf.stack([_safe_log(tf.abs(spectra)), second], axis=-1)
+
+    def specgrams_to_spectra(self, specgrams: tf.Tensor) -> tf.Tensor:
+        """The inverse of `spectra_to_specgrams`."""
+        second = specgrams[..., 1]
+        angles = second * math.pi if self.data_type == "phase" else phase.wrapped_phase(second)
+        return phase.polar_to_complex(tf.exp(specgrams[..., 0]), angles)
+
+    def specgrams_to_melspecgrams(self, specgrams: tf.Tensor) -> tf.Tensor:
+        """Linear axis -> mel axis: [b, frames, bins / mel_downscale, 2]."""
+        to_mel = self._to_mel.product
+        power = to_mel(tf.exp(2.0 * specgrams[..., 0]))
+        frequency = self._frequency(to_mel(phase.accumulated_phase(specgrams[..., 1])))
+        return tf.stack([_safe_log(power), frequency], axis=-1)
+
+    def melspecgrams_to_specgrams(self, melspecgrams: tf.Tensor) -> tf.Tensor:
+        """Mel axis -> linear axis, as near as that goes."""
+        to_linear = self._to_linear.product
+        power = to_linear(tf.exp(melspecgrams[..., 0]))
+        frequency = self._frequency(to_linear(phase.accumulated_phase(melspecgrams[..., 1])))
+        return tf.stack([0.5 * _safe_log(power), frequency], axis=-1)
+
+    def waves_to_data(self, waves: tf.Tensor) -> tf.Tensor:
+        """Waves [b, t, 1] -> float32 [b, *data_shape]."""
+        if not self.is_spectral:
+            before = self.padding // 2
+            padded = tf.pad(waves, [[0, 0], [before, self.padding - before], [0, 0]])[:, :, None]
+            return tf.concat([padded, padded], axis=-1)
+        specgrams = self.spectra_to_specgrams(self.waves_to_spectra(waves))
+        return self.specgrams_to_melspecgrams(specgrams) if self.data_type == "mel" else specgrams
+
+    def data_to_waves(self, data: tf.Tensor) -> tf.Tensor:
+        """Float32 [b, *data_shape] -> waves [b, t, 1]."""
+        if not self.is_spectral:
+            before = self.padding // 2
+            return data[:, before : before + self.audio_length, 0, :1]
+        return self.spectra_to_waves(self.data_to_spectra(data))
+
+    def data_to_spectra(self, data: tf.Tensor) -> tf.Tensor:
+        """Float32 [b, *data_shape] -> complex64 [b, frames, bins]; not for waves."""
+        specgrams = self.melspecgrams_to_specgrams(data) if self.data_type == "mel" else data
+        return self.specgrams_to_spectra(specgrams)
+
+    def _frequency(self, angles: tf.Tensor) -> tf.Tensor:
+        return phase.instantaneous_frequency(angles, use_unwrap=self._use_unwrap)
+
+    @functools.cached_property
+    def _mel_matrix(self) -> np.ndarray:
+        bins = self.spec_shape[1]
+        return mel.linear_to_mel_matrix(bins // self._mel_downscale, bins, self.sample_rate, 0.0, self.sample_rate / 2)
+
+    @functools.cached_property
+    def _to_mel(self) -> BandedMatrix:
+        return BandedMatrix.of(self._mel_matrix)
+
+    @functools.cached_property
+    def _to_linear(self) -> BandedMatrix:
+        return BandedMatrix.of(mel.mel_to_linear_matrix(self._mel_matrix))
