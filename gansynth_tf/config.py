@@ -1,0 +1,240 @@
+"""GANSynth's options: Magenta's hyperparameters with the paper's values, and ours beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gansynth_tf.features import DATA_TYPES
+from gansynth_tf.losses import LossWeights
+from gansynth_tf.networks import TO_RGB_ACTIVATIONS
+from gansynth_tf.normalizer import NORMALIZERS
+from gansynth_tf.notes import NoteOptions
+from gansynth_tf.schedule import SCALE_MODES, ResolutionSchedule, TrainingSchedule, num_filters
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import option
+from wavegan_tf.core.loop import PaceOptions
+from wavegan_tf.core.runtime import RuntimeOptions
+
+MODEL = "gansynth"
+_NORMAL_RESOLUTION = {"start_height": 4, "start_width": 8}
+# The rows of the paper's table 1; the first is the default. "hires" is its "+ H".
+CONFIGS: dict[str, dict[str, Any]] = {
+    "mel_prog_hires": {},
+    "mel_prog": _NORMAL_RESOLUTION,
+    "linear_prog_hires": {"data_type": "linear"},
+    "linear_prog": {"data_type": "linear", **_NORMAL_RESOLUTION},
+    "phase_prog_hires": {"data_type": "phase"},
+    "phase_prog": {"data_type": "phase", **_NORMAL_RESOLUTION},
+}
+# Hyperparameters of the original that can have but one value here, and what does their work.
+_WITHOUT_CHOICE: dict[str, tuple[Any, str]] = {
+    "g_fn": ("specgram", "it names the only generator there is"),
+    "d_fn": ("specgram", "it names the only discriminator there is"),
+    "master": ("", "several machines are named by TF_CONFIG"),
+    "dataset_name": ("nsynth_tfds", "--data_dir, --tfds_data_dir or --train_data_path name the notes"),
+    "ps_tasks": (0, "there are no parameter servers; several machines are named by TF_CONFIG"),
+    "task": (0, "several machines are named by TF_CONFIG"),
+}
+# Magenta's experiment.json and --hparams name the run's directory among the hyperparameters.
+DIRECTORY_KEY = "train_root_dir"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
+    """Everything that defines a GANSynth run; saved as experiment.json in its directory."""
+
+    config: str = option(
+        "mel_prog_hires",
+        "Which row of the paper's table 1: values of other options, which --hparams and flags go before.",
+        choices=tuple(CONFIGS),
+        resume="fixed",
+    )
+
+    data_type: str = option(
+        "mel", "Representation: IF-Mel (mel), IF (linear), phase, or wave.", choices=DATA_TYPES, resume="fixed"
+    )
+    use_unwrap: bool = option(
+        True, "Unwrap the phase by a cumulative sum, as the original, or difference by difference.", resume="fixed"
+    )
+    data_normalizer: str = option(
+        "specgrams_prespecified_normalizer",
+        "How features are brought to [-1, 1]: by given numbers, by the range in the data (simple), or by that of each "
+        "frequency (freq).",
+        choices=NORMALIZERS,
+        resume="fixed",
+    )
+    normalizer_margin: float = option(0.8, "Range of the normalised data, for simple and freq.", resume="fixed")
+    normalizer_num_examples: int = option(1000, "Notes that the range is taken from.", minimum=1, resume="fixed")
+    mag_normalizer_a: float = option(0.0661371661726, "Scale of the magnitude channel.", resume="fixed")
+    mag_normalizer_b: float = option(0.113718730221, "Offset of the magnitude channel.", resume="fixed")
+    p_normalizer_a: float = option(0.8, "Scale of the phase channel.", resume="fixed")
+    p_normalizer_b: float = option(0.0, "Offset of the phase channel.", resume="fixed")
+
+    gradient_penalty_target: float = option(1.0, "Slope of the discriminator that is not punished.")
+    gradient_penalty_weight: float = option(10.0, "Weight of the gradient penalty.", minimum=0)
+    real_score_penalty_weight: float = option(0.001, "Weight of the mean squared score of real data.", minimum=0)
+    generator_ac_loss_weight: float = option(10.0, "Weight of the pitch of fakes for the generator.", minimum=0)
+    discriminator_ac_loss_weight: float = option(
+        10.0, "Weight of the pitch of real data for the discriminator.", minimum=0
+    )
+    gen_gl_consistency_loss_weight: float = option(
+        0.0, "Weight of the Griffin-Lim consistency of fakes, at the last stage.", minimum=0
+    )
+
+    generator_learning_rate: float = option(8e-4, "Adam's, for the generator.", minimum=0)
+    discriminator_learning_rate: float = option(8e-4, "Adam's, for the discriminator.", minimum=0)
+    adam_beta1: float = option(0.0, "Adam's, for both.", minimum=0, maximum=0.9999)
+    adam_beta2: float = option(0.99, "Adam's, for both.", minimum=0, maximum=0.9999999)
+
+    batch_size_schedule: tuple[int, ...] = option(
+        (8,),
+        "Batch size at each resolution, over all devices; a shorter list is filled up in front with its first element.",
+        minimum=1,
+    )
+    stable_stage_num_images: int = option(800_000, "Images of each stable stage.", minimum=1, resume="fixed")
+    transition_stage_num_images: int = option(800_000, "Images of each fade-in.", minimum=1, resume="fixed")
+    total_num_images: int = option(11_000_000, "Images of the whole training.", minimum=1)
+    train_progressive: bool = option(
+        True, "Grow the networks stage by stage, or train the whole ones from the start.", resume="fixed"
+    )
+    train_time_limit: float | None = option(
+        None, "Seconds of training; if given, stages end by the clock instead of by images.", minimum=1e-3
+    )
+    train_time_stage_multiplier: float = option(
+        1.0, "Length of each stage by the clock, relative to the one before.", minimum=1e-6
+    )
+
+    latent_vector_size: int = option(256, "Dimensions of the latent space.", minimum=1, resume="fixed")
+    kernel_size: int = option(3, "Size of the convolution kernels along both axes.", minimum=1, resume="fixed")
+    start_height: int = option(2, "Frames at the first resolution.", minimum=1, resume="fixed")
+    start_width: int = option(16, "Frequencies at the first resolution.", minimum=1, resume="fixed")
+    scale_mode: str = option(
+        "ALL", "Axes that grow: both (ALL), or time alone (H).", choices=SCALE_MODES, resume="fixed"
+    )
+    scale_base: int = option(2, "How much larger each resolution is than the one before.", minimum=2, resume="fixed")
+    num_resolutions: int = option(7, "Resolutions of the progressive networks.", minimum=1, resume="fixed")
+    simple_arch: bool = option(
+        False, "Strided convolutions with ReLU, without pixel norm and weight scaling.", resume="fixed"
+    )
+    to_rgb_activation: str = option(
+        "tanh", "Last operation of the generator.", choices=tuple(TO_RGB_ACTIVATIONS), resume="fixed"
+    )
+    fmap_base: int = option(
+        4096, "Channels of block b are fmap_base / 2^(b fmap_decay), ...", minimum=1, resume="fixed"
+    )
+    fmap_decay: float = option(1.0, "... which fall with each block as this says, ...", minimum=0, resume="fixed")
+    fmap_max: int = option(256, "... and are at most so many.", minimum=1, resume="fixed")
+
+    fake_batch_size: int = option(61, "Generated notes in a summary, of pitches from the lowest upwards.", minimum=1)
+    save_summaries_num_images: int = option(10_000, "Images between summaries.", minimum=1)
+    preview_n: int = option(
+        8,
+        "Notes with fixed latents, from the lowest pitch to the highest, in the preview at each checkpoint.",
+        minimum=1,
+    )
+    debug_hook: bool = option(False, "Log the smallest, mean and largest value of every weight at each step.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("gradient_penalty_target", "normalizer_margin", "mag_normalizer_a", "p_normalizer_a"):
+            if getattr(self, name) <= 0:
+                raise UserError(f"--{name}={getattr(self, name)}: must be above 0")
+        self._check_channels()
+        if len(self.batch_size_schedule) > self.num_resolutions:
+            sizes = ",".join(map(str, self.batch_size_schedule))
+            raise UserError(
+                f"--batch_size_schedule={sizes}: has more elements than --num_resolutions={self.num_resolutions}"
+            )
+
+    def _check_channels(self) -> None:
+        if self.filters(self.num_resolutions)[-1] < 1:
+            raise UserError(
+                f"--fmap_base={self.fmap_base}: leaves block {self.num_resolutions} without channels; at least "
+                f"2^(num_resolutions * fmap_decay) = {2 ** (self.num_resolutions * self.fmap_decay):g}"
+            )
+
+    @property
+    def resolutions(self) -> ResolutionSchedule:
+        """Sizes of the images."""
+        return ResolutionSchedule(
+            (self.start_height, self.start_width), self.scale_base, self.num_resolutions, self.scale_mode
+        )
+
+    @property
+    def schedule(self) -> TrainingSchedule:
+        """When each stage ends."""
+        return TrainingSchedule(
+            resolutions=self.resolutions,
+            batch_sizes=self.batch_size_schedule,
+            stable_images=self.stable_stage_num_images,
+            transition_images=self.transition_stage_num_images,
+            total_images=self.total_num_images,
+            time_limit=self.train_time_limit,
+            time_multiplier=self.train_time_stage_multiplier,
+        )
+
+    def filters(self, num_blocks: int) -> list[int]:
+        """Channels of blocks 0 to `num_blocks`."""
+        sizes = (self.fmap_base, self.fmap_decay, self.fmap_max)
+        return [num_filters(block, *sizes) for block in range(num_blocks + 1)]
+
+    def loss_weights(self) -> LossWeights:
+        """Weights of the losses' parts."""
+        return LossWeights(**{field.name: getattr(self, field.name) for field in dataclasses.fields(LossWeights)})
+
+    def network_arguments(self, num_blocks: int, num_pitches: int) -> dict[str, Any]:
+        """Keyword arguments that both networks take."""
+        return {
+            "filters": self.filters(num_blocks),
+            "start_shape": self.resolutions.start_resolutions,
+            "block_scale": self.resolutions.block_scale,
+            "kernel_size": self.kernel_size,
+            "num_pitches": num_pitches,
+            "simple_arch": self.simple_arch,
+        }
+
+    def generator_arguments(self) -> dict[str, Any]:
+        """Keyword arguments that only the generator takes."""
+        return {"latent_dim": self.latent_vector_size, "to_rgb_activation": self.to_rgb_activation}
+
+
+def parse_hparams(text: str) -> dict[str, Any]:
+    """Values of options from a JSON object, as the original's --hparams takes them.
+
+    Raises:
+      UserError: it is no JSON object, or has an unknown key or one whose value has no meaning here.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"--hparams: is not valid JSON ({error})") from None
+    if not isinstance(values, dict):
+        raise UserError("--hparams: must be a JSON object, such as '{\"batch_size_schedule\": [8]}'")
+    return known_hyperparameters(values, "--hparams")
+
+
+def known_hyperparameters(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """`values` without those of the original that have but one value here.
+
+    Args:
+      values: by the names of options, or of the original's hyperparameters.
+      where: they come from, for messages.
+
+    Raises:
+      UserError: a key is unknown, or such a value is another one.
+    """
+    names = {field.name for field in dataclasses.fields(GANSynthConfig)} | {DIRECTORY_KEY}
+    known = {}
+    for name, value in values.items():
+        if name in _WITHOUT_CHOICE:
+            only, reason = _WITHOUT_CHOICE[name]
+            if value != only:
+                raise UserError(f"{where}: {name}={value!r}: must be {only!r}, {reason}")
+        elif name not in names:
+            raise UserError(f"{where}: unknown hyperparameter {name!r}")
+        else:
+            known[name] = value
+    return known

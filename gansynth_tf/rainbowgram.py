@@ -1,0 +1,61 @@
+"""Pictures of sounds: brightness is magnitude, colour is instantaneous frequency (Engel et al. 2017, section 4.1)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from gansynth_tf import phase
+from gansynth_tf.features import Features
+
+_RANGE_DB = 80.0
+# Of waves, which are no spectra: (frames, frequencies).
+_WAVE_SHAPE = (256, 512)
+_MAX_PIXELS = 256
+
+
+def rainbowgrams(features: Features, data: tf.Tensor) -> np.ndarray:
+    """Pictures of features, time from left to right and frequency from the bottom up.
+
+    Args:
+      features: of the data.
+      data: float32 [b, *features.data_shape].
+
+    Returns:
+      uint8 [b, height, width, 3]. Hue goes once round the circle from -1 to 1 half turns a frame; the brightest pixel
+      of a sound is white's, and 80 dB less is black.
+    """
+    if not features.is_spectral:
+        samples = features.audio_length
+        shape = (max(_WAVE_SHAPE[0], math.ceil(samples / (_WAVE_SHAPE[1] // 2))), _WAVE_SHAPE[1])
+        spectral = Features("linear", shape, samples, features.sample_rate)
+        return rainbowgrams(spectral, spectral.waves_to_data(features.data_to_waves(data)))
+    frequency = data[..., 1]
+    if features.data_type == "phase":
+        frequency = phase.instantaneous_frequency(frequency * math.pi)
+    decibels = data[..., 0] * ((10.0 if features.data_type == "mel" else 20.0) / math.log(10.0))
+    loudest = tf.reduce_max(decibels, axis=(1, 2), keepdims=True)
+    brightness = tf.clip_by_value(1.0 + (decibels - loudest) / _RANGE_DB, 0.0, 1.0)
+    hue = tf.math.floormod(frequency * 0.5 + 0.5, 1.0)
+    colours = tf.image.hsv_to_rgb(tf.stack([hue, tf.ones_like(hue), brightness], axis=-1))
+    pictures = tf.reverse(tf.transpose(colours, [0, 2, 1, 3]), [1])
+    return tf.cast(tf.round(pictures * 255.0), tf.uint8).numpy()
+
+
+def grid(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Pictures in rows, each thinned out to at most 256 pixels along an axis.
+
+    Args:
+      pictures: uint8 [n, height, width, 3].
+      columns: pictures in a row; divides n.
+
+    Returns:
+      uint8 [1, rows * height, columns * width, 3].
+    """
+    steps = [max(1, size // _MAX_PIXELS) for size in pictures.shape[1:3]]
+    thin = pictures[:, :: steps[0], :: steps[1]]
+    height, width = thin.shape[1:3]
+    rows = thin.reshape(-1, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
+    return rows.reshape(1, -1, columns * width, 3)

@@ -1,0 +1,203 @@
+"""Networks, optimisers and checkpoints of one stage, what it takes over from the stage before, and its updates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gansynth_tf.config import GANSynthConfig
+from gansynth_tf.draws import NoteDraws
+from gansynth_tf.losses import GANSynthLosses
+from gansynth_tf.networks import ProgressiveDiscriminator, ProgressiveGenerator
+from gansynth_tf.progressive import Progressive, block_name
+from gansynth_tf.schedule import Stage
+from wavegan_tf.core import checkpoints, draws, training
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.optimizers import TF1Adam
+from wavegan_tf.core.runtime import Runtime
+
+AVERAGE_DECAY = 0.999
+
+
+def _unchanged(optimizer: Any) -> Any:
+    return optimizer
+
+
+class StageModel:
+    """What one stage trains.
+
+    Attributes:
+      generator: with the stage's blocks.
+      discriminator: likewise.
+      average: the moving average of the generator, which generates.
+      train_time: seconds of training so far, where stages end by the clock; else 0.
+    """
+
+    def __init__(
+        self,
+        config: GANSynthConfig,
+        stage: Stage,
+        num_pitches: int,
+        run_dir: str,
+        policy: keras.DTypePolicy,
+        scaled: Callable[[Any], Any] = _unchanged,
+    ):
+        """Builds everything; to be called in the strategy's scope.
+
+        Args:
+          config: the run's options.
+          stage: which one.
+          num_pitches: of the notes.
+          run_dir: the run's directory, which holds the stages'.
+          policy: dtype policy of the networks.
+          scaled: wraps an optimiser for loss scaling.
+        """
+        self._config, self.stage, self._run_dir = config, stage, run_dir
+        # A run that starts again draws the same initial weights for a stage as one that has gone on.
+        keras.utils.set_random_seed(int(draws.purpose_seed(config.seed, stage.stage_id, "weights")[0]) & draws.MAX_SEED)
+        shared = config.network_arguments(stage.num_blocks, num_pitches)
+        generators = [
+            ProgressiveGenerator(
+                **shared, **config.generator_arguments(), dtype=policy, name="progressive_gan_generator"
+            )
+            for _ in range(2)
+        ]
+        self.generator, self.average = generators
+        self.discriminator = ProgressiveDiscriminator(**shared, dtype=policy)
+        for variable, weight in zip(self.average.variables, self.generator.variables, strict=True):
+            variable.assign(weight)
+        self.g_optimizer = self._optimizer(config.generator_learning_rate, self.generator, scaled)
+        self.d_optimizer = self._optimizer(config.discriminator_learning_rate, self.discriminator, scaled)
+        self.train_time = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        directory = os.path.join(run_dir, stage.directory)
+        os.makedirs(directory, exist_ok=True)
+        self.checkpoints = checkpoints.Checkpoints(
+            directory,
+            config.seed,
+            **self._networks(),
+            g_optimizer=self.g_optimizer,
+            d_optimizer=self.d_optimizer,
+            clock={"train_time": self.train_time},
+        )
+
+    def _optimizer(self, rate: float, network: Progressive, scaled: Callable[[Any], Any]) -> keras.optimizers.Optimizer:
+        optimizer = scaled(TF1Adam(rate, beta_1=self._config.adam_beta1, beta_2=self._config.adam_beta2))
+        optimizer.build(network.trainable_variables)
+        return optimizer
+
+    def _networks(self) -> dict[str, Progressive]:
+        return {"generator": self.generator, "discriminator": self.discriminator, "generator_ema": self.average}
+
+    def restore(self) -> int:
+        """Restores the stage's newest checkpoint, or takes over what the stage before has trained.
+
+        Returns:
+          Images trained on so far.
+
+        Raises:
+          UserError: no checkpoint fits, or there is none of the stage before.
+        """
+        image_id = self.checkpoints.restore()
+        if image_id is not None:
+            return image_id
+        if self.stage.stage_id == 0 or not self._config.train_progressive:
+            return 0
+        previous = self._config.schedule.stage(self.stage.stage_id - 1)
+        kept = {name: _of_blocks(network, previous.num_blocks) for name, network in self._networks().items()}
+        directory = os.path.join(self._run_dir, previous.directory)
+        return checkpoints.restore_step(directory, None, **kept, clock={"train_time": self.train_time})
+
+    def save(self, image_id: int) -> None:
+        """Saves everything.
+
+        Raises:
+          UserError: a weight is not finite; the last checkpoint stays.
+        """
+        if not training.all_finite([*self.generator.variables, *self.discriminator.variables, *self.average.variables]):
+            raise UserError(
+                f"image {image_id}: a weight is not finite; training has diverged, the last checkpoint stays"
+            )
+        self.checkpoints.save(image_id)
+
+
+def _of_blocks(network: Progressive, num_blocks: int) -> dict[str, tf.Variable]:
+    """The variables of the first blocks, named as they are in checkpoints."""
+    prefixes = tuple(f"{block_name(block)}_" for block in range(1, num_blocks + 1))
+    return {n: v for n, v in checkpoints.named_variables(network).items() if n.startswith(prefixes)}
+
+
+class StageUpdates:
+    """The updates of one step, in the original's order: the generator and its average, then the discriminator."""
+
+    def __init__(
+        self, config: GANSynthConfig, model: StageModel, losses: GANSynthLosses, run: Runtime, pitch_counts: np.ndarray
+    ):
+        """Prepares both compiled updates.
+
+        Raises:
+          UserError: the batch cannot be divided among the replicas, or XLA cannot compile this combination.
+        """
+        replicas, batch_size = run.strategy.num_replicas_in_sync, model.stage.batch_size
+        if batch_size % replicas:
+            raise UserError(
+                f"--batch_size_schedule: stage {model.stage.stage_id} has batches of {batch_size}; "
+                f"must be a multiple of the {replicas} replicas"
+            )
+        if run.jit_compile and replicas > 1:
+            raise UserError(
+                "--jit_compile: the standard deviation over the batches of several replicas cannot be compiled; "
+                "add --nojit_compile"
+            )
+        self._run, self._share = run, batch_size // replicas
+        options = {"strategy": run.strategy, "jit_compile": run.jit_compile}
+        self._generator = training.Update(
+            losses.generator_loss,
+            model.generator.trainable_variables,
+            model.g_optimizer,
+            after_step=training.moving_average(model.average, model.generator, AVERAGE_DECAY),
+            **options,
+        )
+        self._discriminator = training.Update(
+            losses.discriminator_loss, model.discriminator.trainable_variables, model.d_optimizer, **options
+        )
+        draw = NoteDraws(
+            seed=config.seed, batch_size=batch_size, latent_dim=config.latent_vector_size, pitch_counts=pitch_counts
+        )
+
+        @tf.function
+        def drawn(purpose: str, image_id: tf.Tensor) -> dict[str, tf.Tensor]:
+            with tf.device("CPU:0"):
+                return draw(purpose, image_id)
+
+        self._draw = drawn
+
+    def __call__(self, image_id: int, progress: np.float32, real: tuple[tf.Tensor, tf.Tensor]) -> dict[str, float]:
+        """Makes both updates and returns their metrics.
+
+        Args:
+          image_id: images trained on before.
+          progress: at that image, for both updates.
+          real: features of real notes, shrunken to the stage's resolution, and their one-hot pitches; this worker's
+            part of the batch.
+        """
+        scalar = tf.constant(progress, tf.float32)
+        metrics = self._generator(self._rows_drawn("generator", image_id), scalar)
+        features, pitches = self._run.per_replica(
+            self._share, lambda start, stop: tuple(part[start:stop] for part in real), of_worker=True
+        )
+        drawn = self._rows_drawn("discriminator", image_id)
+        metrics = {**metrics, **self._discriminator(features, pitches, drawn, scalar)}
+        return {name: float(value) for name, value in metrics.items()}
+
+    def _rows_drawn(self, purpose: str, image_id: int) -> Any:
+        drawn = self._draw(purpose, tf.constant(image_id, tf.int64))
+
+        def rows(start: int, stop: int) -> dict[str, tf.Tensor]:
+            return {name: value[start:stop] for name, value in drawn.items()}
+
+        return self._run.per_replica(self._share, rows, of_worker=False)

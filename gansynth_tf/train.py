@@ -1,0 +1,68 @@
+"""gansynth_train: trains a GANSynth on pitched notes, or continues a run."""
+
+from __future__ import annotations
+
+import os
+
+from absl import flags as absl_flags
+
+from gansynth_tf import stages
+from gansynth_tf.config import CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig, parse_hparams
+from wavegan_tf.core import checkpoints, flags, runtime
+from wavegan_tf.core.errors import UserError
+
+CONFIG_FILE = "experiment.json"
+
+
+def read_config() -> tuple[GANSynthConfig, str]:
+    """The options of this command line, and the run's directory.
+
+    Each of these goes before the ones after it: flags, --hparams, the run in the directory, --config, defaults.
+
+    Raises:
+      UserError: a value is impossible, or no directory is given.
+    """
+    values = absl_flags.FLAGS
+    hparams = parse_hparams(values.hparams)
+    run_dir = values.train_root_dir or hparams.pop(DIRECTORY_KEY, "")
+    hparams.pop(DIRECTORY_KEY, None)
+    if not isinstance(run_dir, str):
+        raise UserError(f"--hparams: {DIRECTORY_KEY}={run_dir!r}: must be a string")
+    flags.require(train_root_dir=run_dir)
+    run_dir = os.path.expanduser(run_dir)
+    path = os.path.join(run_dir, CONFIG_FILE)
+    if os.path.exists(path):
+        return flags.from_flags(GANSynthConfig, flags.load(GANSynthConfig, path, MODEL), hparams), run_dir
+    name = values.config if values["config"].present else hparams.get("config", values.config)
+    if name not in CONFIGS:
+        raise UserError(f"--config={name}: must be one of {', '.join(CONFIGS)}")
+    return flags.from_flags(GANSynthConfig, None, {**CONFIGS[name], **hparams}), run_dir
+
+
+def main() -> None:
+    """Reads the flags and trains."""
+    config, run_dir = read_config()
+    run = runtime.start(config)
+    if run.is_chief:
+        lock = checkpoints.DirectoryLock(run_dir, DIRECTORY_KEY)
+        flags.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
+    stages.train(config, run_dir, run)
+    if run.is_chief:
+        lock.release()
+
+
+def define_flags() -> None:
+    """Defines this command's flags."""
+    absl_flags.DEFINE_string(DIRECTORY_KEY, "", "Directory of the run: stages with their checkpoints, summaries.")
+    absl_flags.DEFINE_string("hparams", "{}", "Options as a JSON object; flags go before them.")
+    flags.define_flags(GANSynthConfig, "gansynth_tf.train")
+
+
+def run() -> None:
+    """Entry point of gansynth_train."""
+    define_flags()
+    flags.run(main)
+
+
+if __name__ == "__main__":
+    run()
