@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import numpy as np
 
+from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.networks import ProgressiveDiscriminator, ProgressiveGenerator
 from gansynth_tf.progressive import original_names
 from gansynth_tf.schedule import ResolutionSchedule, num_filters
@@ -63,3 +65,14 @@ def networks_of(golden: Any, settings: dict[str, Any], num_blocks: int, prefix: 
     for network in networks:
         tf1.assign(original_names(network), values)
     return networks
+
+
+def config_of(settings: dict[str, Any], **changes: Any) -> GANSynthConfig:
+    """The options of a setting."""
+    known = {field.name for field in dataclasses.fields(GANSynthConfig)}
+    return GANSynthConfig(**{**{name: value for name, value in settings.items() if name in known}, **changes})
+
+
+def in_groups(arrays: list[Any]) -> np.ndarray:
+    """All elements of gradients or weights, one behind the other."""
+    return np.concatenate([np.ravel(array) for array in arrays])
