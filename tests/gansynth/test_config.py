@@ -1,0 +1,99 @@
+"""The options: Magenta's names, the paper's values, the rows of its table, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from gansynth_tf.config import CONFIGS, GANSynthConfig, known_hyperparameters, parse_hparams
+from wavegan_tf.core.errors import UserError
+
+# Magenta's configs/mel_prog_hires.py, and its defaults (model.py) where that says nothing.
+MEL_PROG_HIRES = {
+    "train_data_path": "", "data_type": "mel", "audio_length": 64000, "sample_rate": 16000,
+    "data_normalizer": "specgrams_prespecified_normalizer", "normalizer_margin": 0.8, "normalizer_num_examples": 1000,
+    "mag_normalizer_a": 0.0661371661726, "mag_normalizer_b": 0.113718730221, "p_normalizer_a": 0.8,
+    "p_normalizer_b": 0.0, "gradient_penalty_target": 1.0, "gradient_penalty_weight": 10.0,
+    "real_score_penalty_weight": 0.001, "generator_ac_loss_weight": 10.0, "discriminator_ac_loss_weight": 10.0,
+    "gen_gl_consistency_loss_weight": 0.0, "generator_learning_rate": 8e-4, "discriminator_learning_rate": 8e-4,
+    "adam_beta1": 0.0, "adam_beta2": 0.99, "fake_batch_size": 61, "debug_hook": False, "batch_size_schedule": (8,),
+    "stable_stage_num_images": 800_000, "transition_stage_num_images": 800_000, "total_num_images": 11_000_000,
+    "save_summaries_num_images": 10_000, "train_progressive": True, "train_time_limit": None,
+    "train_time_stage_multiplier": 1.0, "latent_vector_size": 256, "kernel_size": 3, "start_height": 2,
+    "start_width": 16, "scale_mode": "ALL", "scale_base": 2, "num_resolutions": 7, "simple_arch": False,
+    "to_rgb_activation": "tanh", "fmap_base": 4096, "fmap_decay": 1.0, "fmap_max": 256,
+}  # fmt: skip
+
+
+def test_names_and_defaults_are_the_papers():
+    defaults = dataclasses.asdict(GANSynthConfig())
+    assert {name: defaults[name] for name in MEL_PROG_HIRES} == MEL_PROG_HIRES
+
+
+def test_every_row_of_the_papers_table_has_a_config():
+    found = {name: GANSynthConfig(**{**values, "config": name}) for name, values in CONFIGS.items()}
+    assert {(c.data_type, c.resolutions.final_resolutions) for c in found.values()} == {
+        (data_type, size) for data_type in ("linear", "phase", "mel") for size in ((128, 1024), (256, 512))
+    }
+    for name, config in found.items():
+        assert name.startswith(config.data_type) and name.endswith("_hires") == (config.start_height == 2)
+        assert config.schedule.num_stages == 13 and config.schedule.stage(12).end_image == 11_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "--hparams: is not valid JSON"),
+        ("[1]", "--hparams: must be a JSON object"),
+        ('{"learning_rate": 1}', "--hparams: unknown hyperparameter 'learning_rate'"),
+        ('{"g_fn": "dcgan"}', "g_fn='dcgan': must be 'specgram'"),
+        ('{"ps_tasks": 2}', "ps_tasks=2: must be 0, there are no parameter servers"),
+        ('{"dataset_name": "mnist"}', "dataset_name='mnist': must be 'nsynth_tfds'"),
+    ],
+)
+def test_hparams_that_are_refused(text, message):
+    with pytest.raises(UserError) as error:
+        parse_hparams(text)
+    assert message in str(error.value)
+
+
+def test_hparams_as_of_the_original():
+    text = '{"g_fn": "specgram", "task": 0, "master": "", "batch_size_schedule": [8, 4], "train_time_limit": null}'
+    values = parse_hparams(text)
+    assert values == {"batch_size_schedule": [8, 4], "train_time_limit": None}
+    assert GANSynthConfig(**values).batch_size_schedule == (8, 4)
+    original = {**MEL_PROG_HIRES, "train_root_dir": "/run", "dataset_name": "nsynth_tfds", "g_fn": "specgram"}
+    assert known_hyperparameters(original, "here") == {**MEL_PROG_HIRES, "train_root_dir": "/run"}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"data_type": "cqt"}, "--data_type=cqt: must be one of linear, phase, mel, wave"),
+        ({"batch_size_schedule": []}, "--batch_size_schedule: must not be empty"),
+        ({"batch_size_schedule": [8, 0]}, "--batch_size_schedule=0: must be at least 1"),
+        ({"batch_size_schedule": 8}, "--batch_size_schedule=8: must be a list of integers"),
+        ({"batch_size_schedule": [1] * 8}, "has more elements than --num_resolutions=7"),
+        ({"fmap_base": 64}, "--fmap_base=64: leaves block 7 without channels; at least 2^(num_resolutions"),
+        ({"gradient_penalty_target": 0.0}, "--gradient_penalty_target=0.0: must be above 0"),
+        ({"mag_normalizer_a": 0.0}, "--mag_normalizer_a=0.0: must be above 0"),
+        ({"scale_base": 1}, "--scale_base=1: must be at least 2"),
+        ({"scale_mode": "W"}, "--scale_mode=W: must be one of ALL, H"),
+        ({"adam_beta1": 1.0}, "--adam_beta1=1.0: must be at most 0.9999"),
+        ({"to_rgb_activation": "relu"}, "--to_rgb_activation=relu: must be one of tanh, linear"),
+        ({"train_time_limit": 0.0}, "--train_time_limit=0.0: must be at least 0.001"),
+        ({"data_normalizer": "x"}, "--data_normalizer=x: must be one of none, specgrams_prespecified_normalizer"),
+        ({"config": "mel"}, "--config=mel: must be one of mel_prog_hires"),
+    ],
+)
+def test_impossible_values_are_named(values, message):
+    with pytest.raises(UserError) as error:
+        GANSynthConfig(**values)
+    assert message in str(error.value)
+
+
+def test_json_and_back():
+    config = GANSynthConfig(batch_size_schedule=(8, 4), train_time_limit=3.5)
+    assert GANSynthConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
