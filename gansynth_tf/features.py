@@ -25,6 +25,11 @@ def _safe_log(x: tf.Tensor) -> tf.Tensor:
     return tf.math.log(x + LOG_EPSILON)
 
 
+def _channels(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+    """[b, t, f] and [b, t, f] -> [b, t, f, 2]; on a CPU, many times faster than a stack along the last axis."""
+    return tf.transpose(tf.stack([first, second], axis=1), [0, 2, 3, 1])
+
+
 def crop_or_pad(waves: tf.Tensor, length: int, channels: int = 1) -> tf.Tensor:
     """Waves [b, t, c] -> [b, length, channels].
 
@@ -122,9 +127,18 @@ class Features:
 
     def spectra_to_specgrams(self, spectra: tf.Tensor) -> tf.Tensor:
         """Complex64 [b, frames, bins] -> [b, frames, bins, 2], on the linear axis."""
-        angles = tf.math.angle(spectra)
-        second = angles / math.pi if self.data_type == "phase" else self._frequency(angles)
-        return tf.stack([_safe_log(tf.abs(spectra)), second], axis=-1)
+        magnitudes, second = self._polar(spectra)
+        return _channels(_safe_log(magnitudes), second)
+
+    def _polar(self, spectra: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Magnitudes, and what stands in the second channel."""
+        real, imaginary = tf.math.real(spectra), tf.math.imag(spectra)
+        # On a CPU, many times faster than tf.abs and tf.math.angle.
+        magnitudes = tf.sqrt(tf.square(real) + tf.square(imaginary))
+        angles = tf.math.atan2(imaginary, real)
+        if self.data_type == "phase":
+            return magnitudes, angles / math.pi
+        return magnitudes, phase.instantaneous_frequency(angles, use_unwrap=self._use_unwrap)
 
     def specgrams_to_spectra(self, specgrams: tf.Tensor) -> tf.Tensor:
         """The inverse of `spectra_to_specgrams`."""
@@ -134,17 +148,23 @@ class Features:
 
     def specgrams_to_melspecgrams(self, specgrams: tf.Tensor) -> tf.Tensor:
         """Linear axis -> mel axis: [b, frames, bins / mel_downscale, 2]."""
-        to_mel = self._to_mel.product
-        power = to_mel(tf.exp(2.0 * specgrams[..., 0]))
-        frequency = self._frequency(to_mel(phase.accumulated_phase(specgrams[..., 1])))
-        return tf.stack([_safe_log(power), frequency], axis=-1)
+        return self._to_melspecgrams(tf.exp(2.0 * specgrams[..., 0]), specgrams[..., 1])
+
+    def _to_melspecgrams(self, powers: tf.Tensor, frequency: tf.Tensor) -> tf.Tensor:
+        return _channels(_safe_log(self._to_mel.product(powers)), self._combined(self._to_mel, frequency))
 
     def melspecgrams_to_specgrams(self, melspecgrams: tf.Tensor) -> tf.Tensor:
         """Mel axis -> linear axis, as near as that goes."""
-        to_linear = self._to_linear.product
-        power = to_linear(tf.exp(melspecgrams[..., 0]))
-        frequency = self._frequency(to_linear(phase.accumulated_phase(melspecgrams[..., 1])))
-        return tf.stack([0.5 * _safe_log(power), frequency], axis=-1)
+        power = self._to_linear.product(tf.exp(melspecgrams[..., 0]))
+        return _channels(0.5 * _safe_log(power), self._combined(self._to_linear, melspecgrams[..., 1]))
+
+    def _combined(self, matrix: BandedMatrix, frequency: tf.Tensor) -> tf.Tensor:
+        """Instantaneous frequency of the sums, over frequencies, of unwrapped phases.
+
+        The original sums the frequencies up to phases, combines these and takes the differences; the combination of
+        the frequencies is the same.
+        """
+        return phase.wrap_frames(matrix.product(frequency), use_unwrap=self._use_unwrap)
 
     def waves_to_data(self, waves: tf.Tensor) -> tf.Tensor:
         """Waves [b, t, 1] -> float32 [b, *data_shape]."""
@@ -152,8 +172,12 @@ class Features:
             before = self.padding // 2
             padded = tf.pad(waves, [[0, 0], [before, self.padding - before], [0, 0]])[:, :, None]
             return tf.concat([padded, padded], axis=-1)
-        specgrams = self.spectra_to_specgrams(self.waves_to_spectra(waves))
-        return self.specgrams_to_melspecgrams(specgrams) if self.data_type == "mel" else specgrams
+        spectra = self.waves_to_spectra(waves)
+        if self.data_type != "mel":
+            return self.spectra_to_specgrams(spectra)
+        magnitudes, frequency = self._polar(spectra)
+        # The power that `specgrams_to_melspecgrams` finds again in the logarithm.
+        return self._to_melspecgrams(tf.square(magnitudes + LOG_EPSILON), frequency)
 
     def data_to_waves(self, data: tf.Tensor) -> tf.Tensor:
         """Float32 [b, *data_shape] -> waves [b, t, 1]."""
@@ -166,9 +190,6 @@ class Features:
         """Float32 [b, *data_shape] -> complex64 [b, frames, bins]; not for waves."""
         specgrams = self.melspecgrams_to_specgrams(data) if self.data_type == "mel" else data
         return self.specgrams_to_spectra(specgrams)
-
-    def _frequency(self, angles: tf.Tensor) -> tf.Tensor:
-        return phase.instantaneous_frequency(angles, use_unwrap=self._use_unwrap)
 
     @functools.cached_property
     def _mel_matrix(self) -> np.ndarray:

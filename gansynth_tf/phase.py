@@ -4,31 +4,52 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 _PI = math.pi
+# Rounds halves towards zero: a jump of exactly half a turn keeps its sign.
+_NEARLY_HALF = np.nextafter(np.float32(0.5), np.float32(0.0))
 
 
-def _differences(x: tf.Tensor, axis: int) -> tf.Tensor:
-    """x[1:] - x[:-1] along an axis."""
+def _parts(x: tf.Tensor, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first element along an axis, and the differences x[1:] - x[:-1]."""
     length = x.shape[axis]
-    later, earlier = tf.split(x, [1, length - 1], axis)[1], tf.split(x, [length - 1, 1], axis)[0]
-    return later - earlier
+    first, later = tf.split(x, [1, length - 1], axis)
+    return first, later - tf.split(x, [length - 1, 1], axis)[0]
 
 
-def _wrapped_differences(phase: tf.Tensor, axis: int) -> tf.Tensor:
-    """Jumps from one element to the next, made smaller by multiples of 2 pi; pi itself keeps the sign of the jump."""
-    jumps = _differences(phase, axis)
-    wrapped = tf.math.floormod(jumps + _PI, 2.0 * _PI) - _PI
-    return tf.where((wrapped == -_PI) & (jumps > 0), tf.constant(_PI, phase.dtype), wrapped)
+def _wrap(half_turns: tf.Tensor) -> tf.Tensor:
+    """Made smaller than 1 by multiples of 2; 1 and -1 stay."""
+    return half_turns - 2.0 * tf.round(half_turns * _NEARLY_HALF)
+
+
+def _bounded(turned: tf.Tensor, use_unwrap: bool) -> tf.Tensor:
+    """Half turns a frame, wrapped as `instantaneous_frequency` says."""
+    if use_unwrap:
+        return _wrap(turned)
+    turned = tf.where(turned > 1.0, turned - 2.0, turned)
+    return tf.where(turned < -1.0, turned + 2.0, turned)
 
 
 def unwrap(phase: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Phase (rad) without jumps of more than pi, the same shape; as the original's `unwrap`."""
-    corrections = tf.cumsum(_wrapped_differences(phase, axis) - _differences(phase, axis), axis)
+    _, jumps = _parts(phase, axis)
     paddings = [[0, 0] for _ in phase.shape]
     paddings[axis] = [1, 0]
-    return phase + tf.pad(corrections, paddings)
+    return phase + tf.pad(tf.cumsum(_wrap(jumps * (1.0 / _PI)) * _PI - jumps, axis), paddings)
+
+
+def wrap_frames(frequency: tf.Tensor, time_axis: int = -2, use_unwrap: bool = True) -> tf.Tensor:
+    """What `instantaneous_frequency` makes of a phase that turns by so much from frame to frame.
+
+    Args:
+      frequency: half turns a frame, without bounds.
+      time_axis: of the frames; the first is a phase and stays as it is.
+      use_unwrap: see there.
+    """
+    first, turned = tf.split(frequency, [1, frequency.shape[time_axis] - 1], time_axis)
+    return tf.concat([first, _bounded(turned, use_unwrap)], time_axis)
 
 
 def instantaneous_frequency(phase: tf.Tensor, time_axis: int = -2, use_unwrap: bool = True) -> tf.Tensor:
@@ -45,23 +66,12 @@ def instantaneous_frequency(phase: tf.Tensor, time_axis: int = -2, use_unwrap: b
     Returns:
       The shape of `phase`, in half turns (pi rad) a frame; the first frame is the phase itself over pi.
     """
-    if use_unwrap:
-        turned = _wrapped_differences(phase, time_axis)
-    else:
-        turned = _differences(phase, time_axis)
-        turned = tf.where(turned > _PI, turned - 2.0 * _PI, turned)
-        turned = tf.where(turned < -_PI, turned + 2.0 * _PI, turned)
-    first = tf.split(phase, [1, phase.shape[time_axis] - 1], time_axis)[0]
-    return tf.concat([first, turned], time_axis) / _PI
-
-
-def accumulated_phase(frequency: tf.Tensor, time_axis: int = -2) -> tf.Tensor:
-    """Undoes `instantaneous_frequency` but for whole turns: half turns a frame -> unwrapped rad."""
-    return tf.cumsum(frequency * _PI, time_axis)
+    first, turned = _parts(phase * (1.0 / _PI), time_axis)
+    return tf.concat([first, _bounded(turned, use_unwrap)], time_axis)
 
 
 def wrapped_phase(frequency: tf.Tensor, time_axis: int = -2) -> tf.Tensor:
-    """`accumulated_phase` to the last bit but for whole turns, in [0, 2 pi)."""
+    """Undoes `instantaneous_frequency` to the last bit but for whole turns: half turns a frame -> [0, 2 pi) rad."""
     half_turns = tf.cumsum(tf.cast(frequency, tf.float64), time_axis)
     return tf.cast(tf.math.floormod(half_turns, 2.0), frequency.dtype) * _PI
 

@@ -45,10 +45,10 @@ def make_features(config: GANSynthConfig) -> Features:
     )
 
 
-def all_features(store: NoteStore, transform: Callable[[tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
-    """What `transform` makes of batches of waveforms [b, t, 1], of all notes in their order."""
+def all_waves(store: NoteStore) -> tf.data.Dataset:
+    """Batches of the waveforms [b, t, 1] of all notes, in their order."""
     waves = tf.data.Dataset.range(len(store)).map(store.wave, num_parallel_calls=tf.data.AUTOTUNE).batch(_BATCH)
-    return waves.map(transform, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2).with_options(clips.stream_options())
+    return waves.prefetch(2).with_options(clips.stream_options())
 
 
 def stage_reader(
@@ -77,8 +77,10 @@ def stage_reader(
 
     def fill(spool: audio_cache.SampleSpool) -> dict[str, Any]:
         started = time.monotonic()
-        for batch in all_features(store, shrunken).as_numpy_iterator():
-            spool.extend([batch.reshape(-1, row)])
+        # Not within the stream of waves, where products of matrices are slower.
+        transform = tf.function(shrunken, input_signature=[tf.TensorSpec([None, config.audio_length, 1])])
+        for waves in all_waves(store):
+            spool.extend([transform(waves).numpy().reshape(-1, row)])
         rate = len(store) / (time.monotonic() - started)
         logging.info("features of %d x %d pixels: computed once, %.0f notes a second", *size, rate)
         return {}

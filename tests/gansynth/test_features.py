@@ -10,7 +10,7 @@ import pytest
 import scipy.signal
 import tensorflow as tf
 
-from gansynth_tf import features, mel, phase
+from gansynth_tf import features, mel
 from gansynth_tf.features import Features
 from tests.gansynth.reference import names
 from tests.originals import GOLDENS, assert_near
@@ -235,11 +235,3 @@ def test_sizes_that_do_not_fit_are_named(arguments, message):
 def test_unknown_representation():
     with pytest.raises(ValueError, match="data_type='cqt': must be one of linear, phase, mel, wave"):
         Features("cqt", (128, 1024), 64000, 16000)
-
-
-def test_accumulated_phase_undoes_the_frequency():
-    rng = np.random.default_rng(3)
-    angles = rng.uniform(-np.pi, np.pi, size=(2, 50, 4)).astype(np.float32)
-    for use_unwrap in (True, False):
-        turned = phase.accumulated_phase(phase.instantaneous_frequency(angles, use_unwrap=use_unwrap)) - angles
-        assert np.max(np.abs(turned - 2 * np.pi * np.round(turned / (2 * np.pi)))) < 1e-4

@@ -44,8 +44,7 @@ def test_polar_form_is_the_originals():
 def test_accumulating_undoes_the_frequency():
     angles = np.random.default_rng(3).uniform(-np.pi, np.pi, size=(2, 300, 4)).astype(np.float32)
     for use_unwrap in (True, False):
-        frequency = phase.instantaneous_frequency(angles, use_unwrap=use_unwrap)
-        for found, tolerance in ((phase.accumulated_phase(frequency), 3e-3), (phase.wrapped_phase(frequency), 1e-4)):
-            turned = found - angles
-            assert np.max(np.abs(turned - 2 * np.pi * np.round(turned / (2 * np.pi)))) < tolerance
-    assert np.min(found) >= 0.0 and np.max(found) <= 2 * np.pi + 1e-6
+        found = phase.wrapped_phase(phase.instantaneous_frequency(angles, use_unwrap=use_unwrap))
+        turned = found - angles
+        assert np.max(np.abs(turned - 2 * np.pi * np.round(turned / (2 * np.pi)))) < 1e-4
+        assert np.min(found) >= 0.0 and np.max(found) <= 2 * np.pi + 1e-6
