@@ -32,6 +32,22 @@ def box_downscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
     return tf.nn.avg_pool2d(images, list(scale), list(scale), "VALID")
 
 
+def _box_sums(kernel: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
+    """The full convolution of a kernel [kh, kw, in, out] with a box of ones of this size.
+
+    Even kernels get a zero in front: "same" padding, one shorter at the front than at the end, then stays so.
+    """
+    kernel = tf.pad(kernel, [[1 - kernel.shape[0] % 2, 0], [1 - kernel.shape[1] % 2, 0], [0, 0], [0, 0]])
+    for axis, length in enumerate(scale):
+        shifts = []
+        for shift in range(length):
+            paddings = [[0, 0] for _ in range(4)]
+            paddings[axis] = [shift, length - 1 - shift]
+            shifts.append(tf.pad(kernel, paddings))
+        kernel = tf.add_n(shifts)
+    return kernel
+
+
 def he_scale(shape: tuple[int, ...], slope: float) -> float:
     """sqrt(2 / ((1 + slope^2) fan_in)) of a kernel [..., in, out] before a leaky ReLU (He et al. 2015, eq. 15)."""
     return math.sqrt(2.0 / ((1.0 + slope**2) * math.prod(shape[:-1])))
@@ -74,6 +90,9 @@ class ScaledConv2D(_Scaled):
       padding: "same"; "valid"; or "full", for an input of 1 x 1 that becomes as large as the kernel.
       he_slope: of the leaky ReLU that follows, 1 for none.
       use_weight_scaling: see `_Scaled`.
+      upscale: repeat every pixel so often along each axis first, as `box_upscale`; at stride 1 and "same" padding. It
+        is done in one transposed convolution, whose kernel sums up the taps that meet the same pixel: 2.25 times fewer
+        multiplications for a kernel of 3 and twice the size.
     """
 
     def __init__(
@@ -84,12 +103,20 @@ class ScaledConv2D(_Scaled):
         padding: str = "same",
         he_slope: float = 1.0,
         use_weight_scaling: bool = True,
+        upscale: tuple[int, int] = (1, 1),
         **kwargs,
     ):
         super().__init__(he_slope, use_weight_scaling, **kwargs)
         if padding not in PADDINGS:
             raise ValueError(f"padding={padding!r}: must be one of {', '.join(PADDINGS)}")
-        self.filters, self.stride, self.padding = filters, stride, padding
+        self.filters, self.stride, self.padding, self.upscale = (
+            filters,
+            stride,
+            padding,
+            (int(upscale[0]), int(upscale[1])),
+        )
+        if self.upscale != (1, 1) and (stride, padding) != (1, "same"):
+            raise ValueError(f"upscale={upscale}: needs stride 1 and padding 'same'")
         self.kernel_size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
 
     def build(self, input_shape) -> None:
@@ -100,7 +127,11 @@ class ScaledConv2D(_Scaled):
     def call(self, x, training: bool = False):
         """Convolves [b, h, w, c]; `training` makes gradients faster and changes nothing else."""
         kernel = self._scaled_kernel()
-        if self.padding == "same":
+        if self.upscale != (1, 1):
+            size = (x.shape[1] * self.upscale[0], x.shape[2] * self.upscale[1])
+            kernel = tf.transpose(_box_sums(kernel, self.upscale)[::-1, ::-1], [0, 1, 3, 2])
+            x = convolution.conv2d_transpose(x, kernel, self.upscale, size, own_gradients=training)
+        elif self.padding == "same":
             x = convolution.conv2d(x, kernel, (self.stride, self.stride), own_gradients=training)
         elif self.padding == "full":
             x = self._spread(x, kernel)
@@ -118,14 +149,15 @@ class ScaledConv2D(_Scaled):
 
     def compute_output_shape(self, input_shape):
         """[b, h, w, filters]."""
-        sizes = zip(input_shape[1:3], self.kernel_size, strict=True)
+        upscaled = (length * scale for length, scale in zip(input_shape[1:3], self.upscale, strict=True))
+        sizes = zip(upscaled, self.kernel_size, strict=True)
         lost = {"same": 0, "valid": 1, "full": -1}[self.padding]
         lengths = (-(-(size - lost * (taps - 1)) // self.stride) for size, taps in sizes)
         return (input_shape[0], *lengths, self.filters)
 
     def get_config(self):
         """The constructor's arguments."""
-        names = ("filters", "kernel_size", "stride", "padding")
+        names = ("filters", "kernel_size", "stride", "padding", "upscale")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -64,7 +64,6 @@ class ProgressiveGenerator(Progressive):
         }  # fmt: skip
         super().__init__(arguments, name=name, **kwargs)
         self._pixel_norm = PixelNorm(dtype=self.dtype_policy)
-        self._upscale = BoxUpscale(self._block_scale)
         self._upscales = [BoxUpscale(self._scales(steps)) for steps in range(self.num_blocks - 1, -1, -1)]
         (self._make_simple_layers if simple_arch else self._make_layers)()
         self.build((None, latent_dim))
@@ -74,7 +73,9 @@ class ProgressiveGenerator(Progressive):
             if block == 1:
                 self._add(1, "conv0", ScaledConv2D, filters, self._start_shape, padding="full", he_slope=0.0)
             else:
-                self._add(block, "conv0", ScaledConv2D, filters, self._kernel_size, he_slope=0.0)
+                self._add(
+                    block, "conv0", ScaledConv2D, filters, self._kernel_size, he_slope=0.0, upscale=self._block_scale
+                )
             self._add(block, "conv1", ScaledConv2D, filters, self._kernel_size, he_slope=0.0)
             self._add(block, "to_rgb", ScaledConv2D, CHANNELS, 1)
 
@@ -96,14 +97,14 @@ class ProgressiveGenerator(Progressive):
         """Makes all variables."""
         previous = self._latent_dim + self._num_pitches
         for block, filters in enumerate(self._filters[1:], start=1):
-            size = (1, 1) if block == 1 else self._size(block)
+            size = (1, 1) if block == 1 else self._size(block - 1)
             if not self._simple_arch:
                 self.layer_of(block, "conv0").build((None, *size, previous))
                 self.layer_of(block, "conv1").build((None, *self._size(block), filters))
             elif block == 1:
                 self.layer_of(1, "dense").build((None, previous))
             else:
-                self.layer_of(block, "conv2d_transpose").build((None, *self._size(block - 1), previous))
+                self.layer_of(block, "conv2d_transpose").build((None, *size, previous))
             self.layer_of(block, "to_rgb").build((None, *self._size(block), filters))
             previous = filters
         self.built = True
@@ -129,7 +130,8 @@ class ProgressiveGenerator(Progressive):
         return self._fade_in(images, [generator_alpha(block + 1, progress) for block in range(self.num_blocks)])
 
     def _block(self, block: int, x, training: bool):
-        x = self._pixel_norm(x)[:, None, None] if block == 1 else self._upscale(x)
+        if block == 1:
+            x = self._pixel_norm(x)[:, None, None]
         for role in ("conv0", "conv1"):
             x = self._pixel_norm(self._convolve(block, role, x, training))
         return x

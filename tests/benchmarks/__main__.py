@@ -18,6 +18,7 @@ import soundfile
 import tensorflow as tf
 
 from specgan_tf.features import Moments, spectrograms_to_waveforms
+from tests.benchmarks import gansynth
 from tests.benchmarks.features import bench_features
 from tests.benchmarks.measure import peak_flops, row
 from tests.benchmarks.training import SPECGAN, WAVEGAN, bench_generation, bench_training
@@ -76,6 +77,8 @@ def main() -> None:
     )  # fmt: skip
     for model in (WAVEGAN, SPECGAN):
         bench_training(model, options.dim, options.batch, options.runs, peak)
+    gansynth.bench_features(options.runs)
+    gansynth.bench_training(options.runs)
 
 
 if __name__ == "__main__":

@@ -149,6 +149,38 @@ def test_full_convolution_is_padding_and_a_valid_one():
     assert full.compute_output_shape(x.shape) == ours.shape == (3, 3, 8, 4)
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    ("kernel_size", "scale"), [(3, (2, 2)), (3, (2, 1)), (3, (3, 3)), (5, (2, 2)), (2, (2, 3)), ((4, 1), (4, 2))]
+)
+def test_upscaling_inside_of_a_convolution_is_upscaling_before_it(kernel_size, scale, training):
+    rng = np.random.default_rng(3)
+    x = tf.constant(rng.normal(size=(2, 4, 5, 3)).astype(np.float32))
+    inside = layers.ScaledConv2D(4, kernel_size, upscale=scale, he_slope=0.0)
+    outside = layers.ScaledConv2D(4, kernel_size, he_slope=0.0)
+    found: list = []
+    expected: list = []
+    inside.build(x.shape)
+    outside.build(x.shape)
+    outside.kernel.assign(inside.kernel)
+    for results, layer, before in (
+        (found, inside, lambda x: x),
+        (expected, outside, lambda x: tf.repeat(tf.repeat(x, scale[0], 1), scale[1], 2)),
+    ):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = layer(before(x), training=training)
+                loss = tf.reduce_sum(y**3)
+            gradient = inner.gradient(loss, x)
+            penalty = tf.reduce_sum(gradient**2)
+        results += [y, gradient, *outer.gradient(penalty, [x, layer.kernel.value])]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_near(ours, theirs)
+    assert inside.compute_output_shape(x.shape) == y.shape
+
+
 def test_fade_in_is_the_weighted_sum():
     images = [GOLDEN["images"], 2.0 * GOLDEN["images"]]
     assert_near(layers.FadeIn()(images, weights=[0.25, 0.5]), 1.25 * GOLDEN["images"])
@@ -157,7 +189,8 @@ def test_fade_in_is_the_weighted_sum():
 @pytest.mark.parametrize(
     "layer",
     [
-        layers.ScaledConv2D(3, (2, 4), 1, "valid", 0.0, False), layers.ScaledDense(3, 0.2), layers.PixelNorm(0.1),
+        layers.ScaledConv2D(3, (2, 4), 1, "valid", 0.0, False), layers.ScaledConv2D(3, 3, upscale=(2, 1)),
+        layers.ScaledDense(3, 0.2), layers.PixelNorm(0.1),
         layers.BoxUpscale((3, 1)), layers.BoxDownscale((2, 2)), layers.MinibatchStdDev(), layers.FadeIn(),
     ],
     ids=lambda layer: layer.name,
@@ -170,6 +203,8 @@ def test_layers_are_made_again_from_their_configuration(layer):
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="padding='SAME': must be one of same, valid, full"):
         layers.ScaledConv2D(1, 3, padding="SAME")
+    with pytest.raises(ValueError, match="needs stride 1 and padding 'same'"):
+        layers.ScaledConv2D(1, 3, padding="valid", upscale=(2, 2))
     scales: list[tuple] = [(0, 1), (2,)]
     for scale in scales:
         with pytest.raises(ValueError, match="must be two positive integers"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,7 +153,7 @@ def test_a_stage_at_its_own_resolution_is_the_one_at_full_size(changes, blocks, 
     normalizer = _rows_of(kind, sizes.final_resolutions[1])
     weights = LossWeights(gradient_penalty_target=target)
     data = StageData(sizes, blocks, normalizer)
-    networks = {"generator": generator, "discriminator": discriminator, "weights": weights}
+    networks: dict[str, Any] = {"generator": generator, "discriminator": discriminator, "weights": weights}
     ours = GANSynthLosses(**networks, data=data)
     twin = FullSizeLosses(**networks, resolutions=sizes, normalizer=normalizer)
     real = rng.normal(size=(3, *sizes.final_resolutions, 2)).astype(np.float32) * 2.0
@@ -187,6 +188,6 @@ def test_the_blown_up_data_are_constant_over_boxes():
 
 def test_pitches_of_no_note_cost_nothing():
     logits = tf.constant([[1.0, 2.0], [0.5, -3.0]])
-    one = np.float32([[0, 1], [0, 0]])
+    one = np.array([[0, 1], [0, 0]], np.float32)
     expected = np.mean([np.log(1 + np.exp(-1.0)), 0.0])
     np.testing.assert_allclose(pitch_loss(one, logits), expected, rtol=1e-6)

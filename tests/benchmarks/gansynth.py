@@ -1,0 +1,126 @@
+"""GANSynth at the paper's size: features, and steps of training at each stage's own resolution and blown up."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gansynth_tf.config import GANSynthConfig
+from gansynth_tf.features import Features
+from gansynth_tf.losses import GANSynthLosses
+from gansynth_tf.mel import linear_to_mel_matrix
+from gansynth_tf.note_loading import load_notes
+from gansynth_tf.notes import note_batches
+from gansynth_tf.stage_data import StageData
+from gansynth_tf.stage_features import make_features, run_normalizer, stage_reader
+from gansynth_tf.stage_model import StageModel, StageUpdates
+from tests.benchmarks.measure import best_seconds, row, wait_for
+from tests.gansynth.full_size import FullSizeLosses
+from wavegan_tf.core import runtime, training
+
+BATCH = 8
+# (stage, batch size).
+STAGES = ((0, 8), (4, 8), (8, 8), (12, 2))
+NOTES = Path(__file__).parents[1] / "data" / "notes"
+
+
+def plain_melspecgrams(features: Features, waves: tf.Tensor) -> tf.Tensor:
+    """Waves [b, t, 1] -> [b, frames, bins, 2], step by step as the paper tells it."""
+    padded = tf.pad(waves[:, :, 0], [[0, 0], [features.padding, 0]])
+    spectra = tf.signal.stft(padded, features.frame_length, features.frame_step)[:, :, 1:]
+    bins = features.spec_shape[1]
+    matrix = tf.constant(linear_to_mel_matrix(bins, bins, 16000, 0.0, 8000.0), tf.float32)
+
+    def frequency(phase: tf.Tensor) -> tf.Tensor:
+        jumps = phase[:, 1:] - phase[:, :-1]
+        wrapped = tf.math.floormod(jumps + np.pi, 2 * np.pi) - np.pi
+        wrapped = tf.where((wrapped == -np.pi) & (jumps > 0), np.pi, wrapped)
+        unwrapped = phase + tf.pad(tf.cumsum(wrapped - jumps, axis=1), [[0, 0], [1, 0], [0, 0]])
+        return tf.concat([phase[:, :1], unwrapped[:, 1:] - unwrapped[:, :-1]], axis=1) / np.pi
+
+    magnitude = tf.math.log(tf.abs(spectra) + 1e-6)
+    turned = frequency(tf.math.angle(spectra))
+    power = tf.tensordot(tf.exp(2.0 * magnitude), matrix, 1)
+    turned = frequency(tf.tensordot(tf.cumsum(turned * np.pi, axis=1), matrix, 1))
+    return tf.stack([tf.math.log(power + 1e-6), turned], axis=-1)
+
+
+def bench_features(runs: int) -> None:
+    """Prints the rows of the features: computed, and read again where they were kept."""
+    config = GANSynthConfig(data_dir=str(NOTES), data_sources="")
+    features = make_features(config)
+    with tempfile.TemporaryDirectory() as cache:
+        store = load_notes(config, cache)
+        waves = tf.stack([store.wave(tf.constant(index, tf.int64)) for index in range(BATCH)])
+        ours, twin = tf.function(features.waves_to_data), tf.function(lambda x: plain_melspecgrams(features, x))
+        seconds = [best_seconds(functools.partial(wait_for, compute, waves), 4 * runs) for compute in (ours, twin)]
+        rates = [f"{BATCH / s:.0f} notes/s" for s in seconds]
+        row(f"wave to M-IF-Mel, batch {BATCH}", rates[0], rates[1], "twin: step by step, with the dense matrix")
+        data = StageData(config.resolutions, config.num_resolutions, run_normalizer(config, None, features, ""))
+        read = stage_reader(config, store, features, data, cache)
+        batches = iter(note_batches(store, read, batch_size=BATCH, seed=0))
+        taken = best_seconds(lambda: [next(batches) for _ in range(20)], runs)
+    row(f"M-IF-Mel of the cache, batch {BATCH}", f"{20 * BATCH / taken:.0f} notes/s", "", "shuffled, from memory")
+
+
+def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Callable, Callable]:
+    """A step of a stage, and the same step blown up."""
+    features = make_features(config)
+    stage = config.schedule.stage(stage_id)
+    model = StageModel(config, stage, config.num_pitches, run_dir, keras.DTypePolicy("float32"))
+    normalizer = run_normalizer(config, None, features, "")
+    data = StageData(config.resolutions, stage.num_blocks, normalizer)
+    networks: dict[str, Any] = {"generator": model.generator, "discriminator": model.discriminator}
+    weights, counts = config.loss_weights(), np.ones(config.num_pitches)
+    run = runtime.start(config)
+    losses = GANSynthLosses(**networks, data=data, weights=weights)
+    updates = StageUpdates(config, model, losses, run, counts)
+    progress = np.float32(max(stage.num_blocks - 1.3, 0) if stage_id % 2 else stage.num_blocks - 1)
+    real = tf.random.stateless_normal([stage.batch_size, *config.resolutions.final_resolutions, 2], [1, 2]) * 3.0
+    pitches = tf.one_hot(tf.range(stage.batch_size), config.num_pitches)
+    shrunken = data.shrink(real)
+
+    twin = FullSizeLosses(**networks, resolutions=config.resolutions, normalizer=normalizer, weights=weights)
+    g_step = training.Update(
+        lambda drawn: (twin.generator_loss(drawn, progress), {}),
+        model.generator.trainable_variables,
+        model.g_optimizer,
+        run.strategy,
+        after_step=training.moving_average(model.average, model.generator, 0.999),
+    )
+    d_step = training.Update(
+        lambda real, pitches, drawn: (twin.discriminator_loss(real, pitches, drawn, progress), {}),
+        model.discriminator.trainable_variables,
+        model.d_optimizer,
+        run.strategy,
+    )
+
+    def blown_up() -> None:
+        g_step(updates._rows_drawn("generator", 0))
+        d_step(real, pitches, updates._rows_drawn("discriminator", 0))
+        model.discriminator.variables[0].numpy()
+
+    return lambda: updates(0, progress, (shrunken, pitches)), blown_up
+
+
+def bench_training(runs: int, stages: tuple[tuple[int, int], ...] = STAGES) -> None:
+    """Prints a row for each stage: the generator, its average and the discriminator, features ready."""
+    for stage_id, batch in stages:
+        config = GANSynthConfig(batch_size_schedule=(batch,))
+        with tempfile.TemporaryDirectory() as run_dir:
+            ours, twin = _updates(config, stage_id, run_dir)
+            count = runs if stage_id < 8 else max(runs // 3, 1)
+            seconds = [best_seconds(ours, count), best_seconds(twin, max(count // 2, 1))]
+        row(
+            f"GANSynth step of stage {stage_id}, batch {batch}",
+            f"{seconds[0]:.3g} s ({batch / seconds[0]:.3g} images/s)",
+            f"{seconds[1]:.3g} s ({batch / seconds[1]:.3g} images/s)",
+            "twin: blown up to 128 x 1024, a pass for each head",
+        )
