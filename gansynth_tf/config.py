@@ -19,6 +19,7 @@ from wavegan_tf.core.loop import PaceOptions
 from wavegan_tf.core.runtime import RuntimeOptions
 
 MODEL = "gansynth"
+CONFIG_FILE = "experiment.json"
 _NORMAL_RESOLUTION = {"start_height": 4, "start_width": 8}
 # The rows of the paper's table 1; the first is the default. "hires" is its "+ H".
 CONFIGS: dict[str, dict[str, Any]] = {

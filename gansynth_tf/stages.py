@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from gansynth_tf.config import GANSynthConfig
+from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.losses import GANSynthLosses, consistency_loss
 from gansynth_tf.normalizer import Normalizer
 from gansynth_tf.note_loading import load_notes
@@ -23,7 +23,7 @@ from gansynth_tf.stage_data import StageData
 from gansynth_tf.stage_features import make_features, run_normalizer, stage_reader
 from gansynth_tf.stage_model import StageModel, StageUpdates
 from gansynth_tf.summaries import Rendering, StageSummaries, log_weights
-from wavegan_tf.core import loop
+from wavegan_tf.core import flags, loop
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.runtime import Runtime
 from wavegan_tf.core.tracking import Progress, Tracker
@@ -69,8 +69,13 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
     """
     if config.train_time_limit is not None and runtime.workers > 1:
         raise UserError("--train_time_limit: several workers have no common clock; leave it out to count images")
+    # It gives up on leaky ReLUs whose gradient has a gradient, and prints that as an error.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
     features = make_features(config)
     store = load_notes(config, os.path.join(run_dir, _CACHE_FOLDER))
+    if runtime.is_chief:
+        # Not before it is known that these options can be used: some of them cannot change later.
+        flags.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
     normalizer = run_normalizer(config, store, features, run_dir, is_chief=runtime.is_chief)
     tracker: Tracker | None = None
     with loop.Stop(config.train_time_limit_secs) as stop:

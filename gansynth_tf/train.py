@@ -7,11 +7,9 @@ import os
 from absl import flags as absl_flags
 
 from gansynth_tf import stages
-from gansynth_tf.config import CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig, parse_hparams
+from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig, parse_hparams
 from wavegan_tf.core import checkpoints, flags, runtime
 from wavegan_tf.core.errors import UserError
-
-CONFIG_FILE = "experiment.json"
 
 
 def read_config() -> tuple[GANSynthConfig, str]:
@@ -45,7 +43,6 @@ def main() -> None:
     run = runtime.start(config)
     if run.is_chief:
         lock = checkpoints.DirectoryLock(run_dir, DIRECTORY_KEY)
-        flags.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
     stages.train(config, run_dir, run)
     if run.is_chief:
         lock.release()
