@@ -98,20 +98,22 @@ def free_ports(count: int) -> list[int]:
 
 def test_two_worker_processes_train_like_one(tmp_path):
     drums = few_drums(tmp_path / "drums")
-    arguments = [f"--data_dir={drums}", *tiny("wavegan"), "--train_steps=3", "--wavegan_loss=lsgan"]
-    run("wavegan_tf.train", f"--train_dir={tmp_path / 'one'}", *arguments)
+    arguments = [f"--data_dir={drums}", *tiny("wavegan"), "--wavegan_loss=lsgan"]
+    run("wavegan_tf.train", f"--train_dir={tmp_path / 'one'}", *arguments, "--train_steps=3")
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
-    workers = [
-        command(
-            "wavegan_tf.train",
-            f"--train_dir={tmp_path / 'two'}",
-            *arguments,
-            TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
-        )
-        for index in (0, 1)
-    ]
-    for worker in workers:
-        _, errors = worker.communicate(timeout=300)
-        assert worker.returncode == 0, errors
-    assert "in 2 workers" in errors
+    for steps in (2, 3):  # the second time both continue
+        workers = [
+            command(
+                "wavegan_tf.train",
+                f"--train_dir={tmp_path / 'two'}",
+                *arguments,
+                f"--train_steps={steps}",
+                TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+            )
+            for index in (0, 1)
+        ]
+        for worker in workers:
+            _, errors = worker.communicate(timeout=300)
+            assert worker.returncode == 0, errors
+        assert "in 2 workers" in errors
     assert_same_run(tmp_path / "one" / "model.ckpt-3", tmp_path / "two" / "model.ckpt-3")

@@ -181,9 +181,9 @@ class Checkpoints:
                 problem = f"{path}: cannot be restored ({_reason(error)})"
                 logging.warning("%s", problem)
                 continue
-            if int(self._seed) != self._expected_seed:
-                raise UserError(f"{path}: was written with --seed={int(self._seed)}, not {self._expected_seed}")
-            self.last_saved = int(self._step)
+            if int(self._seed.numpy()) != self._expected_seed:
+                raise UserError(f"{path}: was written with --seed={int(self._seed.numpy())}, not {self._expected_seed}")
+            self.last_saved = int(self._step.numpy())
             return self.last_saved
         if problem:
             raise UserError(problem)
