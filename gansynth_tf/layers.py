@@ -21,8 +21,10 @@ def box_upscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
     """Repeats every pixel: [b, h, w, c] -> [b, h * scale[0], w * scale[1], c]."""
     if tuple(scale) == (1, 1):
         return images
-    height, width = images.shape[1] * scale[0], images.shape[2] * scale[1]
-    return tf.raw_ops.ResizeNearestNeighbor(images=images, size=[height, width])
+    _, height, width, channels = images.shape
+    # XLA has no gradient of an image resize, and TensorFlow none of that gradient.
+    boxes = tf.tile(images[:, :, None, :, None], [1, 1, scale[0], 1, scale[1], 1])
+    return tf.reshape(boxes, [-1, height * scale[0], width * scale[1], channels])
 
 
 def box_downscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:

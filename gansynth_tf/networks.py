@@ -179,7 +179,7 @@ class ProgressiveDiscriminator(Progressive):
             "kernel_size": kernel_size, "num_pitches": num_pitches, "simple_arch": simple_arch,
         }  # fmt: skip
         super().__init__(arguments, name=name, **kwargs)
-        self._downscale = BoxDownscale(self._block_scale)
+        self._downscale = BoxDownscale(self._block_scale, dtype=self.dtype_policy)
         self._downscales = [BoxDownscale(self._scales(steps)) for steps in range(self.num_blocks)]
         self._stddev = MinibatchStdDev(dtype=self.dtype_policy)
         (self._make_simple_layers if simple_arch else self._make_layers)()

@@ -191,12 +191,12 @@ class _StageTraining:
         if self._shared.config.train_time_limit is None:
             return image_id >= self._stage.end_image
         limit = self._shared.schedule.end_time(self._stage.stage_id)
-        return limit is not None and float(self._model.train_time) > limit
+        return limit is not None and float(self._model.train_time.numpy()) > limit
 
     def _progress(self, image_id: int) -> np.float32:
         if not self._shared.config.train_progressive:
             return np.float32(self._stage.num_blocks - 1)
-        return self._shared.schedule.progress(self._stage.num_blocks, image_id, float(self._model.train_time))
+        return self._shared.schedule.progress(self._stage.num_blocks, image_id, float(self._model.train_time.numpy()))
 
     def _update(self, image_id: int, real: tuple[tf.Tensor, tf.Tensor]) -> dict[str, float]:
         started = time.monotonic()
@@ -216,7 +216,7 @@ class _StageTraining:
         progress = self._progress(image_id)
         real, _ = next(iter(self._batches.take(1)))
         shown = summaries.write(image_id, progress, real)
-        times = {"train_time": float(self._model.train_time)} if self._shared.config.train_time_limit else {}
+        times = {"train_time": float(self._model.train_time.numpy())} if self._shared.config.train_time_limit else {}
         state = {"progress": float(progress), "stage_id": self._stage.stage_id, **times}
         tracker.scalars(image_id, {**means, **state, **shown})
 

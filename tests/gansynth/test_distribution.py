@@ -1,0 +1,136 @@
+"""The same batch gives the same updates on one device, on two, in two processes, under XLA, and nearly in float16."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from gansynth_tf.losses import GANSynthLosses
+from gansynth_tf.stage_data import StageData
+from gansynth_tf.stage_features import make_features, run_normalizer
+from gansynth_tf.stage_model import StageModel, StageUpdates
+from tests.commands import command, run
+from tests.core.test_distribution import assert_same_run, free_ports
+from tests.gansynth.reference import config_of
+from tests.gansynth.small import SMALL, SMALLER, arguments
+from wavegan_tf.core import runtime
+from wavegan_tf.core.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+def two_steps(run_dir, stage_id=3, **options):
+    """Metrics and weights of two steps on made-up data, of batches of four."""
+    config = config_of({**SMALL, "adam_beta1": 0.5, "batch_size_schedule": [4], **options})
+    made = runtime.start(config)
+    stage = config.schedule.stage(stage_id)
+    with made.strategy.scope():
+        model = StageModel(config, stage, 61, str(run_dir), made.policy, made.loss_scaled)
+    data = StageData(config.resolutions, stage.num_blocks, run_normalizer(config, None, make_features(config), ""))
+    losses = GANSynthLosses(
+        generator=model.generator,
+        discriminator=model.discriminator,
+        data=data,
+        weights=config.loss_weights(),
+        inner_scale=made.inner_scale,
+    )
+    updates = StageUpdates(config, model, losses, made, np.arange(1.0, 62.0))
+    rng = np.random.default_rng(5)
+    real = rng.normal(size=(4, *config.resolutions.resolutions(stage.num_blocks), 2)).astype(np.float32)
+    pitches = np.eye(61, dtype=np.float32)[[1, 50, 7, 7]]
+    metrics = [updates(12 + 4 * step, np.float32(1.3), (real, pitches)) for step in range(2)]
+    networks = (model.generator, model.discriminator, model.average)
+    return metrics, {v.path + str(place): v.numpy() for place, net in enumerate(networks) for v in net.variables}
+
+
+# The CPU divided into two devices; a process can do that but once.
+ON_TWO_DEVICES = """
+import sys
+import wavegan_tf
+import numpy as np
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tests.gansynth.test_distribution import two_steps
+metrics, values = two_steps(sys.argv[1], distribution="mirrored")
+np.savez(f"{sys.argv[1]}/two.npz", metrics=[list(step.values()) for step in metrics], **values)
+"""
+
+
+def assert_near_run(metrics, values, expected_metrics, expected, tolerance=1e-4):
+    found = [list(step.values()) if isinstance(step, dict) else step for step in metrics]
+    np.testing.assert_allclose(found, [list(step.values()) for step in expected_metrics], rtol=tolerance, atol=1e-5)
+    for name, value in expected.items():
+        # Adam makes a step of up to 8e-4 even of a gradient that is rounding noise; that befalls few elements.
+        assert np.mean(np.abs(values[name] - value) > 2e-6 * max(1.0, np.abs(value).max())) < 0.02, name
+
+
+def test_two_replicas_update_like_one(tmp_path):
+    """The standard deviation over the batch is that over both parts."""
+    subprocess.run([sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path)], check=True, timeout=300, cwd=ROOT)
+    expected = two_steps(tmp_path / "one")
+    found = np.load(tmp_path / "two.npz")
+    assert_near_run(found["metrics"], found, *expected)
+
+
+def test_xla_updates_like_the_plain_graph(tmp_path):
+    assert_near_run(*two_steps(tmp_path / "xla", stage_id=1, jit_compile=True), *two_steps(tmp_path, stage_id=1))
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.05), ("float16", 0.01)])
+def test_mixed_precision_gives_nearly_the_same_losses(precision, tolerance, tmp_path):
+    exact, _ = two_steps(tmp_path / "exact", stage_id=2)
+    rounded, values = two_steps(tmp_path / "rounded", stage_id=2, mixed_precision=precision)
+    for step in range(2):
+        for name in ("D_loss", "G_loss", "gradient_penalty"):
+            np.testing.assert_allclose(rounded[step][name], exact[step][name], rtol=tolerance)
+    assert rounded[0]["D_loss"] != exact[0]["D_loss"]
+    assert all(value.dtype == np.float32 for value in values.values())
+
+
+def test_batches_that_cannot_be_divided_are_refused(tmp_path):
+    config = config_of(SMALL)
+
+    class Strategy:
+        num_replicas_in_sync = 4
+
+    model = StageModel(config, config.schedule.stage(0), 61, str(tmp_path), keras.DTypePolicy("float32"))
+    for batch_size, jit, message in (
+        (2, False, "--batch_size_schedule: stage 0 has batches of 2; must be a multiple of the 4 replicas"),
+        (4, True, "--jit_compile: the standard deviation over the batches of several replicas cannot be compiled"),
+    ):
+        model.stage = config_of({**SMALL, "batch_size_schedule": [batch_size]}).schedule.stage(0)
+        made = runtime.Runtime(Strategy(), keras.DTypePolicy("float32"), jit, 1.0, 0, 1)
+        with pytest.raises(UserError, match=message):
+            StageUpdates(config, model, None, made, np.ones(61))
+
+
+@pytest.mark.slow
+def test_two_worker_processes_train_like_one(tmp_path):
+    """Across the stages' boundaries; the standard deviation over the batch is that of all workers."""
+    changes = {**SMALLER, "adam_beta1": 0.5}
+    run("gansynth_tf.train", *arguments(tmp_path / "one", **changes))
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    for total_num_images in (6, 14):  # the second time both go on within the second stage
+        workers = [
+            command(
+                "gansynth_tf.train",
+                *arguments(tmp_path / "two", **{**changes, "total_num_images": total_num_images}),
+                TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+            )
+            for index in (0, 1)
+        ]
+        for worker in workers:
+            _, errors = worker.communicate(timeout=300)
+            assert worker.returncode == 0, errors
+        assert "in 2 workers" in errors
+    assert_same_run(
+        tmp_path / "one" / "stage_00000" / "model.ckpt-4", tmp_path / "two" / "stage_00000" / "model.ckpt-4"
+    )
+    assert (tmp_path / "two" / "stage_00002" / "model.ckpt-14.index").exists()
