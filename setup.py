@@ -85,6 +85,7 @@ setup(
             "specgan_generate=specgan_tf.generate:run",
             "specgan_export=specgan_tf.export:run",
             "specgan_import_tf1=specgan_tf.import_tf1:run",
+            "gansynth_train=gansynth_tf.train:run",
         ]
     },
 )

@@ -69,6 +69,9 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
     """
     if config.train_time_limit is not None and runtime.workers > 1:
         raise UserError("--train_time_limit: several workers have no common clock; leave it out to count images")
+    if config.jit_compile is None and runtime.strategy.num_replicas_in_sync > 1:
+        # What it would be by default cannot be compiled; see `StageUpdates`.
+        runtime = dataclasses.replace(runtime, jit_compile=False)
     # It gives up on leaky ReLUs whose gradient has a gradient, and prints that as an error.
     tf.config.optimizer.set_experimental_options({"remapping": False})
     features = make_features(config)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -101,6 +102,7 @@ def test_batches_that_cannot_be_divided_are_refused(tmp_path):
         num_replicas_in_sync = 4
 
     model = StageModel(config, config.schedule.stage(0), 61, str(tmp_path), keras.DTypePolicy("float32"))
+    losses: Any = None
     for batch_size, jit, message in (
         (2, False, "--batch_size_schedule: stage 0 has batches of 2; must be a multiple of the 4 replicas"),
         (4, True, "--jit_compile: the standard deviation over the batches of several replicas cannot be compiled"),
@@ -108,7 +110,7 @@ def test_batches_that_cannot_be_divided_are_refused(tmp_path):
         model.stage = config_of({**SMALL, "batch_size_schedule": [batch_size]}).schedule.stage(0)
         made = runtime.Runtime(Strategy(), keras.DTypePolicy("float32"), jit, 1.0, 0, 1)
         with pytest.raises(UserError, match=message):
-            StageUpdates(config, model, None, made, np.ones(61))
+            StageUpdates(config, model, losses, made, np.ones(61))
 
 
 @pytest.mark.slow

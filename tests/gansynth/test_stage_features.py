@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,13 @@ from gansynth_tf.stage_features import make_features, run_normalizer, stage_read
 from tests.gansynth.test_note_files import NOTES
 from wavegan_tf.core.errors import UserError
 
-OPTIONS = {"data_dir": str(NOTES), "num_resolutions": 3, "start_height": 4, "start_width": 64, "audio_length": 2000}
+OPTIONS: dict[str, Any] = {
+    "data_dir": str(NOTES),
+    "num_resolutions": 3,
+    "start_height": 4,
+    "start_width": 64,
+    "audio_length": 2000,
+}
 WAYS = {"memory": (2048, 20000), "disk": (0, 20000), "on the fly": (0, 0)}
 
 
