@@ -105,7 +105,7 @@ def test_odd_lengths_and_rates_are_mended_and_named(tmp_path, caplog):
     soundfile.write(folder / "long_C4.wav", sound, 16000, "FLOAT")
     soundfile.write(folder / "short_C5.wav", sound[:999], 16000, "FLOAT")
     soundfile.write(folder / "fast_C6.wav", np.sin(np.arange(4 * 44100) * 2 * np.pi * 1000 / 44100) / 2, 44100)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="absl"):
         store = loaded(tmp_path, data_dir=str(folder))
     assert "changed long_C4: has 70001 samples, cropped to 64000" in caplog.text
     assert "changed short_C5: has 999 samples, zero-padded to 64000" in caplog.text
@@ -123,7 +123,7 @@ def test_records_at_other_rates_are_resampled(tmp_path, caplog):
     path = record_files.write(
         tmp_path / "a.tfrecord", [record_files.nsynth_example("tone", 60, tone, sample_rate=22050)]
     )
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="absl"):
         store = loaded(tmp_path, train_data_path=str(path))
     assert "changed tone: is at 22050 Hz, resampled to 16000" in caplog.text
     assert np.argmax(np.abs(np.fft.rfft(store.wave(np.int64(0))[:, 0]))) == 4000
@@ -148,7 +148,7 @@ def broken_folder(folder):
 
 def test_bad_notes_are_named_and_left_out(tmp_path, caplog):
     names = broken_folder(tmp_path / "notes")
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="absl"):
         store = loaded(tmp_path, data_dir=str(tmp_path / "notes"))
     assert store.names == tuple(names[4:])
     reasons = dict(store.bad)

@@ -43,7 +43,7 @@ def stage_of(tmp_path, blocks=2, **changes):
 def test_every_way_gives_the_shrunken_features(way, tmp_path, caplog):
     memory, disk = WAYS[way]
     config, store, features, data = stage_of(tmp_path, data_cache_mb=memory, data_disk_mb=disk)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="absl"):
         for _ in range(2):
             read = stage_reader(config, store, features, data, str(tmp_path / "cache"))
     expected = {"memory": "computed once", "disk": "using what an earlier run left in", "on the fly": "whenever"}

@@ -83,7 +83,7 @@ def test_a_stage_that_died_before_its_first_checkpoint_starts_from_the_one_befor
 
 def test_a_finished_run_has_nothing_left_to_do(straight, tmp_path, caplog):
     shutil.copytree(straight, tmp_path / "run")
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="absl"):
         trained(tmp_path / "run")
     assert "training is over" in caplog.text
     assert_same(tmp_path / "run", straight)
@@ -166,7 +166,7 @@ def test_time_limits_are_not_for_several_workers(tmp_path):
     ],
 )
 def test_every_representation_trains(changes, tmp_path, caplog):
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="absl"):
         trained(tmp_path, **changes, train_progressive=False, total_num_images=6)
     lines = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 6 and all(
