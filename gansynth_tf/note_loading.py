@@ -160,10 +160,10 @@ def _nothing_chosen(place: str, usable: int, bad: list) -> UserError:
 
 
 def _decoding_key(options: NoteOptions, contents: dict[str, Any]) -> dict[str, Any]:
-    names = [field.name for field in dataclasses.fields(NoteOptions)]
-    free = ("data_dir", "tfds_data_dir", "train_data_path", "data_skip_bad")
-    chosen = {name: getattr(options, name) for name in names if name not in free and not name.startswith("data_cache")}
-    return {**chosen, **contents}
+    places = ("data_dir", "tfds_data_dir", "train_data_path", "data_cache_dir")
+    free = (*places, "data_skip_bad", "data_cache_mb", "data_disk_mb")
+    names = [field.name for field in dataclasses.fields(NoteOptions) if field.name not in free]
+    return {**{name: getattr(options, name) for name in names}, **contents}
 
 
 def _store(options: NoteOptions, contents: dict[str, Any], samples: tf.Tensor, key: str) -> NoteStore:

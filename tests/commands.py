@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -41,6 +43,22 @@ def run(module: str, *arguments: str, code: int = 0, **environment: str) -> str:
     process = command(module, *arguments, **environment)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == code, errors
+    return errors
+
+
+def run_two_workers(module: str, *arguments: str) -> str:
+    """Runs two workers on this machine to their end; returns what one of them wrote to standard error."""
+    sockets = [socket.socket() for _ in range(2)]
+    for held in sockets:
+        held.bind(("localhost", 0))
+    cluster = {"worker": [f"localhost:{held.getsockname()[1]}" for held in sockets]}
+    for held in sockets:
+        held.close()
+    tasks = [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in (0, 1)]
+    workers = [command(module, *arguments, TF_CONFIG=task) for task in tasks]
+    for worker in workers:
+        _, errors = worker.communicate(timeout=300)
+        assert worker.returncode == 0, errors
     return errors
 
 

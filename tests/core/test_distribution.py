@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from tests.commands import checkpoint_values, command, few_drums, run, tiny
+from tests.commands import checkpoint_values, few_drums, run, run_two_workers, tiny
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,34 +84,13 @@ def assert_same_run(one, other) -> None:
         assert difference.max() <= 2e-6 * max(1.0, np.abs(value).max()), name
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for held in sockets:
-        held.bind(("localhost", 0))
-    ports = [held.getsockname()[1] for held in sockets]
-    for held in sockets:
-        held.close()
-    return ports
-
-
 def test_two_worker_processes_train_like_one(tmp_path):
     drums = few_drums(tmp_path / "drums")
     arguments = [f"--data_dir={drums}", *tiny("wavegan"), "--wavegan_loss=lsgan"]
     run("wavegan_tf.train", f"--train_dir={tmp_path / 'one'}", *arguments, "--train_steps=3")
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
     for steps in (2, 3):  # the second time both continue
-        workers = [
-            command(
-                "wavegan_tf.train",
-                f"--train_dir={tmp_path / 'two'}",
-                *arguments,
-                f"--train_steps={steps}",
-                TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
-            )
-            for index in (0, 1)
-        ]
-        for worker in workers:
-            _, errors = worker.communicate(timeout=300)
-            assert worker.returncode == 0, errors
+        errors = run_two_workers(
+            "wavegan_tf.train", f"--train_dir={tmp_path / 'two'}", *arguments, f"--train_steps={steps}"
+        )
         assert "in 2 workers" in errors
     assert_same_run(tmp_path / "one" / "model.ckpt-3", tmp_path / "two" / "model.ckpt-3")

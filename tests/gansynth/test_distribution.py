@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +15,8 @@ from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.stage_data import StageData
 from gansynth_tf.stage_features import make_features, run_normalizer
 from gansynth_tf.stage_model import StageModel, StageUpdates
-from tests.commands import command, run
-from tests.core.test_distribution import assert_same_run, free_ports
+from tests.commands import run, run_two_workers
+from tests.core.test_distribution import assert_same_run
 from tests.gansynth.reference import config_of
 from tests.gansynth.small import SMALL, SMALLER, arguments
 from wavegan_tf.core import runtime
@@ -118,20 +117,9 @@ def test_two_worker_processes_train_like_one(tmp_path):
     """Across the stages' boundaries; the standard deviation over the batch is that of all workers."""
     changes = {**SMALLER, "adam_beta1": 0.5}
     run("gansynth_tf.train", *arguments(tmp_path / "one", **changes))
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
     for total_num_images in (6, 14):  # the second time both go on within the second stage
-        workers = [
-            command(
-                "gansynth_tf.train",
-                *arguments(tmp_path / "two", **{**changes, "total_num_images": total_num_images}),
-                TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
-            )
-            for index in (0, 1)
-        ]
-        for worker in workers:
-            _, errors = worker.communicate(timeout=300)
-            assert worker.returncode == 0, errors
-        assert "in 2 workers" in errors
+        given = arguments(tmp_path / "two", **{**changes, "total_num_images": total_num_images})
+        assert "in 2 workers" in run_two_workers("gansynth_tf.train", *given)
     assert_same_run(
         tmp_path / "one" / "stage_00000" / "model.ckpt-4", tmp_path / "two" / "stage_00000" / "model.ckpt-4"
     )
