@@ -70,6 +70,7 @@ setup(
         "nsynth": ["tensorflow-datasets"],
         "eval": ["scikit-learn", "matplotlib"],
         "midi": ["mido"],
+        "notebook": ["ipykernel", "nbclient"],
         "serving": ["tensorflow-serving-api"],
         "beam": ["apache-beam"],
         "dev": ["pytest-xdist", "pytest>=8", "ruff", "mypy"],
@@ -86,6 +87,9 @@ setup(
             "specgan_export=specgan_tf.export:run",
             "specgan_import_tf1=specgan_tf.import_tf1:run",
             "gansynth_train=gansynth_tf.train:run",
+            "gansynth_generate=gansynth_tf.generate:run",
+            "gansynth_export=gansynth_tf.export:run",
+            "gansynth_import_tf1=gansynth_tf.import_tf1:run",
         ]
     },
 )

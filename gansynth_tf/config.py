@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from gansynth_tf.features import DATA_TYPES
 from gansynth_tf.losses import LossWeights
 from gansynth_tf.networks import TO_RGB_ACTIVATIONS
@@ -185,6 +187,12 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
     def loss_weights(self) -> LossWeights:
         """Weights of the losses' parts."""
         return LossWeights(**{field.name: getattr(self, field.name) for field in dataclasses.fields(LossWeights)})
+
+    def progress(self, num_blocks: int, image_id: int, train_time: float) -> np.float32:
+        """How far training has come, of networks with `num_blocks` blocks; without growing, as far as it goes."""
+        if not self.train_progressive:
+            return np.float32(num_blocks - 1)
+        return self.schedule.progress(num_blocks, image_id, train_time)
 
     def network_arguments(self, num_blocks: int, num_pitches: int) -> dict[str, Any]:
         """Keyword arguments that both networks take."""

@@ -7,6 +7,8 @@ even ones train it on. `progress` is p at the stable stage of p + 1 blocks, and 
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -150,6 +152,12 @@ class Stage:
     def directory(self) -> str:
         """Its folder in the run's."""
         return f"stage_{self.stage_id:05d}"
+
+
+def stage_ids(run_dir: str) -> list[int]:
+    """Ids of the stages that have a folder in a run's directory, rising; none if there is no such directory."""
+    names = os.listdir(run_dir) if os.path.isdir(run_dir) else []
+    return sorted(int(match[1]) for match in (re.fullmatch(r"stage_(\d{5})", name) for name in names) if match)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

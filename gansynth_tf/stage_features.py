@@ -94,6 +94,11 @@ def stage_reader(
     )
 
 
+def normalizer_path(config: GANSynthConfig, run_dir: str) -> str:
+    """Where a run keeps what its normaliser takes from the notes."""
+    return os.path.join(run_dir, "assets", f"{config.data_normalizer}.npz")
+
+
 def run_normalizer(
     config: GANSynthConfig, store: NoteStore | None, features: Features, run_dir: str, *, is_chief: bool = True
 ) -> normalizer.Normalizer:
@@ -115,7 +120,7 @@ def run_normalizer(
         return normalizer.prespecified(*(getattr(config, name) for name in names))
     if kind == normalizer.NONE:
         return normalizer.identity()
-    path = os.path.join(run_dir, "assets", f"{kind}.npz")
+    path = normalizer_path(config, run_dir)
     if store is None or os.path.exists(path):
         return normalizer.load(path, kind, features.spec_shape[1])
     statistics = normalizer.RangeStatistics()

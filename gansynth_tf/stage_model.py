@@ -28,6 +28,39 @@ def _unchanged(optimizer: Any) -> Any:
     return optimizer
 
 
+def make_generator(
+    config: GANSynthConfig, stage: Stage, num_pitches: int, policy: keras.DTypePolicy
+) -> ProgressiveGenerator:
+    """The generator of a stage."""
+    arguments = {**config.network_arguments(stage.num_blocks, num_pitches), **config.generator_arguments()}
+    return ProgressiveGenerator(**arguments, dtype=policy, name="progressive_gan_generator")
+
+
+def restore_average(
+    config: GANSynthConfig, stage: Stage, run_dir: str, image_id: int | None = None
+) -> tuple[ProgressiveGenerator, int, np.float32]:
+    """The moving average of a generator, from a checkpoint.
+
+    Args:
+      config: the run's options.
+      stage: which one.
+      run_dir: the run's directory.
+      image_id: which of its checkpoints; None is the newest.
+
+    Returns:
+      The generator, the number of images that it was trained on, and the progress then.
+
+    Raises:
+      UserError: there is no such checkpoint, or it does not fit.
+    """
+    network = make_generator(config, stage, config.num_pitches, keras.DTypePolicy("float32"))
+    train_time = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+    image_id = checkpoints.restore_step(
+        os.path.join(run_dir, stage.directory), image_id, generator_ema=network, clock={"train_time": train_time}
+    )
+    return network, image_id, config.progress(stage.num_blocks, image_id, float(train_time.numpy()))
+
+
 class StageModel:
     """What one stage trains.
 
@@ -61,13 +94,7 @@ class StageModel:
         # A run that starts again draws the same initial weights for a stage as one that has gone on.
         keras.utils.set_random_seed(int(draws.purpose_seed(config.seed, stage.stage_id, "weights")[0]) & draws.MAX_SEED)
         shared = config.network_arguments(stage.num_blocks, num_pitches)
-        generators = [
-            ProgressiveGenerator(
-                **shared, **config.generator_arguments(), dtype=policy, name="progressive_gan_generator"
-            )
-            for _ in range(2)
-        ]
-        self.generator, self.average = generators
+        self.generator, self.average = (make_generator(config, stage, num_pitches, policy) for _ in range(2))
         self.discriminator = ProgressiveDiscriminator(**shared, dtype=policy)
         for variable, weight in zip(self.average.variables, self.generator.variables, strict=True):
             variable.assign(weight)

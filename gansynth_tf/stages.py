@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import gc
 import os
-import re
 import time
 
 import numpy as np
@@ -18,7 +17,7 @@ from gansynth_tf.losses import GANSynthLosses, consistency_loss
 from gansynth_tf.normalizer import Normalizer
 from gansynth_tf.note_loading import load_notes
 from gansynth_tf.notes import NoteStore, note_batches
-from gansynth_tf.schedule import Stage, TrainingSchedule
+from gansynth_tf.schedule import Stage, TrainingSchedule, stage_ids
 from gansynth_tf.stage_data import StageData
 from gansynth_tf.stage_features import make_features, run_normalizer, stage_reader
 from gansynth_tf.stage_model import StageModel, StageUpdates
@@ -51,9 +50,8 @@ def stages_to_train(config: GANSynthConfig, run_dir: str) -> list[Stage]:
     last = schedule.num_stages - 1
     if not config.train_progressive:
         return [dataclasses.replace(schedule.stage(last), end_image=config.total_num_images)]
-    names = os.listdir(run_dir) if os.path.isdir(run_dir) else []
-    ids = [int(match[1]) for match in (re.fullmatch(r"stage_(\d{5})", name) for name in names) if match]
-    return [schedule.stage(stage_id) for stage_id in range(min(max(ids, default=0), last), last + 1)]
+    begun = max(stage_ids(run_dir), default=0)
+    return [schedule.stage(stage_id) for stage_id in range(min(begun, last), last + 1)]
 
 
 def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
@@ -197,9 +195,7 @@ class _StageTraining:
         return limit is not None and float(self._model.train_time.numpy()) > limit
 
     def _progress(self, image_id: int) -> np.float32:
-        if not self._shared.config.train_progressive:
-            return np.float32(self._stage.num_blocks - 1)
-        return self._shared.schedule.progress(self._stage.num_blocks, image_id, float(self._model.train_time.numpy()))
+        return self._shared.config.progress(self._stage.num_blocks, image_id, float(self._model.train_time.numpy()))
 
     def _update(self, image_id: int, real: tuple[tf.Tensor, tf.Tensor]) -> dict[str, float]:
         started = time.monotonic()

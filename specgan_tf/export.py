@@ -51,18 +51,18 @@ class SpecGANModule(serving.LatentsModule):
 
         super().__init__(generate, gan.generator, gan.latent_dim)
 
-        @tf.function(input_signature=[z_spec])
-        def spectrogram(z):
+        def spectrogram(z: tf.Tensor) -> dict[str, tf.Tensor]:
             spectrograms = draw(z)
             return {"G_z_norm": spectrograms, "G_z_norm_uint8": features.spectrograms_to_pictures(spectrograms)}
 
-        @tf.function(input_signature=[z_spec, tf.TensorSpec([], tf.int32, name="ngl")])
-        def inversion(z, ngl):
-            return {"G_z": invert(draw(z), ngl)}
-
-        self.endpoints.update(spectrogram=spectrogram, inversion=inversion)
-        one = np.zeros([1, gan.latent_dim], np.float32)
-        self.warmup_requests.update(spectrogram={"z": one}, inversion={"z": one, "ngl": np.int32(config.specgan_ngl)})
+        one, ngl_spec = np.zeros([1, gan.latent_dim], np.float32), tf.TensorSpec([], tf.int32, name="ngl")
+        self.add("spectrogram", spectrogram, [z_spec], [one])
+        self.add(
+            "inversion",
+            lambda z, ngl: {"G_z": invert(draw(z), ngl)},
+            [z_spec, ngl_spec],
+            [one, np.int32(config.specgan_ngl)],
+        )
 
 
 def export(train_dir: str, export_dir: str, step: int | None = None, **changes: Any) -> int:

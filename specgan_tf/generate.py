@@ -12,9 +12,9 @@ def main() -> None:
     """Reads the flags and generates."""
     ngl = absl_flags.FLAGS.specgan_ngl
     if ngl is None:
-        generation.main()
+        generation.main("specgan")
     else:
-        generation.main("inversion", ngl=tf.constant(ngl, tf.int32))
+        generation.main("specgan", "inversion", ngl=tf.constant(ngl, tf.int32))
 
 
 def run() -> None:

@@ -18,25 +18,29 @@ _TENSORFLOW_ALONE = """
 import sys
 import numpy as np
 import tensorflow as tf
-model_dir, z_path, out_path = sys.argv[1:]
-z = np.load(z_path)
-modern = tf.saved_model.load(model_dir).signatures["serving_default"](z=tf.constant(z))["G_z"].numpy()
+model_dir, inputs_path, out_path, output = sys.argv[1:]
+inputs = dict(np.load(inputs_path))
+tensors = {name: tf.constant(value) for name, value in inputs.items()}
+modern = tf.saved_model.load(model_dir).signatures["serving_default"](**tensors)[output].numpy()
 with tf.compat.v1.Session(graph=tf.Graph()) as session:
     meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], model_dir)
     signature = meta_graph.signature_def["serving_default"]
-    old = session.run(signature.outputs["G_z"].name, {signature.inputs["z"].name: z})
+    fed = {signature.inputs[name].name: value for name, value in inputs.items()}
+    old = session.run(signature.outputs[output].name, fed)
     ops = {node.op for node in session.graph.as_graph_def().node}
     ops |= {node.op for f in session.graph.as_graph_def().library.function for node in f.node_def}
 assert not [op for op in ops if "Py" in op], ops
-assert not [name for name in sys.modules if name.startswith(("wavegan_tf", "specgan_tf", "librosa"))]
+assert not [name for name in sys.modules if name.startswith(("wavegan_tf", "specgan_tf", "gansynth_tf", "librosa"))]
 np.savez(out_path, modern=modern, old=old)
 """
 
 
-def run_with_tensorflow_alone(model_dir: Path, z: np.ndarray, directory: Path) -> list[np.ndarray]:
-    """G_z of serving_default in a process without our code: by TensorFlow 2's loader, and in a TensorFlow 1 session."""
-    np.save(directory / "z.npy", z)
-    arguments = [str(model_dir), str(directory / "z.npy"), str(directory / "out.npz")]
+def run_with_tensorflow_alone(
+    model_dir: Path, inputs: dict[str, np.ndarray], output: str, directory: Path
+) -> list[np.ndarray]:
+    """serving_default in a process without our code: by TensorFlow 2's loader, and in a TensorFlow 1 session."""
+    np.savez(directory / "inputs.npz", **inputs)
+    arguments = [str(model_dir), str(directory / "inputs.npz"), str(directory / "out.npz"), output]
     subprocess.run([sys.executable, "-c", _TENSORFLOW_ALONE, *arguments], check=True, timeout=300, cwd=directory)
     out = np.load(directory / "out.npz")
     return [out["modern"], out["old"]]

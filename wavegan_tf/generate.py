@@ -8,7 +8,7 @@ from wavegan_tf.core import flags, generation
 def run() -> None:
     """Entry point of wavegan_generate."""
     generation.define_flags()
-    flags.run(generation.main)
+    flags.run(lambda: generation.main("wavegan"))
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ def test_the_post_processing_filter_is_served(tmp_path):
     expected = np.load(WAVEGAN / "checkpoint_pp_expected.npz")
     import_tf1.import_run(str(WAVEGAN / "checkpoint_pp"), str(tmp_path / "run"))
     export.export(str(tmp_path / "run"), str(tmp_path / "1"))
-    served = serving.ServedModel(str(tmp_path / "1"))
-    assert_near(np.stack(list(served.generate(expected["z"]))), expected["G_z"])
+    served = serving.ServedModel(str(tmp_path / "1"), "wavegan")
+    assert_near(np.stack(list(served.generate({"z": expected["z"]}, "G_z", 2))), expected["G_z"])
 
 
 def test_int16_rounds_as_the_original():
@@ -72,7 +72,7 @@ def test_sample_is_a_function_of_its_seed(model_dir):
 
 
 def test_a_process_with_tensorflow_alone_loads_it_both_ways(model_dir, expected, tmp_path):
-    for waveforms in run_with_tensorflow_alone(model_dir, expected["z"], tmp_path):
+    for waveforms in run_with_tensorflow_alone(model_dir, {"z": expected["z"]}, "G_z", tmp_path):
         assert_near(waveforms, expected["G_z"])
 
 
@@ -89,16 +89,18 @@ def test_mistakes_are_named(model_dir, tmp_path):
     with pytest.raises(UserError, match="exists already"):
         export.export(str(model_dir.parents[1] / "run"), str(model_dir))
     with pytest.raises(UserError, match=r"did you mean .*/1"):
-        serving.ServedModel(str(model_dir.parent))
+        serving.ServedModel(str(model_dir.parent), "wavegan")
     with pytest.raises(UserError, match="no checkpoint of step 5"):
         export.export(str(model_dir.parents[1] / "run"), str(tmp_path / "1"), step=5)
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "saved_model.pb").write_bytes(b"no protocol buffer")
     with pytest.raises(UserError, match=r"model\.json"):
-        serving.ServedModel(str(damaged))
+        serving.ServedModel(str(damaged), "wavegan")
     (damaged / "assets.extra").mkdir()
-    (damaged / serving.METADATA_FILE).write_text('{"sample_rate": 16000, "latent_dim": 20}')
+    (damaged / serving.METADATA_FILE).write_text('{"model": "wavegan", "sample_rate": 16000, "latent_dim": 20}')
     with pytest.raises(UserError, match="cannot be loaded"):
-        serving.ServedModel(str(damaged))
+        serving.ServedModel(str(damaged), "wavegan")
+    with pytest.raises(UserError, match="holds a wavegan model, which wavegan_generate is for"):
+        serving.ServedModel(str(model_dir), "gansynth")
     assert not [path for path in model_dir.parent.iterdir() if path.name.startswith(".")]

@@ -77,12 +77,27 @@ def test_damaged_checkpoint_is_named(tmp_path, part):
         tf1.read_checkpoint(str(tmp_path))
 
 
-@pytest.mark.parametrize("text", [None, "", "model_ch\0", 'model_checkpoint_path: "gone-7"'])
-def test_directory_without_a_checkpoint_that_can_be_found(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "holds no checkpoint"),
+        ("", "holds no checkpoint"),
+        ("model_ch\0", "holds no checkpoint"),
+        ('model_checkpoint_path: "gone-7"', "its file 'checkpoint' names gone-7, whose .index is missing"),
+    ],
+)
+def test_directory_without_a_checkpoint_that_can_be_found(tmp_path, text, words):
     if text is not None:
         (tmp_path / "checkpoint").write_text(text)
-    with pytest.raises(UserError, match=f"^{tmp_path}: holds no checkpoint that can be found"):
+    with pytest.raises(UserError, match=f"^{tmp_path}: {words}$"):
         tf1.read_checkpoint(str(tmp_path))
+
+
+def test_a_moved_directory_or_one_without_a_list_is_found(tmp_path):
+    write_checkpoint(tmp_path, kernel=np.ones([2], np.float32))
+    for text in ('model_checkpoint_path: "/elsewhere/model.ckpt-12"', ""):
+        (tmp_path / "checkpoint").write_text(text)
+        np.testing.assert_array_equal(tf1.read_checkpoint(str(tmp_path))["kernel"], [1, 1])
 
 
 def test_axes_of_length_one_may_differ():

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from gansynth_tf.import_tf1 import original_variables
 from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.progressive import original_names
 from gansynth_tf.stage_data import StageData
@@ -21,20 +22,6 @@ from wavegan_tf.core.errors import UserError
 
 CARRY_OVER = json.loads((GOLDENS / "gansynth" / "checkpoint_carry_over.json").read_text())
 FLOAT32 = keras.DTypePolicy("float32")
-
-
-def original_variables(model, average_suffix="/ExponentialMovingAverage"):
-    """Everything a stage trains, by the original's names."""
-    found = {}
-    for network, optimizer in ((model.generator, model.g_optimizer), (model.discriminator, model.d_optimizer)):
-        positions = {variable.path: place for place, variable in enumerate(network.trainable_variables)}
-        for name, variable in original_names(network).items():
-            place = positions[variable.path]
-            found[name] = variable
-            found[f"progressive_gan_train_ops/{name}/Adam"] = optimizer.first_moments[place]
-            found[f"progressive_gan_train_ops/{name}/Adam_1"] = optimizer.second_moments[place]
-    found.update({f"{name}{average_suffix}": v for name, v in original_names(model.average).items()})
-    return found
 
 
 def trainer_of(config, stage_id, num_pitches, run_dir):

@@ -104,7 +104,7 @@ def test_another_inversion_can_be_exported(run, tmp_path):
 
 
 def test_tensorflow_alone_serves_it(model_dir, tmp_path):
-    for waveforms in run_with_tensorflow_alone(model_dir, EXPECTED["z"], tmp_path):
+    for waveforms in run_with_tensorflow_alone(model_dir, {"z": EXPECTED["z"]}, "G_z", tmp_path):
         assert_near(waveforms, EXPECTED["ngl16/G_z"], 1e-4)
 
 

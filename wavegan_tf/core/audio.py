@@ -7,12 +7,13 @@ ran.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import soundfile
@@ -234,17 +235,27 @@ def write(path: str, x: np.ndarray, sample_rate: int) -> None:
     Raises:
       AudioError: another extension, samples that are not finite, or the file can't be written.
     """
+    write_blocks(path, [x], sample_rate, 1 if x.ndim == 1 else x.shape[1])
+
+
+def write_blocks(path: str, blocks: Iterable[np.ndarray], sample_rate: int, num_channels: int) -> None:
+    """`write` for a waveform that comes in pieces, [t] or [t, num_channels] each."""
     name, extension = display_name(path), extension_of(path)
     if extension not in (".wav", ".flac"):
         raise AudioError(f"{name}: the extension must be .wav or .flac")
-    if not np.isfinite(x).all():
-        raise AudioError(f"{name}: not written, the audio holds samples that are not finite")
     temporary = f"{path}.tmp-{os.getpid()}"
+    container = extension[1:].upper()
     try:
-        container = extension[1:].upper()
-        soundfile.write(os.fsencode(temporary), to_int16(x), sample_rate, "PCM_16", format=container)
+        with soundfile.SoundFile(
+            os.fsencode(temporary), "w", sample_rate, num_channels, "PCM_16", format=container
+        ) as file:
+            for block in blocks:
+                if not np.isfinite(block).all():
+                    raise AudioError(f"{name}: not written, the audio holds samples that are not finite")
+                file.write(to_int16(block))
         os.replace(temporary, path)
     except (OSError, RuntimeError, ValueError, TypeError) as error:
-        if os.path.exists(temporary):
-            os.remove(temporary)
         raise AudioError(f"{name}: cannot be written ({_reason(error)})") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)

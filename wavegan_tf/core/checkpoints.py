@@ -208,6 +208,11 @@ class Checkpoints:
         self.last_saved = step
 
 
+def steps(directory: str) -> list[int]:
+    """Steps of the checkpoints in a training directory, the one to go on from last."""
+    return [_step_of(path) for path in _paths(directory)]
+
+
 def restore_step(directory: str, step: int | None, **items: Saved) -> int:
     """Restores only `items` from a run.
 
@@ -222,16 +227,16 @@ def restore_step(directory: str, step: int | None, **items: Saved) -> int:
     Raises:
       UserError: there is no such checkpoint, or it does not fit.
     """
-    steps = {_step_of(path): path for path in _paths(directory)}
-    if not steps:
+    found = {_step_of(path): path for path in _paths(directory)}
+    if not found:
         raise UserError(f"{directory}: holds no checkpoint")
     if step is None:
-        step = list(steps)[-1]
-    if step not in steps:
-        raise UserError(f"{directory}: has no checkpoint of step {step}; it has {', '.join(map(str, sorted(steps)))}")
+        step = list(found)[-1]
+    if step not in found:
+        raise UserError(f"{directory}: has no checkpoint of step {step}; it has {', '.join(map(str, sorted(found)))}")
     try:
-        status = tf.train.Checkpoint(**_all(items)).restore(steps[step])
+        status = tf.train.Checkpoint(**_all(items)).restore(found[step])
         status.expect_partial().assert_existing_objects_matched()
     except _UNUSABLE as error:
-        raise UserError(f"{steps[step]}: cannot be restored ({_reason(error)})") from None
+        raise UserError(f"{found[step]}: cannot be restored ({_reason(error)})") from None
     return step

@@ -39,10 +39,10 @@ def train(options_class: type[GanOptions], make_gan: MakeGan) -> None:
         lock.release()
 
 
-def define_export_flags() -> None:
-    """Defines the flags of the export command."""
+def define_export_flags(example: str = "models/drums/1") -> None:
+    """Defines the flags of the export command; `example` is a version folder for the help."""
     absl_flags.DEFINE_string("train_dir", "", "The run to export.")
-    absl_flags.DEFINE_string("export_dir", "", "Version folder to write, such as models/drums/1.")
+    absl_flags.DEFINE_string("export_dir", "", f"Version folder to write, such as {example}.")
     absl_flags.DEFINE_integer("step", None, "Which checkpoint to export. Default: the newest.", 0)
 
 
@@ -87,19 +87,19 @@ def export_run(
     return step
 
 
-def export(export_one: Callable[[str, str, int | None], int]) -> None:
-    """Reads the flags and exports with `export_one` (train_dir, export_dir, step) -> step."""
+def export(export_one: Callable[[str, str, int | None], int], unit: str = "step") -> None:
+    """Reads the flags and exports with `export_one` (train_dir, export_dir, step) -> step, which counts `unit`s."""
     values = absl_flags.FLAGS
     flags.require(train_dir=values.train_dir, export_dir=values.export_dir)
     step = export_one(values.train_dir, values.export_dir, values.step)
-    logging.info("step %d of %s is now %s", step, values.train_dir, values.export_dir)
+    logging.info("%s %d of %s is now %s", unit, step, values.train_dir, values.export_dir)
     if not os.path.basename(os.path.abspath(values.export_dir)).isdigit():
         logging.warning("TensorFlow Serving looks only into folders named by a number, such as models/drums/1")
 
 
-def define_import_flags() -> None:
-    """Defines the flags of the import command."""
-    absl_flags.DEFINE_string("tf1_dir", "", "Training directory of the original code: args.txt and a checkpoint.")
+def define_import_flags(contents: str = "args.txt and a checkpoint") -> None:
+    """Defines the flags of the import command; `contents` are those of an original's directory."""
+    absl_flags.DEFINE_string("tf1_dir", "", f"Training directory of the original code: {contents}.")
     absl_flags.DEFINE_string("train_dir", "", "Directory of the new run.")
 
 
@@ -150,9 +150,9 @@ def import_tf1_run(
     return step
 
 
-def import_tf1(import_one: Callable[[str, str], int]) -> None:
-    """Reads the flags and imports with `import_one` (tf1_dir, train_dir) -> step."""
+def import_tf1(import_one: Callable[[str, str], int], unit: str = "step") -> None:
+    """Reads the flags and imports with `import_one` (tf1_dir, train_dir) -> step, which counts `unit`s."""
     values = absl_flags.FLAGS
     flags.require(tf1_dir=values.tf1_dir, train_dir=values.train_dir)
     step = import_one(values.tf1_dir, values.train_dir)
-    logging.info("step %d of %s is now a run in %s", step, values.tf1_dir, values.train_dir)
+    logging.info("%s %d of %s is now a run in %s", unit, step, values.tf1_dir, values.train_dir)

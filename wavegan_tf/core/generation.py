@@ -1,9 +1,10 @@
-"""The generate command of the models whose input is a latent vector: latents in, audio files out."""
+"""The generate commands: latents in, audio files out."""
 
 from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,28 +14,108 @@ from wavegan_tf.core import audio
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require
 from wavegan_tf.core.serving import ServedModel
+from wavegan_tf.core.tracking import Progress
 
 LATENTS_FILE = "latents.npy"
 INTERPOLATION_NAME = "interpolation"
 
 
-def define_flags() -> None:
-    """Defines the command's flags."""
+def define_flags(batch_size: int = 64, interpolation: str = "straight lines") -> None:
+    """Defines the flags that all generate commands have.
+
+    Args:
+      batch_size: its default.
+      interpolation: what --interpolate walks along.
+    """
     flags.DEFINE_string("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
     flags.DEFINE_string("output_dir", "", "Where the audio files and latents.npy go.")
     flags.DEFINE_integer("num_samples", 16, "Clips to generate (with --interpolate: latents to pass through).", 1)
     flags.DEFINE_integer("seed", 0, "Seed of the latents.", 0)
     flags.DEFINE_string("latents_file", "", "npy file of latents [n, latent_dim] to use instead of random ones.")
-    flags.DEFINE_boolean("interpolate", False, "Walk in straight lines from each latent to the next.")
+    flags.DEFINE_boolean("interpolate", False, f"Walk in {interpolation} from each latent to the next.")
     flags.DEFINE_integer("interpolate_steps", 8, "Steps from one latent to the next.", 1)
     flags.DEFINE_enum("format", "wav", ["wav", "flac"], "Audio file format; both have 16 bits.")
-    flags.DEFINE_integer("batch_size", 64, "Clips to compute at a time.", 1)
+    flags.DEFINE_integer("batch_size", batch_size, "Clips to compute at a time.", 1)
 
 
-def main(signature: str = "serving_default", **inputs: tf.Tensor) -> None:
+def load_model(model: str) -> ServedModel:
+    """The model that --model_dir names.
+
+    Args:
+      model: whose it must be, such as "wavegan".
+
+    Raises:
+      UserError: a flag is missing, or the model cannot be used.
+    """
+    values = flags.FLAGS
+    require(model_dir=values.model_dir, output_dir=values.output_dir)
+    if values.latents_file and values["num_samples"].present:
+        raise UserError("--num_samples: goes without --latents_file, whose rows are all used")
+    return ServedModel(values.model_dir, model)
+
+
+def choose_latents(model: ServedModel, count: int) -> np.ndarray:
+    """The latents of --latents_file, or else `count` random ones: float32 [n, latent_dim].
+
+    Raises:
+      UserError: the file cannot be used.
+    """
+    values = flags.FLAGS
+    if values.latents_file:
+        return read_latents(values.latents_file, model.latent_dim)
+    return model.latents(count, values.seed)
+
+
+def prepare_output(z: np.ndarray) -> None:
+    """Makes --output_dir and keeps the latents there.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    output_dir = flags.FLAGS.output_dir
+    try:
+        os.makedirs(output_dir, exist_ok=True)
+        np.save(os.path.join(output_dir, LATENTS_FILE), z)
+    except OSError as error:
+        raise UserError(f"--output_dir={output_dir}: cannot be written ({error.strerror})") from None
+
+
+def with_progress(clips: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Passes `count` clips on, and shows how far it is."""
+    progress = Progress(0, count, label="clip", rate="clips/s")
+    for number, clip in enumerate(clips):
+        yield clip
+        progress.update(number + 1, {})
+    progress.close()
+
+
+def write_clips(clips: Iterable[np.ndarray], names: Sequence[str], sample_rate: int, joined: str = "") -> None:
+    """Writes each clip [t] or [t, c] into --output_dir, and shows how far it is.
+
+    Args:
+      clips: as many as `names`.
+      names: of the files, without extension.
+      sample_rate: Hz.
+      joined: name of a file with all clips, one behind the other; none if it is empty.
+
+    Raises:
+      AudioError: a file cannot be written.
+    """
+    values, kept = flags.FLAGS, []
+    for name, clip in zip(names, with_progress(clips, len(names)), strict=True):
+        audio.write(os.path.join(values.output_dir, f"{name}.{values.format}"), clip, sample_rate)
+        if joined:
+            kept.append(clip)
+    if kept:
+        audio.write(os.path.join(values.output_dir, f"{joined}.{values.format}"), np.concatenate(kept), sample_rate)
+    logging.info("%d clips of %s in %s", len(names), values.model_dir, values.output_dir)
+
+
+def main(model_name: str, signature: str = "serving_default", **inputs: tf.Tensor) -> None:
     """Generates as the flags say.
 
     Args:
+      model_name: whose the model must be.
       signature: which of the model's to call.
       **inputs: what it takes beside z.
 
@@ -42,32 +123,14 @@ def main(signature: str = "serving_default", **inputs: tf.Tensor) -> None:
       UserError: the model or the latents cannot be used, or the output cannot be written.
     """
     values = flags.FLAGS
-    require(model_dir=values.model_dir, output_dir=values.output_dir)
-    if values.latents_file and values["num_samples"].present:
-        raise UserError("--num_samples: goes without --latents_file, whose rows are all used")
-    model = ServedModel(values.model_dir)
-    if values.latents_file:
-        z = read_latents(values.latents_file, model.latent_dim)
-    else:
-        z = model.latents(values.num_samples, values.seed)
+    model = load_model(model_name)
+    z = choose_latents(model, values.num_samples)
     if values.interpolate:
         z = interpolate(z, values.interpolate_steps)
-    try:
-        os.makedirs(values.output_dir, exist_ok=True)
-        np.save(os.path.join(values.output_dir, LATENTS_FILE), z)
-    except OSError as error:
-        raise UserError(f"--output_dir={values.output_dir}: cannot be written ({error.strerror})") from None
-    clips = []
-    for number, clip in enumerate(model.generate(z, values.batch_size, signature, **inputs)):
-        audio.write(os.path.join(values.output_dir, f"{number:06d}.{values.format}"), clip, model.sample_rate)
-        if values.interpolate:
-            clips.append(clip)
-        if (number + 1) % values.batch_size == 0:
-            logging.info("%d of %d", number + 1, len(z))
-    if clips:
-        path = os.path.join(values.output_dir, f"{INTERPOLATION_NAME}.{values.format}")
-        audio.write(path, np.concatenate(clips), model.sample_rate)
-    logging.info("%d clips of %s in %s", len(z), values.model_dir, values.output_dir)
+    prepare_output(z)
+    clips = model.generate({"z": z}, "G_z", values.batch_size, signature, **inputs)
+    names = [f"{number:06d}" for number in range(len(z))]
+    write_clips(clips, names, model.sample_rate, INTERPOLATION_NAME if values.interpolate else "")
 
 
 def read_latents(path: str, latent_dim: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """SavedModels for TensorFlow Serving: writing one with named signatures, and generating with one.
 
-A SavedModel of ours has these signatures (a model may add more):
+A SavedModel of WaveGAN or SpecGAN has these signatures (SpecGAN adds more, and GANSynth has its own):
 
 - `serving_default`: z -> G_z, waveforms float32 [n, t, c], and what else the model gives;
 - `pcm16`: z -> G_z_int16;
@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -36,13 +36,43 @@ def to_int16(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(x * 32767.0, -32767.0, 32767.0), tf.int16)
 
 
-class LatentsModule(tf.Module):
-    """The signatures of a generator z -> waveforms whose latents are uniform in [-1, 1).
+def latents_seed(seed: tf.Tensor) -> tf.Tensor:
+    """Seed for stateless random functions from the one that a client sends, int64 []."""
+    return tf.random.experimental.stateless_fold_in(draws.purpose_seed(0, 0, "served/z"), seed)
+
+
+class ServedModule(tf.Module):
+    """A generator's signatures, each with a warm-up request.
 
     Attributes:
-      endpoints: the signatures by name; a subclass may add its own.
-      warmup_requests: a request for each.
+      endpoints: the signatures by name.
+      warmup_requests: inputs of a request for each.
     """
+
+    def __init__(self, network: keras.Model):
+        """Holds the variables of `network`, which the signatures use."""
+        super().__init__()
+        # Held one by one: in a Keras 3 model TensorFlow does not follow lists of layers, and what it does not follow is
+        # missing from the saver that a TensorFlow 1 session (and so TensorFlow Serving) restores with.
+        self.weights = [variable.value for variable in network.variables]
+        self.endpoints: dict[str, Signature] = {}
+        self.warmup_requests: dict[str, Mapping[str, Any]] = {}
+
+    def add(self, name: str, function: Signature, specs: Sequence[tf.TensorSpec], request: Sequence[Any]) -> None:
+        """Adds a signature.
+
+        Args:
+          name: of the signature.
+          function: one argument for each of `specs` -> tensors by name.
+          specs: named inputs.
+          request: their values in the warm-up request.
+        """
+        self.endpoints[name] = tf.function(function, input_signature=specs, autograph=False)
+        self.warmup_requests[name] = {spec.name: value for spec, value in zip(specs, request, strict=True)}
+
+
+class LatentsModule(ServedModule):
+    """The signatures of a generator z -> waveforms whose latents are uniform in [-1, 1); a subclass may add its own."""
 
     def __init__(self, generate: Callable[[tf.Tensor], dict[str, tf.Tensor]], network: keras.Model, latent_dim: int):
         """Defines the signatures.
@@ -52,55 +82,27 @@ class LatentsModule(tf.Module):
           network: holds the variables that `generate` uses.
           latent_dim: length of a latent vector.
         """
-        super().__init__()
-        # Held one by one: in a Keras 3 model TensorFlow does not follow lists of layers, and what it does not follow is
-        # missing from the saver that a TensorFlow 1 session (and so TensorFlow Serving) restores with.
-        self.weights = [variable.value for variable in network.variables]
+        super().__init__(network)
         z_spec = tf.TensorSpec([None, latent_dim], tf.float32, name="z")
-        count_spec = tf.TensorSpec([], tf.int32, name="num_samples")
-        seed_spec = tf.TensorSpec([], tf.int64, name="seed")
-
+        drawn = [tf.TensorSpec([], tf.int32, name="num_samples"), tf.TensorSpec([], tf.int64, name="seed")]
         # One function that the signatures call, so that the file holds the network's graph once.
         generate = tf.function(generate, input_signature=[z_spec])
 
         def latents(num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-            key = tf.random.experimental.stateless_fold_in(draws.purpose_seed(0, 0, "served/z"), seed)
-            return draws.uniform_latents(num_samples, latent_dim, key)
+            return draws.uniform_latents(num_samples, latent_dim, latents_seed(seed))
 
-        @tf.function(input_signature=[z_spec])
-        def serving_default(z):
-            return generate(z)
-
-        @tf.function(input_signature=[z_spec])
-        def pcm16(z):
-            return {"G_z_int16": to_int16(generate(z)["G_z"])}
-
-        @tf.function(input_signature=[count_spec, seed_spec])
-        def only_latents(num_samples, seed):
-            return {"z": latents(num_samples, seed)}
-
-        @tf.function(input_signature=[count_spec, seed_spec])
-        def sample(num_samples, seed):
+        def sample(num_samples: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
             z = latents(num_samples, seed)
             return {"z": z, **generate(z)}
 
-        self.endpoints: dict[str, Signature] = {
-            "serving_default": serving_default,
-            "pcm16": pcm16,
-            "latents": only_latents,
-            "sample": sample,
-        }
-        one = np.zeros([1, latent_dim], np.float32)
-        counted = {"num_samples": np.int32(1), "seed": np.int64(0)}
-        self.warmup_requests: dict[str, Mapping[str, Any]] = {
-            "serving_default": {"z": one},
-            "pcm16": {"z": one},
-            "latents": counted,
-            "sample": counted,
-        }
+        one, counted = np.zeros([1, latent_dim], np.float32), (np.int32(1), np.int64(0))
+        self.add("serving_default", lambda z: generate(z), [z_spec], [one])
+        self.add("pcm16", lambda z: {"G_z_int16": to_int16(generate(z)["G_z"])}, [z_spec], [one])
+        self.add("latents", lambda num_samples, seed: {"z": latents(num_samples, seed)}, drawn, counted)
+        self.add("sample", sample, drawn, counted)
 
 
-def export(module: LatentsModule, export_dir: str, metadata: Mapping[str, Any]) -> None:
+def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -> None:
     """Writes a SavedModel, whole or not at all.
 
     Args:
@@ -161,11 +163,15 @@ class ServedModel:
       metadata: what assets.extra/model.json says.
     """
 
-    def __init__(self, model_dir: str):
+    def __init__(self, model_dir: str, model: str):
         """Loads it.
 
+        Args:
+          model_dir: a version folder that was exported.
+          model: whose it must be, such as "wavegan".
+
         Raises:
-          UserError: the folder holds no SavedModel of ours.
+          UserError: the folder holds no SavedModel of ours, or another model's.
         """
         if not os.path.exists(os.path.join(model_dir, "saved_model.pb")):
             versions = sorted(name for name in _listdir(model_dir) if name.isdigit())
@@ -175,8 +181,11 @@ class ServedModel:
             with open(os.path.join(model_dir, METADATA_FILE), encoding="utf-8") as file:
                 self.metadata: dict[str, Any] = json.load(file)
             self.sample_rate, self.latent_dim = (int(self.metadata[k]) for k in ("sample_rate", "latent_dim"))
+            found = self.metadata["model"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
+        if found != model:
+            raise UserError(f"--model_dir={model_dir}: holds a {found} model, which {found}_generate is for")
         try:
             # The signatures hold their variables only as long as the model itself is held.
             self._model = tf.saved_model.load(model_dir)
@@ -184,24 +193,31 @@ class ServedModel:
             raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
 
     def latents(self, num_samples: int, seed: int) -> np.ndarray:
-        """The latents that the `sample` signature draws: float32 [num_samples, latent_dim]."""
+        """The latents that the `latents` signature draws: float32 [num_samples, latent_dim]."""
         count, key = tf.constant(num_samples, tf.int32), tf.constant(seed, tf.int64)
         return self._model.signatures["latents"](num_samples=count, seed=key)["z"].numpy()
 
     def generate(
-        self, z: np.ndarray, batch_size: int = 64, signature: str = "serving_default", **inputs: tf.Tensor
+        self,
+        rows: Mapping[str, np.ndarray],
+        output: str,
+        batch_size: int,
+        signature: str = "serving_default",
+        **others: tf.Tensor,
     ) -> Iterator[np.ndarray]:
-        """Yields one waveform [t, c] for each row of z [n, latent_dim].
+        """Yields what the model makes of each row, batch by batch.
 
         Args:
-          z: float32 [n, latent_dim].
+          rows: inputs by name, [n, ...] each, such as z [n, latent_dim].
+          output: which of the outputs to give.
           batch_size: rows to compute at a time.
-          signature: z -> G_z; which of the model's to call.
-          **inputs: what else it takes.
+          signature: which of the model's to call.
+          **others: inputs that are the same for all rows.
         """
-        for start in range(0, len(z), batch_size):
-            batch = tf.constant(z[start : start + batch_size], tf.float32)
-            yield from self._model.signatures[signature](z=batch, **inputs)["G_z"].numpy()
+        function = self._model.signatures[signature]
+        for start in range(0, len(next(iter(rows.values()))), batch_size):
+            batch = {name: tf.constant(values[start : start + batch_size]) for name, values in rows.items()}
+            yield from function(**batch, **others)[output].numpy()
 
 
 def _listdir(path: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -117,12 +118,7 @@ def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
     Raises:
       UserError: there is none, or it is damaged.
     """
-    try:
-        prefix = tf.train.latest_checkpoint(tf1_dir)
-    except ValueError:  # The file `checkpoint` is empty.
-        prefix = None
-    if prefix is None:
-        raise UserError(f"{tf1_dir}: holds no checkpoint that can be found (is its 'checkpoint' file there?)")
+    prefix = _newest_checkpoint(tf1_dir)
     try:
         reader = tf.train.load_checkpoint(prefix)
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
@@ -130,18 +126,51 @@ def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
         raise UserError(f"{prefix}: damaged checkpoint ({' '.join(str(error).split())})") from None
 
 
-def assign(variables: Mapping[str, keras.Variable], values: Mapping[str, np.ndarray]) -> None:
+def _newest_checkpoint(tf1_dir: str) -> str:
+    """Path of the newest checkpoint, without extension: the one that the file `checkpoint` names, or the highest step.
+
+    The original writes absolute paths into that file, which say nothing once the directory was moved.
+    """
+    try:
+        state = tf.train.get_checkpoint_state(tf1_dir)
+    except ValueError:  # The file is empty.
+        state = None
+    if state is not None:
+        named = state.model_checkpoint_path
+        prefix = named if os.path.exists(f"{named}.index") else os.path.join(tf1_dir, os.path.basename(named))
+        if not os.path.exists(f"{prefix}.index"):
+            name = os.path.basename(named)
+            raise UserError(f"{tf1_dir}: its file 'checkpoint' names {name}, whose .index is missing")
+        return prefix
+    names = os.listdir(tf1_dir) if os.path.isdir(tf1_dir) else []
+    matches = (re.fullmatch(r"(.*-(\d+))\.index", name) for name in names)
+    found = [(int(match[2]), match[1]) for match in matches if match]
+    if not found:
+        raise UserError(f"{tf1_dir}: holds no checkpoint")
+    return os.path.join(tf1_dir, max(found)[1])
+
+
+def assign(
+    variables: Mapping[str, keras.Variable], values: Mapping[str, np.ndarray], options_file: str = "args.txt"
+) -> None:
     """Gives each variable the value of its TF1 name; axes of length one may differ.
+
+    Args:
+      variables: by their TF1 names.
+      values: the checkpoint.
+      options_file: what the variables' shapes come from, for messages.
 
     Raises:
       UserError: a value is missing or has another shape.
     """
     for name, variable in variables.items():
         if name not in values:
-            raise UserError(f"checkpoint: variable {name} is missing; do args.txt and the checkpoint belong together?")
+            raise UserError(
+                f"checkpoint: variable {name} is missing; do {options_file} and the checkpoint belong together?"
+            )
         value = values[name]
         if [n for n in value.shape if n != 1] != [n for n in variable.shape if n != 1]:
-            shapes = f"{list(value.shape)}, args.txt asks for {list(variable.shape)}"
+            shapes = f"{list(value.shape)}, {options_file} asks for {list(variable.shape)}"
             raise UserError(f"checkpoint: {name} has shape {shapes}")
         variable.assign(np.reshape(value, variable.shape))
 

@@ -1,0 +1,167 @@
+"""gansynth_export and gansynth_generate as commands: notes, scales, interpolations and MIDI clips."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+from gansynth_tf import import_tf1, instruments, midi, mixing
+from gansynth_tf.note_files import note_of_name
+from tests.commands import command, one_line_error, read_int16, run
+from tests.originals import GOLDENS
+from wavegan_tf.core import audio
+from wavegan_tf.core.serving import ServedModel
+
+ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
+EXPECTED = np.load(GOLDENS / "gansynth" / "checkpoint_expected.npz")
+EXAMPLE = GOLDENS / "gansynth" / "example.mid"
+GENERATE = "gansynth_tf.generate"
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("model")
+    import_tf1.import_run(str(ORIGINAL), str(directory / "run"))
+    errors = run("gansynth_tf.export", f"--train_dir={directory / 'run'}", f"--export_dir={directory / 'notes' / '1'}")
+    assert f"image 94 of {directory / 'run'} is now {directory / 'notes' / '1'}" in errors
+    return directory / "notes" / "1"
+
+
+@pytest.fixture(scope="module")
+def model(model_dir) -> ServedModel:
+    return ServedModel(str(model_dir), "gansynth")
+
+
+def generate(model_dir, output_dir, *arguments, code=0):
+    return run(GENERATE, f"--model_dir={model_dir}", f"--output_dir={output_dir}", *arguments, code=code)
+
+
+def expected_int16(model, z, pitches):
+    rows = {"z": np.asarray(z, np.float32), "pitch": np.asarray(pitches, np.int32)}
+    return [audio.to_int16(wave)[:, None] for wave in model.generate(rows, "audio", 8)]
+
+
+def assert_same(found, expected):
+    """Another batch size may round a sample differently, and truncation then makes a step of it."""
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == b.shape and np.abs(a.astype(int) - b).max() <= 1
+
+
+def test_random_notes_repeat_and_are_named_by_their_pitch(model_dir, model, tmp_path):
+    generate(model_dir, tmp_path / "a", "--num_samples=5", "--seed=3")
+    generate(model_dir, tmp_path / "b", "--num_samples=5", "--seed=3", "--batch_size=2", "--format=flac")
+    paths = sorted((tmp_path / "a").glob("*.wav"))
+    pitches = [note_of_name(path.stem).pitch for path in paths]
+    assert len(pitches) == 5 and len(set(pitches)) > 1 and min(pitches) >= 24 and max(pitches) <= 84
+    z = np.load(tmp_path / "a" / "latents.npy")
+    np.testing.assert_array_equal(z, model.latents(5, 3))
+    found = [read_int16(path) for path in paths]
+    assert_same(found, expected_int16(model, z, pitches))
+    flacs = sorted((tmp_path / "b").glob("*.flac"))
+    assert [path.stem for path in flacs] == [path.stem for path in paths]
+    assert_same([read_int16(path) for path in flacs], found)
+
+
+def test_given_latents_at_one_pitch_are_the_originals_notes(model_dir, tmp_path):
+    np.save(tmp_path / "z.npy", EXPECTED["z"])
+    pitch = int(EXPECTED["pitches"][2])
+    errors = generate(model_dir, tmp_path / "out", f"--latents_file={tmp_path / 'z.npy'}", f"--pitch={pitch}")
+    assert "clip 5/5" in errors and f"5 clips of {model_dir}" in errors
+    (path,) = (tmp_path / "out").glob(f"000002_midi{pitch:03d}.wav")
+    difference = np.abs(read_int16(path)[:, 0].astype(int) - audio.to_int16(EXPECTED["waves"][2]))
+    assert difference.max() <= 16 and soundfile.info(path).samplerate == 16000
+
+
+def test_a_scale_plays_all_pitches_with_one_latent(model_dir, model, tmp_path):
+    generate(model_dir, tmp_path, "--scale", "--seed=4")
+    z = np.load(tmp_path / "latents.npy")
+    assert (z == model.latents(1, 4)).all()
+    paths = sorted(tmp_path.glob("0*.wav"))
+    assert [note_of_name(path.stem).pitch for path in paths] == list(range(24, 85))
+    found = [read_int16(path) for path in paths]
+    assert_same(found, expected_int16(model, z, range(24, 85)))
+    np.testing.assert_array_equal(read_int16(tmp_path / "scale.wav"), np.concatenate(found))
+
+
+def test_interpolation_goes_along_the_arc_at_one_pitch(model_dir, model, tmp_path):
+    generate(model_dir, tmp_path, "--interpolate", "--interpolate_steps=4", "--pitch=48", "--seed=2")
+    walk = instruments.slerp_walk(model.latents(2, 2), 4)
+    np.testing.assert_array_equal(np.load(tmp_path / "latents.npy"), walk)
+    paths = sorted(tmp_path.glob("0*_midi048.wav"))
+    found = [read_int16(path) for path in paths]
+    assert_same(found, expected_int16(model, walk, [48] * 5))
+    np.testing.assert_array_equal(read_int16(tmp_path / "interpolation.wav"), np.concatenate(found))
+
+
+def clip_of(model, notes, z):
+    total = notes.end_times.max()
+    latents = instruments.note_latents(notes.start_times, z, instruments.instrument_times(len(z), total))
+    rows = {"z": latents.astype(np.float32), "pitch": notes.pitches.astype(np.int32)}
+    return mixing.combine_notes(list(model.generate(rows, "audio", 8)), notes, 16000)
+
+
+def test_a_midi_clip_is_the_mix_of_its_notes(model_dir, model, tmp_path):
+    errors = generate(model_dir, tmp_path / "a", f"--midi_file={EXAMPLE}", "--seed=5", "--secs_per_instrument=0.5")
+    assert "8 notes in 2.0 seconds" in errors and "clip 8/8" in errors and "3 instruments" in errors
+    notes = midi.read_midi(str(EXAMPLE))
+    z = np.load(tmp_path / "a" / "latents.npy")
+    np.testing.assert_array_equal(z, model.latents(3, 5))
+    found = read_int16(tmp_path / "a" / "example.wav")[:, 0]
+    assert len(found) == round((notes.end_times[-1] + 3) * 16000) and found.max() == 16383
+    assert np.abs(found - audio.to_int16(clip_of(model, notes, z)).astype(int)).max() <= 2
+    # The latents that were saved give the same clip again.
+    generate(model_dir, tmp_path / "b", f"--midi_file={EXAMPLE}", f"--latents_file={tmp_path / 'a' / 'latents.npy'}")
+    again = read_int16(tmp_path / "b" / "example.wav")[:, 0]
+    assert np.abs(found - again.astype(int)).max() <= 1
+
+
+def test_notes_that_are_not_played_are_counted(model_dir, tmp_path):
+    file, track = mido.MidiFile(), mido.MidiTrack()
+    for pitch, length in ((60, 200), (24, 200), (20, 200), (62, 0)):
+        track += [mido.Message("note_on", note=pitch), mido.Message("note_off", note=pitch, time=length)]
+    file.tracks.append(track)
+    file.save(tmp_path / "song.mid")
+    errors = generate(model_dir, tmp_path / "out", f"--midi_file={tmp_path / 'song.mid'}", "--format=flac")
+    assert "2 notes in 0.4 seconds" in errors
+    assert "left out: 1 notes whose pitches are not from 24 to 84" in errors
+    assert "left out: 1 notes that end where they start" in errors
+    # Two instruments at least, where the original fails.
+    assert len(np.load(tmp_path / "out" / "latents.npy")) == 2 and (tmp_path / "out" / "song.flac").exists()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["latents.npy", "song.flac"]
+
+
+def test_mistakes_are_one_line(model_dir, tmp_path):
+    (tmp_path / "broken.mid").write_bytes(EXAMPLE.read_bytes()[:50])
+    np.save(tmp_path / "two.npy", np.zeros([2, 8], np.float32))
+    np.save(tmp_path / "wrong.npy", np.zeros([2, 9], np.float32))
+    other = Path(shutil.copytree(model_dir, tmp_path / "other"))
+    metadata = other / "assets.extra" / "model.json"
+    metadata.write_text(metadata.read_text().replace('"gansynth"', '"wavegan"'))
+    for directory, arguments, words in (
+        (model_dir, ["--pitch=90"], "--pitch=90: the model has pitches from 24 to 84"),
+        (model_dir, ["--pitch=60", "--scale"], "--pitch: goes without --scale"),
+        (model_dir, ["--midi_file=x", "--scale"], "--midi_file and --scale go one at a time"),
+        (model_dir, ["--midi_file=x", "--num_samples=3"], "--num_samples: goes without --midi_file"),
+        (model_dir, ["--secs_per_instrument=2"], "--secs_per_instrument: goes with --midi_file only"),
+        (model_dir, [f"--midi_file={tmp_path / 'broken.mid'}"], "broken.mid: cannot be read as MIDI"),
+        (model_dir, ["--scale", f"--latents_file={tmp_path / 'two.npy'}"], "--scale plays one latent vector, not 2"),
+        (model_dir, [f"--latents_file={tmp_path / 'wrong.npy'}"], "has shape [2, 9], must be [n, 8]"),
+        (other, [], "holds a wavegan model, which wavegan_generate is for"),
+        (model_dir.parent, [], "did you mean"),
+    ):
+        assert words in one_line_error(generate(directory, tmp_path / "out", *arguments, code=1)), words
+    assert "--model_dir must be given" in one_line_error(run(GENERATE, code=1))
+
+
+def test_without_mido_it_says_what_to_install(model_dir, tmp_path):
+    (tmp_path / "mido.py").write_text("raise ImportError\n")
+    arguments = [f"--model_dir={model_dir}", f"--output_dir={tmp_path / 'out'}", f"--midi_file={EXAMPLE}"]
+    process = command(GENERATE, *arguments, PYTHONPATH=str(tmp_path))
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1 and "needs the package mido (pip install mido)" in one_line_error(errors)

@@ -1,0 +1,217 @@
+"""Magenta's training directories as runs of ours: what they generate, and how they go on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gansynth_tf import export, import_tf1, normalizer
+from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
+from gansynth_tf.stage_features import make_features
+from tests.commands import checkpoint_values, one_line_error, run
+from tests.gansynth.test_note_files import NOTES
+from tests.originals import GOLDENS, assert_near
+from wavegan_tf.core import flags
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving import ServedModel
+
+ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
+EXPECTED = np.load(GOLDENS / "gansynth" / "checkpoint_expected.npz")
+ENDS = {0: 16, 1: 34, 2: 46, 3: 61, 4: 94}
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory) -> Path:
+    """The original's last stage as a run."""
+    directory = tmp_path_factory.mktemp("imported") / "run"
+    assert import_tf1.import_run(str(ORIGINAL), str(directory)) == EXPECTED["current_image_id"] == 94
+    return directory
+
+
+@pytest.fixture
+def original(tmp_path) -> Path:
+    """A copy of the original's directory to change."""
+    return Path(shutil.copytree(ORIGINAL, tmp_path / "original"))
+
+
+def change_experiment(original: Path, **changes) -> None:
+    path = original / CONFIG_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_it_generates_the_originals_notes(imported, tmp_path):
+    export.export(str(imported), str(tmp_path / "1"))
+    model = ServedModel(str(tmp_path / "1"), MODEL)
+    assert model.metadata["progress"] == EXPECTED["progress"] and model.metadata["stage"] == EXPECTED["stage_id"]
+    z, pitches = EXPECTED["z"].astype(np.float32), EXPECTED["pitches"].astype(np.int32)
+    for batch_size in (1, 3, 5):
+        waves = np.stack(list(model.generate({"z": z, "pitch": pitches}, "audio", batch_size)))
+        assert_near(waves, EXPECTED["waves"], 2e-5)
+    data = np.stack(list(model.generate({"z": z, "pitch": pitches}, "data", 8, "specgram")))
+    # Two adjacent float32 sums of the original differ by as much; its README has the figures.
+    assert_near(data, EXPECTED["raw_generated_data"][: len(z)], 2e-5)
+    without_average = EXPECTED["raw_generated_data_non_ema_first_batch"]
+    assert np.abs(data[:3] - without_average).max() > 0.1
+
+
+def test_options_are_the_originals_and_the_row_of_the_table_is_found(imported, original, tmp_path):
+    config = flags.load(GANSynthConfig, str(imported / CONFIG_FILE), MODEL)
+    experiment = json.loads((ORIGINAL / CONFIG_FILE).read_text())
+    left_out = {"train_root_dir", "train_data_path", "dataset_name", "master", "ps_tasks", "task", "g_fn", "d_fn"}
+    for name, value in experiment.items():
+        if name not in left_out:
+            found = getattr(config, name)
+            assert (list(found) if isinstance(found, tuple) else found) == value, name
+    assert config.config == "mel_prog_hires" and (config.data_min_pitch, config.data_max_pitch) == (24, 84)
+    assert config.train_data_path == ""
+    (original / CONFIG_FILE).write_text("{}")
+    values = import_tf1.read_experiment(str(original))
+    bare = import_tf1.read_config(values, 61, 24)
+    # Magenta's own defaults, not the paper's.
+    assert (bare.generator_learning_rate, bare.fmap_base, bare.batch_size_schedule) == (4e-4, 512, (16, 8))
+    assert (bare.start_height, bare.start_width, bare.total_num_images, bare.config) == (4, 8, 320, "mel_prog")
+
+
+@pytest.mark.parametrize("stage_id", range(5))
+def test_every_stage_keeps_its_weights_slots_and_counters(stage_id, tmp_path):
+    assert import_tf1.import_run(str(ORIGINAL), str(tmp_path / "run"), stage_id) == ENDS[stage_id]
+    ckpt = f"model.ckpt-{ENDS[stage_id]}"
+    theirs = checkpoint_values(ORIGINAL / f"stage_{stage_id:05d}" / ckpt)
+    ours = checkpoint_values(tmp_path / "run" / f"stage_{stage_id:05d}" / ckpt)
+
+    def sums(values):
+        return sorted(float(np.abs(value).sum()) for value in values)
+
+    for our_prefix, chosen in (
+        ("generator/", lambda n: n.startswith("Generator/") and "Exponential" not in n),
+        ("generator_ema/", lambda n: "Exponential" in n),
+        ("discriminator/", lambda n: n.startswith("Discriminator/")),
+    ):
+        found = [value for name, value in ours.items() if name.startswith(our_prefix)]
+        expected = [value for name, value in theirs.items() if chosen(name)]
+        assert len(found) == len(expected) > 5
+        np.testing.assert_allclose(sums(found), sums(expected), rtol=1e-6)
+    for optimizer, scope in (("g_optimizer/", "/Generator/"), ("d_optimizer/", "/Discriminator/")):
+        slots = [value for name, value in theirs.items() if scope in name and "/Adam" in name]
+        found = [value for name, value in ours.items() if name.startswith(optimizer) and value.ndim > 0]
+        assert len(found) == len(slots)
+        np.testing.assert_allclose(sums(found), sums(slots), rtol=1e-6)
+        power = theirs[f"progressive_gan_train_ops/{scope.strip('/').lower()}_train/beta2_power"]
+        scalars = [int(v) for n, v in ours.items() if n.startswith(optimizer) and v.ndim == 0 and v.dtype.kind == "i"]
+        assert scalars == [round(np.log(power) / np.log(0.99)) - 1]
+    assert ours["step/.ATTRIBUTES/VARIABLE_VALUE"] == ENDS[stage_id]
+
+
+def test_training_goes_on_from_the_middle_of_a_stage_and_into_the_next(tmp_path):
+    """Stage 2 ends at 42 + 4 images in the original; stages 3 and 4 are then trained here."""
+    run_dir = tmp_path / "run"
+    run("gansynth_tf.import_tf1", f"--tf1_dir={ORIGINAL}", f"--train_dir={run_dir}", "--stage=2")
+    errors = run(
+        "gansynth_tf.train", f"--train_root_dir={run_dir}", f"--data_dir={NOTES}",
+        '--hparams={"fake_batch_size": 2, "preview_n": 2, "save_summaries_num_images": 1000}',
+    )  # fmt: skip
+    assert "continuing at image 46" in errors and "training is over" in errors
+    taken = checkpoint_values(run_dir / "stage_00003" / "model.ckpt-46")
+    before = checkpoint_values(run_dir / "stage_00002" / "model.ckpt-46")
+    shared = [name for name in before if name.startswith("generator_ema/") and name in taken]
+    assert len(shared) > 5
+    for name in shared:
+        np.testing.assert_array_equal(taken[name], before[name], err_msg=name)
+    assert (run_dir / "stage_00004" / "model.ckpt-91.index").exists()
+
+
+def test_a_moved_directory_whose_lists_hold_old_paths_is_found(original, tmp_path):
+    for path in original.glob("stage_*/checkpoint"):
+        path.write_text(path.read_text().replace('"model.ckpt', '"/no/longer/here/model.ckpt'))
+    assert import_tf1.import_run(str(original), str(tmp_path / "run")) == 94
+    for path in original.glob("stage_*/checkpoint"):
+        path.unlink()
+    assert import_tf1.import_run(str(original), str(tmp_path / "other"), 3) == 61
+
+
+def test_only_the_last_stage_need_be_there(original, tmp_path):
+    for stage_id in range(4):
+        shutil.rmtree(original / f"stage_{stage_id:05d}")
+    assert import_tf1.import_run(str(original), str(tmp_path / "run")) == 94
+
+
+def test_what_this_code_does_not_know_is_named_and_left_out(original, tmp_path, caplog):
+    change_experiment(original, train_meta_path="/old/meta.json", old_option=3, task=2, master="grpc://x")
+    import_tf1.import_run(str(original), str(tmp_path / "run"), 0)
+    assert [record.message for record in caplog.records if "is not known" in record.message] == [
+        "experiment.json: old_option is not known and is left out"
+    ]
+
+
+def test_a_normaliser_of_the_data_comes_along(original, tmp_path):
+    kind = "specgrams_freq_normalizer"
+    change_experiment(original, data_normalizer=kind)
+    with pytest.raises(UserError, match=f"assets/{kind}.npz: cannot be read as a normaliser"):
+        import_tf1.import_run(str(original), str(tmp_path / "run"))
+    rows = np.random.default_rng(0).uniform(0.5, 1, [64, 4])
+    normalizer.save(str(original / "assets" / f"{kind}.npz"), rows)
+    import_tf1.import_run(str(original), str(tmp_path / "run"))
+    export.export(str(tmp_path / "run"), str(tmp_path / "1"))
+    function = tf.saved_model.load(str(tmp_path / "1")).signatures["specgram"]
+    z, pitch = tf.constant(EXPECTED["z"], tf.float32), tf.constant(EXPECTED["pitches"], tf.int32)
+    # What the original's prespecified numbers make of the same images.
+    images = EXPECTED["raw_generated_data"][:5] * [0.0661371661726, 0.8] + [0.113718730221, 0.0]
+    assert_near(function(z=z, pitch=pitch)["data"], (images - rows[:, 1::2]) / rows[:, 0::2], 2e-5)
+
+
+def test_mistakes_are_one_line(original, imported, tmp_path):
+    new = str(tmp_path / "new")
+
+    def refused(match, **options):
+        with pytest.raises(UserError, match=match) as error:
+            import_tf1.import_run(str(original), new, **options)
+        assert "\n" not in str(error.value) and not (tmp_path / "new" / CONFIG_FILE).exists()
+
+    refused("--stage=7: .*original has stages 0, 1, 2, 3, 4", stage_id=7)
+    with pytest.raises(UserError, match="holds a run already"):
+        import_tf1.import_run(str(original), str(imported))
+    with pytest.raises(UserError, match="is a run of gansynth_train already"):
+        import_tf1.import_run(str(imported), new)
+    with pytest.raises(UserError, match="experiment.json: cannot be read .* is this a train_root_dir of Magenta's"):
+        import_tf1.import_run(str(tmp_path), new)
+    change_experiment(original, fmap_max=16)
+    refused(r"checkpoint: \S+ has shape \[.*\], experiment.json asks for \[")
+    change_experiment(original, fmap_max=8, num_resolutions=2)
+    refused("stage_00004: by experiment.json the last stage is 2")
+    change_experiment(original, num_resolutions=3, g_fn="wave")
+    refused("g_fn='wave': must be 'specgram'")
+    change_experiment(original, g_fn="specgram", latent_vector_size="many")
+    refused("experiment.json: --latent_vector_size='many': must be of type int")
+    change_experiment(original, latent_vector_size=8)
+    shard = original / "stage_00004" / "model.ckpt-94.data-00000-of-00001"
+    shard.write_bytes(shard.read_bytes()[:-2000])
+    refused("model.ckpt-94: damaged checkpoint")
+    shard.unlink()
+    refused("model.ckpt-94: damaged checkpoint")
+    (original / "stage_00004" / "model.ckpt-94.index").unlink()
+    refused("stage_00004: its file 'checkpoint' names model.ckpt-94, whose .index is missing")
+    (original / "stage_00004" / "checkpoint").unlink()
+    (original / "stage_00004" / "model.ckpt-61.index").unlink()
+    refused("stage_00004: holds no checkpoint")
+    for path in original.glob("stage_*"):
+        shutil.rmtree(path)
+    refused("holds no folder of a stage")
+    (original / CONFIG_FILE).write_text("[1]")
+    refused("experiment.json: must be a JSON object")
+
+
+def test_the_command_says_what_it_did_and_what_was_wrong(tmp_path):
+    errors = run("gansynth_tf.import_tf1", f"--tf1_dir={ORIGINAL}", f"--train_dir={tmp_path / 'run'}")
+    assert f"image 94 of {ORIGINAL} is now a run in {tmp_path / 'run'}" in errors
+    errors = run("gansynth_tf.import_tf1", f"--tf1_dir={tmp_path}", f"--train_dir={tmp_path / 'new'}", code=1)
+    assert "experiment.json: cannot be read" in one_line_error(errors)
+
+
+def test_features_of_an_imported_run_can_be_made(imported):
+    config = flags.load(GANSynthConfig, str(imported / CONFIG_FILE), MODEL)
+    assert make_features(config).data_shape == EXPECTED["raw_generated_data"].shape[1:]
