@@ -9,18 +9,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test test-slow bench lint lock wheel clean
+.PHONY: help demo demo-gansynth test test-slow bench lint lock wheel clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make demo       train a small WaveGAN and SpecGAN on drum hits, then write a page to listen to (a few minutes)'
-	@echo 'make test       the quick tests'
-	@echo 'make test-slow  the slow tests: training, crashes, several processes'
-	@echo 'make bench      measure input, features, training and generation against plain forms of the same'
-	@echo 'make lint       ruff and mypy'
-	@echo 'make wheel      build dist/*.whl'
-	@echo 'make lock       renew requirements.lock from setup.py and requirements.in'
-	@echo 'make clean      remove .venv, caches and demo_output'
+	@echo 'make demo           train small models of all three on drum hits and notes, then write pages to listen to (minutes)'
+	@echo 'make demo-gansynth  the same for GANSynth alone'
+	@echo 'make test           the quick tests'
+	@echo 'make test-slow      the slow tests: training, crashes, several processes'
+	@echo 'make bench          measure input, features, training and generation against plain forms of the same'
+	@echo 'make lint           ruff and mypy'
+	@echo 'make wheel          build dist/*.whl'
+	@echo 'make lock           renew requirements.lock from setup.py and requirements.in'
+	@echo 'make clean          remove .venv, caches and demo_output'
 
 # A .venv without the stamp is what an interrupted run left behind: start over. With it, only what changed is installed.
 $(INSTALLED): requirements.lock setup.py
@@ -38,6 +39,10 @@ $(INSTALLED): requirements.lock setup.py
 
 demo: $(INSTALLED)
 	$(BIN)/python -m wavegan_tf.demo
+	$(BIN)/python -m gansynth_tf.demo
+
+demo-gansynth: $(INSTALLED)
+	$(BIN)/python -m gansynth_tf.demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m 'not slow' tests

@@ -47,7 +47,11 @@ setup(
         include=["wavegan_tf", "wavegan_tf.*", "specgan_tf", "specgan_tf.*", "gansynth_tf", "gansynth_tf.*",
                  "eval", "eval.*"]
     ),
-    package_data={"wavegan_tf.demo": ["page.html", "drums/*", "pretrained/**/*"]},
+    package_data={
+        "wavegan_tf.core": ["page.html"],
+        "wavegan_tf.demo": ["drums/*", "pretrained/**/*"],
+        "gansynth_tf.demo": ["notes/**/*", "*.mid"],
+    },
     install_requires=[
         "tensorflow>=2.16.2,<2.22",
         "tensorboard",  # came with TensorFlow up to 2.20

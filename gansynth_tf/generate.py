@@ -121,7 +121,7 @@ def _render_midi(model: ServedModel) -> None:
     )
     generation.prepare_output(z)
     of_notes = instruments.note_latents(notes.start_times, z, instruments.instrument_times(len(z), total))
-    waves = generation.with_progress(_waves(model, of_notes, notes.pitches), len(notes))
+    waves = generation.with_progress(_waves(model, of_notes, notes.pitches), len(notes), "note")
     name = os.path.splitext(os.path.basename(values.midi_file))[0]
     path = os.path.join(values.output_dir, f"{name}.{values.format}")
     _write_clip(path, mixing.mix(waves, notes, model.sample_rate), model.sample_rate)

@@ -11,8 +11,7 @@ from gansynth_tf import phase
 from gansynth_tf.features import Features
 
 _RANGE_DB = 80.0
-# Of waves, which are no spectra: (frames, frequencies).
-_WAVE_SHAPE = (256, 512)
+_WAVE_BINS = 512
 _MAX_PIXELS = 256
 
 
@@ -28,10 +27,7 @@ def rainbowgrams(features: Features, data: tf.Tensor) -> np.ndarray:
       of a sound is white's, and 80 dB less is black.
     """
     if not features.is_spectral:
-        samples = features.audio_length
-        shape = (max(_WAVE_SHAPE[0], math.ceil(samples / (_WAVE_SHAPE[1] // 2))), _WAVE_SHAPE[1])
-        spectral = Features("linear", shape, samples, features.sample_rate)
-        return rainbowgrams(spectral, spectral.waves_to_data(features.data_to_waves(data)))
+        return wave_rainbowgrams(features.data_to_waves(data)[:, :, 0], features.sample_rate)
     frequency = data[..., 1]
     if features.data_type == "phase":
         frequency = phase.instantaneous_frequency(frequency * math.pi)
@@ -42,6 +38,14 @@ def rainbowgrams(features: Features, data: tf.Tensor) -> np.ndarray:
     colours = tf.image.hsv_to_rgb(tf.stack([hue, tf.ones_like(hue), brightness], axis=-1))
     pictures = tf.reverse(tf.transpose(colours, [0, 2, 1, 3]), [1])
     return tf.cast(tf.round(pictures * 255.0), tf.uint8).numpy()
+
+
+def wave_rainbowgrams(waves: tf.Tensor, sample_rate: int, bins: int = _WAVE_BINS) -> np.ndarray:
+    """Pictures of waveforms [b, t] by frames of 2 * `bins` samples, a quarter of a frame apart; see `rainbowgrams`."""
+    samples = waves.shape[1]
+    frames = max(2, math.ceil((samples - 2 * bins) / (bins // 2)) + 1)
+    features = Features("linear", (frames, bins), samples, sample_rate)
+    return rainbowgrams(features, features.waves_to_data(tf.convert_to_tensor(waves, tf.float32)[..., None]))
 
 
 def grid(pictures: np.ndarray, columns: int) -> np.ndarray:

@@ -63,9 +63,10 @@ def test_version_packages_and_data(arguments):
     packages = arguments["packages"]
     assert {"wavegan_tf", "wavegan_tf.core", "wavegan_tf.demo", "specgan_tf"} <= set(packages)
     assert not any(name.startswith("tests") for name in packages)
-    for pattern in arguments["package_data"]["wavegan_tf.demo"]:
-        if not pattern.startswith("pretrained"):
-            assert list((ROOT / "wavegan_tf" / "demo").glob(pattern)), pattern
+    for package, patterns in arguments["package_data"].items():
+        assert package in packages
+        for pattern in patterns:
+            assert list(ROOT.joinpath(*package.split(".")).glob(pattern)), pattern
 
 
 def test_every_console_script_exists(arguments):

@@ -79,6 +79,7 @@ def main() -> None:
         bench_training(model, options.dim, options.batch, options.runs, peak)
     gansynth.bench_features(options.runs)
     gansynth.bench_training(options.runs)
+    gansynth.bench_generation(options.runs)
 
 
 if __name__ == "__main__":

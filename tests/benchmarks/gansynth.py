@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gansynth_tf.config import GANSynthConfig
+from gansynth_tf import export
+from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.features import Features
 from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.mel import linear_to_mel_matrix
@@ -23,7 +28,7 @@ from gansynth_tf.stage_features import make_features, run_normalizer, stage_read
 from gansynth_tf.stage_model import StageModel, StageUpdates
 from tests.benchmarks.measure import best_seconds, row, wait_for
 from tests.gansynth.full_size import FullSizeLosses
-from wavegan_tf.core import runtime, training
+from wavegan_tf.core import flags, runtime, training
 
 BATCH = 8
 # (stage, batch size).
@@ -124,3 +129,70 @@ def bench_training(runs: int, stages: tuple[tuple[int, int], ...] = STAGES) -> N
             f"{seconds[1]:.3g} s ({batch / seconds[1]:.3g} images/s)",
             "twin: blown up to 128 x 1024, a pass for each head",
         )
+
+
+# In a process of its own, as the first call is to be a first one.
+_SERVE = """
+import json, sys, time
+start = time.perf_counter()
+import numpy as np
+from wavegan_tf.core.serving import ServedModel
+imported = time.perf_counter()
+model = ServedModel(sys.argv[1], "gansynth")
+times = {"import": imported - start, "load": time.perf_counter() - imported}
+batch = int(sys.argv[2])
+rows = {"z": model.latents(batch, 0), "pitch": np.full(batch, 60, np.int32)}
+for call in ["first"] + ["later"] * int(sys.argv[3]):
+    start = time.perf_counter()
+    list(model.generate(rows, "audio", batch))
+    times[call] = min(times.get(call, np.inf), time.perf_counter() - start)
+print(json.dumps(times))
+"""
+
+
+def plain_generator(config: GANSynthConfig) -> keras.Model:
+    """The same network from Keras's own layers: pixels repeated, then convolved; batch of latents with pitches."""
+    def normed(x):
+        return x * keras.ops.rsqrt(keras.ops.mean(keras.ops.square(x), axis=-1, keepdims=True) + 1e-8)
+
+    height, width = config.resolutions.start_resolutions
+    inputs = keras.Input([config.latent_vector_size + config.num_pitches])
+    x, image = normed(inputs), None
+    for block, filters in enumerate(config.filters(config.num_resolutions)[1:]):
+        if block == 0:
+            x = keras.layers.Dense(height * width * filters)(x)
+            x = normed(keras.ops.leaky_relu(keras.ops.reshape(x, [-1, height, width, filters])))
+        else:
+            x = keras.layers.UpSampling2D()(x)
+            x = normed(keras.ops.leaky_relu(keras.layers.Conv2D(filters, 3, padding="same")(x)))
+        x = normed(keras.ops.leaky_relu(keras.layers.Conv2D(filters, 3, padding="same")(x)))
+        coarse = 0.0 if image is None else keras.layers.UpSampling2D()(image)
+        image = coarse + keras.ops.tanh(keras.layers.Conv2D(2, 1)(x))
+    return keras.Model(inputs, image)
+
+
+def bench_generation(runs: int, batches: tuple[int, ...] = (1, 8, 32)) -> None:
+    """Prints a row for each batch size: notes of the exported model of the paper's size, and its loading."""
+    config = GANSynthConfig()
+    features = make_features(config)
+    twin = plain_generator(config)
+    plain = tf.function(lambda z: features.data_to_waves(twin(z)))
+    with tempfile.TemporaryDirectory() as run_dir:
+        last = config.schedule.stage(config.schedule.num_stages - 1)
+        model = StageModel(config, last, config.num_pitches, run_dir, keras.DTypePolicy("float32"))
+        model.save(config.total_num_images)
+        flags.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
+        model_dir = os.path.join(run_dir, "1")
+        export.export(run_dir, model_dir)
+        for batch in batches:
+            command = [sys.executable, "-c", _SERVE, model_dir, str(batch), str(runs)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            ours = json.loads(done.stdout.splitlines()[-1])
+            z = tf.random.stateless_normal([batch, config.latent_vector_size + config.num_pitches], [1, 2])
+            seconds = best_seconds(functools.partial(wait_for, plain, z), max(runs // 2, 1))
+            row(
+                f"GANSynth, notes of 4 s, batch {batch}",
+                f"{ours['later']:.2f} s ({batch / ours['later']:.2f} notes/s); first call {ours['first']:.2f} s",
+                f"{seconds:.2f} s ({batch / seconds:.2f} notes/s)",
+                f"model loaded in {ours['load']:.2f} s; twin: plain Keras layers",
+            )

@@ -10,27 +10,18 @@ import librosa
 import numpy as np
 import soundfile
 
-RATE = 16000
-GAP = RATE // 4
+from gansynth_tf.demo.figures import pitch_errors
 
 
-def measured_pitch(wave: np.ndarray) -> float:
-    """Median MIDI pitch of the voiced frames, NaN if there is none."""
-    low, high = librosa.midi_to_hz(21), librosa.midi_to_hz(90)
-    frequency, voiced, _ = librosa.pyin(wave, fmin=float(low), fmax=float(high), sr=RATE, frame_length=2048)
-    return float(np.median(librosa.hz_to_midi(frequency[voiced]))) if voiced.any() else float("nan")
-
-
-def report(name: str, waves: np.ndarray, pitches: np.ndarray) -> None:
+def report(name: str, waves: np.ndarray, pitches: np.ndarray, rate: int) -> None:
     """Prints how many notes have the pitch that was asked for."""
-    found = np.array([measured_pitch(wave / max(float(np.abs(wave).max()), 1e-9)) for wave in waves])
-    away = found - pitches
+    away = pitch_errors(waves, pitches, rate)
     near = np.abs(away) < 0.5
     octaves = np.abs(away - 12 * np.round(away / 12)) < 0.5
     rms = np.sqrt(np.mean(waves**2, axis=1))
     print(
         f"{name}: {len(waves)} notes, {np.mean(near):.0%} within half a semitone, {np.mean(octaves):.0%} but for "
-        f"octaves, {np.mean(np.isnan(found)):.0%} without pitch; RMS {np.median(rms):.4f}"
+        f"octaves, {np.mean(np.isnan(away)):.0%} without pitch; RMS {np.median(rms):.4f}"
     )
 
 
@@ -41,18 +32,19 @@ def main() -> None:
     parser.add_argument("--notes", help="folder of NSynth's form; as many of its notes are measured, too")
     options = parser.parse_args()
     run = json.loads((Path(options.preview).parents[1] / "experiment.json").read_text())
-    length = run["audio_length"]
+    length, rate = run["audio_length"], run["sample_rate"]
     sound, _ = soundfile.read(options.preview, dtype="float32")
-    waves = sound.reshape(-1, length + GAP)[:, :length]
+    waves = sound.reshape(-1, length + rate // 4)[:, :length]
     pitches = np.linspace(run["data_min_pitch"], run["data_max_pitch"], len(waves)).round()
-    report("generated", waves, pitches)
+    report("generated", waves, pitches, rate)
     if options.notes:
         entries = json.loads((Path(options.notes) / "examples.json").read_text())
         names = [name for name, entry in entries.items() if entry["instrument_source_str"] == "acoustic"]
         chosen = np.random.default_rng(0).permutation(names)[: len(waves)]
         audio = Path(options.notes) / "audio"
-        real = np.stack([soundfile.read(next(audio.glob(f"{n}.*")), dtype="float32")[0][:length] for n in chosen])
-        report("real", real, np.array([entries[name]["pitch"] for name in chosen]))
+        files = [next(audio.glob(f"{name}.*")) for name in chosen]
+        real = np.stack([librosa.load(path, sr=rate)[0][:length] for path in files])
+        report("real", real, np.array([entries[name]["pitch"] for name in chosen]), rate)
 
 
 if __name__ == "__main__":

@@ -309,3 +309,11 @@ def test_first_slice_takes_the_beginning_of_each_file(sounds, tmp_path):
         np.resize(np.pad(audio.decode(name, 16000), ((0, 16384), (0, 0))), (16384, 1)) for name in store.audio.files
     ]
     np.testing.assert_array_equal(sorted_clips(take(store, 1)), sorted_clips(np.stack(expected)))
+
+
+def test_streams_do_without_the_thread_that_their_end_would_wait_for():
+    """TensorFlow's autotuning sleeps for up to a minute; without it, a stage of a training ends at once."""
+    rows = tf.data.Dataset.range(10)
+    batches = clips.read_batches(rows, lambda index: index, batch_size=2, worker=0, num_workers=1)
+    assert batches.options().autotune.enabled is False
+    assert [list(batch) for batch in batches.as_numpy_iterator()] == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]

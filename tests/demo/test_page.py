@@ -10,9 +10,11 @@ import pytest
 import soundfile
 import tensorflow as tf
 
+from wavegan_tf.core import demo as core_demo
+from wavegan_tf.core import page
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.demo import __main__ as demo
-from wavegan_tf.demo import figures, page
+from wavegan_tf.demo import figures
 
 RATE = 16000
 SETTINGS = {
@@ -27,7 +29,7 @@ SETTINGS = {
 class Tags(html.parser.HTMLParser):
     """All start tags with their attributes, and a check that what opens also closes."""
 
-    VOID = {"meta", "img", "br", "dt", "dd"}
+    VOID = {"meta", "img", "br", "dt", "dd", "li"}
 
     def __init__(self, text):
         super().__init__()
@@ -63,15 +65,19 @@ def clips():
 
 def test_page_holds_every_clip_and_needs_no_network(clips):
     groups = [
-        [page.Section("Tones", "Two <of> them", clips, ["low & slow", 'high "quote"'])],
-        [page.Section("More", "", clips[:1], ["one"]), page.Section("Beside", "", clips[1:], ["two"])],
+        [page.Section("Tones", "Two <of> them", page.spectrogram_clips(clips, ["low & slow", 'high "quote"'], RATE))],
+        [
+            page.Section("More", "", page.spectrogram_clips(clips[:1], ["one"], RATE)),
+            page.Section("Beside", "", page.spectrogram_clips(clips[1:], ["two"], RATE), "Rainbowgram", is_wide=True),
+        ],
     ]
-    table = {"Tones": figures.measure(clips, clips, RATE)}
+    rows = {"Tones": {**figures.measure(clips, clips, RATE), "decay_ms": None}}
+    table = page.Table("The <table>", "Its & text", figures.FIGURES, rows)
     text = page.render("A <title>", ["An & introduction"], groups, table, RATE)
     tags = Tags(text)
     players, pictures = tags.named("audio"), tags.named("img")
     assert len(players) == len(pictures) == 4
-    assert [attributes["class"] for attributes in tags.named("div")] == ["clips", "beside", "clips", "clips", "wide"]
+    assert [attributes["class"] for attributes in tags.named("div")] == ["clips", "beside", "clips", "whole", "wide"]
     for player, clip in zip(players, [*clips, *clips], strict=True):
         file = io.BytesIO(data(player["src"], "audio/wav"))
         samples, rate = soundfile.read(file, dtype="int16", always_2d=True)
@@ -80,6 +86,8 @@ def test_page_holds_every_clip_and_needs_no_network(clips):
         assert "controls" in player
     assert players[1]["aria-label"] == 'Tones: high "quote"'
     assert pictures[0]["alt"] == "Spectrogram of Tones: low & slow"
+    assert pictures[3]["alt"] == "Rainbowgram of Beside: two"
+    assert "The &lt;table&gt;</h2>" in text and "Its &amp; text" in text and "<td>–</td>" in text
     outside = re.sub(r"data:[a-z/]+;base64,[A-Za-z0-9+/=]+", "", text)
     assert not re.search(r"https?:|//|url\(|@import|<script|<link", outside)
     assert "A &lt;title&gt;" in outside and "Two &lt;of&gt; them" in outside and "$" not in outside
@@ -124,14 +132,17 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
                 noise = np.random.default_rng(index).uniform(-1, 1, demo.SLICE_LEN)
                 soundfile.write(options["output_dir"] / f"{index:06d}.wav", noise, RATE)
 
-    monkeypatch.setattr(demo, "_command", stand_in)
+    monkeypatch.setattr(core_demo, "command", stand_in)
     output_dir = tmp_path / "out"
-    (output_dir / "specgan_tf" / "train").mkdir(parents=True)
+    folder = output_dir / "drums"
+    (folder / "specgan_tf" / "train").mkdir(parents=True)
     with pytest.raises(UserError, match="did not make"):
         demo.main([f"--output_dir={output_dir}"])
-    (output_dir / ".made_by_wavegan_demo").touch()
-    (output_dir / "specgan_tf" / "train" / "old").touch()
+    (output_dir / ".made_by_demo").write_text('{"other": ["Another <page>", "x"], "gone": ["y", "z"]}')
+    (folder / "specgan_tf" / "train" / "old").touch()
     (output_dir / "notes.txt").touch()
+    (output_dir / "other").mkdir()
+    (output_dir / "other" / "index.html").touch()
     demo.main([f"--output_dir={output_dir}", "--minutes=0.5"])
     names = [name for name, _ in calls]
     each = [f"{package}.{name}" for package in ("wavegan_tf", "specgan_tf") for name in ("train", "export", "generate")]
@@ -141,20 +152,25 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
         assert (train["train_time_limit_secs"], train["data_dir"]) == (15, demo.DRUMS)
         own = {key: value for key, value in train.items() if package.removesuffix("_tf") in key}
         assert own == SETTINGS[package]
-        assert export["train_dir"] == train["train_dir"] == output_dir / package / "train"
-        assert export["export_dir"] == generate["model_dir"] == output_dir / package / "model" / "1"
-    assert not (output_dir / "specgan_tf" / "train" / "old").exists() and (output_dir / "notes.txt").exists()
-    text = (output_dir / "index.html").read_text(encoding="utf-8")
+        assert export["train_dir"] == train["train_dir"] == folder / package / "train"
+        assert export["export_dir"] == generate["model_dir"] == folder / package / "model" / "1"
+    assert not (folder / "specgan_tf" / "train" / "old").exists() and (output_dir / "notes.txt").exists()
+    index = (output_dir / "index.html").read_text(encoding="utf-8")
+    links = [attributes["href"] for attributes in Tags(index).named("a")]
+    assert links == ["drums/index.html", "other/index.html"] and "Another &lt;page&gt;" in index
+    text = (folder / "index.html").read_text(encoding="utf-8")
     assert len(Tags(text).named("audio")) == 12 + 2 * 12 + 4 + 2 + 12 * (len(calls) - 6)
     for title in ("WaveGAN, just trained", "SpecGAN, just trained", "Real hits through Griffin-Lim"):
         assert text.count(f">{title}</h2>") == 1
-    assert text.count("12 generator updates") == 2 and str(output_dir / "index.html") in capsys.readouterr().out
+    assert text.count("12 generator updates") == 2
+    printed = capsys.readouterr().out
+    assert str(output_dir / "index.html") in printed and str(folder / "index.html") in printed
 
 
 def test_failed_command_and_bad_minutes_are_one_line(monkeypatch, capfd):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match="wavegan_tf.train` failed with exit code 1"):
-        demo._command("wavegan_tf", "train", data_first_slice=True, wavegan_dim=8)
+        core_demo.command("wavegan_tf", "train", data_first_slice=True, wavegan_dim=8)
     assert "$ python -m wavegan_tf.train --data_first_slice --wavegan_dim=8" in capfd.readouterr().out
     with pytest.raises(SystemExit) as exit_info:
         demo.main(["--minutes=0"])

@@ -108,7 +108,7 @@ def clip_of(model, notes, z):
 
 def test_a_midi_clip_is_the_mix_of_its_notes(model_dir, model, tmp_path):
     errors = generate(model_dir, tmp_path / "a", f"--midi_file={EXAMPLE}", "--seed=5", "--secs_per_instrument=0.5")
-    assert "8 notes in 2.0 seconds" in errors and "clip 8/8" in errors and "3 instruments" in errors
+    assert "8 notes in 2.0 seconds" in errors and "note 8/8" in errors and "3 instruments" in errors
     notes = midi.read_midi(str(EXAMPLE))
     z = np.load(tmp_path / "a" / "latents.npy")
     np.testing.assert_array_equal(z, model.latents(3, 5))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from gansynth_tf import export, import_tf1, normalizer
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.stage_features import make_features
 from tests.commands import checkpoint_values, one_line_error, run
+from tests.gansynth.reference import names, read, variables_of
 from tests.gansynth.test_note_files import NOTES
 from tests.originals import GOLDENS, assert_near
 from wavegan_tf.core import flags
@@ -215,3 +217,45 @@ def test_the_command_says_what_it_did_and_what_was_wrong(tmp_path):
 def test_features_of_an_imported_run_can_be_made(imported):
     config = flags.load(GANSynthConfig, str(imported / CONFIG_FILE), MODEL)
     assert make_features(config).data_shape == EXPECTED["raw_generated_data"].shape[1:]
+
+
+def write_original(directory: Path, golden, settings, blocks: int, progress: float) -> None:
+    """A train_root_dir at a moment of a training, with the variables of a golden file and a fresh Adam."""
+    stable, transition = 1000, 500
+    whole, share = divmod(progress, 1)
+    image_id = round(whole * (stable + transition) + (stable + share * transition if share else stable / 2))
+    stage_dir = directory / f"stage_{2 * (blocks - 1) - (1 if share else 0):05d}"
+    stage_dir.mkdir(parents=True)
+    counts = {"stable_stage_num_images": stable, "transition_stage_num_images": transition, "total_num_images": 10**6}
+    (directory / CONFIG_FILE).write_text(json.dumps({**settings, **counts}))
+    values: dict[str, Any] = variables_of(golden)
+    values.update({f"{n}/ExponentialMovingAverage": v for n, v in values.items() if n.startswith("Generator/")})
+    slots = {f"progressive_gan_train_ops/{n}/Adam": 0 * v for n, v in values.items() if "Exponential" not in n}
+    values.update({**slots, **{f"{name}_1": value for name, value in slots.items()}})
+    values.update({f"progressive_gan_train_ops/{n}_train/beta2_power": np.float32(0.99)
+                   for n in ("generator", "discriminator")})  # fmt: skip
+    values.update({"global_step": np.int64(image_id), "Variable": np.float32(0)})
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        made = [tf.compat.v1.Variable(value, name=name) for name, value in values.items()]
+        session.run(tf.compat.v1.global_variables_initializer())
+        saver = tf.compat.v1.train.Saver(made)
+        saver.save(session, str(stage_dir / "model.ckpt"), image_id, write_meta_graph=False)
+
+
+@pytest.mark.parametrize("name", names("networks_*.npz"))
+def test_every_architecture_is_imported_in_the_middle_of_a_fade_in_too(name, tmp_path):
+    golden, settings = read(name)
+    cases = [(index, int(b), float(p)) for index, (b, p) in enumerate(golden["cases_num_blocks_progress"])]
+    # Moments that a training comes to.
+    moments = {(b, p): index for index, b, p in cases if b - 2 < p <= b - 1}
+    assert any(p % 1 for _, p in moments) and len(moments) >= 3
+    pitches = tf.constant(np.argmax(golden["one_hot_labels"], axis=1) + 24, tf.int32)
+    for (blocks, progress), index in list(moments.items())[-2:]:
+        case = tmp_path / str(index)
+        write_original(case / "original", golden, {**settings, "audio_length": 100}, blocks, progress)
+        import_tf1.import_run(str(case / "original"), str(case / "run"))
+        export.export(str(case / "run"), str(case / "1"))
+        served = tf.saved_model.load(str(case / "1")).signatures["specgram"]
+        data = served(z=tf.constant(golden["z"], tf.float32), pitch=pitches)["data"]
+        stride = int(golden["G_output_stride_hw"])
+        assert_near(data[:, ::stride, ::stride], golden[f"{index:02d}/G_output"], 2e-5)

@@ -283,6 +283,8 @@ def stream_options() -> tf.data.Options:
     options.deterministic = True
     # They would copy all the audio into the graph that they rewrite, and gain nothing here.
     options.experimental_optimization.apply_default_optimizations = False
+    # Its thread sleeps for up to a minute, and a stream that ends waits for it. Without it, one call runs on each core.
+    options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return options
 

@@ -80,9 +80,9 @@ def prepare_output(z: np.ndarray) -> None:
         raise UserError(f"--output_dir={output_dir}: cannot be written ({error.strerror})") from None
 
 
-def with_progress(clips: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
-    """Passes `count` clips on, and shows how far it is."""
-    progress = Progress(0, count, label="clip", rate="clips/s")
+def with_progress(clips: Iterable[np.ndarray], count: int, what: str = "clip") -> Iterator[np.ndarray]:
+    """Passes `count` clips on, and shows how far it is, by the name of `what` they are."""
+    progress = Progress(0, count, label=what, rate=f"{what}s/s")
     for number, clip in enumerate(clips):
         yield clip
         progress.update(number + 1, {})

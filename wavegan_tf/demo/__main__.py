@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wavegan_tf.core import audio, spectral
-from wavegan_tf.core.errors import UserError
-from wavegan_tf.demo import figures, page
+from wavegan_tf.core import audio, demo, page, spectral
+from wavegan_tf.demo import figures
 
 HERE = Path(__file__).parent
 DRUMS = HERE / "drums"
 PRETRAINED = HERE / "pretrained"
 
+NAME = "drums"
+TITLE = "WaveGAN and SpecGAN, drum hits"
+ABOUT = "Two models beside each other, and real hits to compare them with."
 SAMPLE_RATE = 16000
 SLICE_LEN = 16384
 SHOWN = 12  # clips of each set on the page
@@ -74,81 +71,34 @@ def main(argv: list[str]) -> None:
     Raises:
       UserError: the output folder is not the demo's own, or a command failed (its own message stands above).
     """
-    options = _parse(argv)
-    output_dir = _prepare(Path(options.output_dir))
+    options = demo.parse(argv, "wavegan_tf.demo", __doc__, minutes=2.7)  # both models together
+    output_dir = Path(options.output_dir)
+    folder = demo.prepare(output_dir, NAME)
     reference, held_out, captions = _real_hits()
     count = len(reference)  # sets of one size, so that none is nearer by chance
-    trained = [_make(model, output_dir, options.minutes / len(MODELS), count) for model in MODELS]
+    trained = [_make(model, folder, options.minutes / len(MODELS), count) for model in MODELS]
     longer = None
     if (PRETRAINED / "saved_model.pb").exists():
-        longer = _generate("wavegan_tf", PRETRAINED, output_dir / "generated_pretrained", count)
+        longer = _generate("wavegan_tf", PRETRAINED, folder / "generated_pretrained", count)
 
-    path = output_dir / "index.html"
-    _say("Writing the page")
-    _write_page(path, trained, reference, held_out, captions, longer)
-    print(f"\nListen:   {path}")
+    demo.say("Writing the page")
+    demo.publish(output_dir, NAME, TITLE, ABOUT, _page(trained, reference, held_out, captions, longer))
     for model in MODELS:
-        folder = output_dir / model.package
-        print(f"Wavs:     {folder / 'generated'}\nModel:    {folder / 'model' / '1'} (for TensorFlow Serving too)")
-
-
-def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m wavegan_tf.demo", description=__doc__)
-    parser.add_argument("--output_dir", default="demo_output", help="folder for everything the demo makes")
-    parser.add_argument("--minutes", type=float, default=2.7, help="how long to train, both models together")
-    options = parser.parse_args(argv)
-    if not 0 < options.minutes < 1e4:
-        parser.error(f"--minutes={options.minutes:g} should be above 0")
-    return options
-
-
-def _say(line: str) -> None:
-    print(f"\n=== {line}", flush=True)
-
-
-def _prepare(output_dir: Path) -> Path:
-    """The output folder, emptied of an earlier demo's work; a folder that something else made is refused."""
-    marker = output_dir / ".made_by_wavegan_demo"
-    flag = f"--output_dir={output_dir}"
-    try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        if any(output_dir.iterdir()) and not marker.exists():
-            raise UserError(f"{flag} holds files that the demo did not make: name a new or an empty folder")
-        marker.touch()
-    except OSError as error:
-        raise UserError(f"{flag} can't be used ({error.strerror}): name another folder") from error
-    earlier = ("train", "models", "generated")  # what the demo made when it had one model
-    for name in (*earlier, *(model.package for model in MODELS), "generated_pretrained"):
-        shutil.rmtree(output_dir / name, ignore_errors=True)
-    return output_dir
-
-
-def _command(package: str, name: str, **options: object) -> None:
-    """Runs one of the project's commands as a user would, its output on this terminal."""
-    arguments = [f"--{key}" if value is True else f"--{key}={value}" for key, value in options.items()]
-    print(f"$ python -m {package}.{name} {' '.join(arguments)}", flush=True)
-    process = subprocess.Popen([sys.executable, "-m", f"{package}.{name}", *arguments])
-    # Ctrl-C reaches the command too: the trainer saves and ends, and the demo goes on with what was learned.
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        code = process.wait()
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if code:
-        raise UserError(f"`python -m {package}.{name}` failed with exit code {code}; its message is above")
+        made = folder / model.package
+        print(f"Wavs:     {made / 'generated'}\nModel:    {made / 'model' / '1'} (for TensorFlow Serving too)")
 
 
 def _make(model: Model, output_dir: Path, minutes: float, count: int) -> Trained:
     """Trains, exports and generates."""
     folder = output_dir / model.package
-    _say(f"Training a {model.name} on {DRUMS} for {minutes:.2g} minutes (Ctrl-C ends it early and goes on)")
+    demo.say(f"Training a {model.name} on {DRUMS} for {minutes:.2g} minutes (Ctrl-C ends it early and goes on)")
     start = time.monotonic()
-    _command(
+    demo.command(
         model.package, "train", train_dir=folder / "train", data_dir=DRUMS, data_first_slice=True, **model.options,
         **TRAINING, train_time_limit_secs=max(1, round(60 * minutes)),
     )  # fmt: skip
     elapsed = (time.monotonic() - start) / 60
-    _command(model.package, "export", train_dir=folder / "train", export_dir=folder / "model" / "1")
+    demo.command(model.package, "export", train_dir=folder / "train", export_dir=folder / "model" / "1")
     clips = _generate(model.package, folder / "model" / "1", folder / "generated", count)
     return Trained(model, _last_step(folder / "train" / "stats.jsonl"), elapsed, clips)
 
@@ -163,8 +113,8 @@ def _last_step(path: Path) -> int:
 
 def _generate(package: str, model_dir: Path, output_dir: Path, count: int) -> np.ndarray:
     """Generates wavs and reads them back, as their listener hears them: clips [count, SLICE_LEN, 1]."""
-    _say(f"Generating {count} clips with {model_dir}")
-    _command(package, "generate", model_dir=model_dir, output_dir=output_dir, num_samples=count, seed=0)
+    demo.say(f"Generating {count} clips with {model_dir}")
+    demo.command(package, "generate", model_dir=model_dir, output_dir=output_dir, num_samples=count, seed=0)
     return np.stack([_first_slice(path, normalize=False) for path in sorted(output_dir.glob("*.wav"))])
 
 
@@ -197,24 +147,27 @@ def _longer_text() -> str:
     return " ".join(next(text for text in paragraphs if not text.startswith("#")).split())
 
 
-def _write_page(
-    path: Path,
+def _section(title: str, text: str, waves: np.ndarray, captions: Sequence[str]) -> page.Section:
+    return page.Section(title, text, page.spectrogram_clips(waves, captions, SAMPLE_RATE))
+
+
+def _page(
     trained: Sequence[Trained],
     reference: np.ndarray,
     held_out: np.ndarray,
     captions: list[str],
     longer: np.ndarray | None,
-) -> None:
+) -> str:
     spread = np.linspace(0, len(held_out) - 1, SHOWN).round().astype(int)
     numbered = [f"clip {number}" for number in range(1, SHOWN + 1)]
     noise, resynthesis = _white_noise(len(reference)), _without_phases(held_out)
-    real = page.Section(
+    real = _section(
         "Real drum hits",
         "From the training set, peak-normalised and padded to one length, as the models hear them.",
         held_out[spread],
         [captions[index] for index in spread],
     )
-    control = page.Section(
+    control = _section(
         "Real hits through Griffin-Lim",
         "Four of them without their phases, which were found again as SpecGAN's are. (SpecGAN's features also clip the "
         "magnitudes and leave out the highest bin.)",
@@ -222,7 +175,7 @@ def _write_page(
         [captions[index] for index in spread[:4]],
     )
     made = tuple(
-        page.Section(
+        _section(
             f"{run.model.name}, just trained",
             f"{run.updates} generator updates in {run.minutes:.1f} minutes, start-up included; networks of width "
             f"{run.model.dim} (the paper's: 64). The first clips, not picked by ear.",
@@ -235,9 +188,9 @@ def _write_page(
     table = {"Real hits, other half": held_out, "The same through Griffin-Lim": resynthesis}
     table |= {f"{run.model.name}, {run.minutes:.1f} minutes": run.clips for run in trained}
     if longer is not None:
-        groups.append((page.Section("WaveGAN, trained for longer", _longer_text(), longer[:SHOWN], numbered),))
+        groups.append((_section("WaveGAN, trained for longer", _longer_text(), longer[:SHOWN], numbered),))
         table["WaveGAN, trained for longer"] = longer
-    groups.append((page.Section("White noise", "The control.", noise[:2], numbered[:2]),))
+    groups.append((_section("White noise", "The control.", noise[:2], numbered[:2]),))
     table["White noise"] = noise
     introduction = [
         f"A WaveGAN and a SpecGAN learned on this machine from the same {2 * len(held_out)} drum hits (public domain, "
@@ -245,20 +198,11 @@ def _write_page(
         f"These are very small runs, of a minute or two with batches of {TRAINING['train_batch_size']} clips: expect "
         "the outline of drum hits in noise, not the paper's quality.",
     ]
+    introduction.append(page.how_to_read_spectrograms(SLICE_LEN / SAMPLE_RATE, SAMPLE_RATE))
     measured = {name: figures.measure(clips, reference, SAMPLE_RATE) for name, clips in table.items()}
-    text = page.render("WaveGAN and SpecGAN, drum hits", introduction, groups, measured, SAMPLE_RATE)
-    path.write_text(text, encoding="utf-8")
-
-
-def run() -> None:
-    """Entry point: exit code 0, or 1 with one line for a user's mistake."""
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    shown = page.Table("How near each comes", figures.MEANING, figures.FIGURES, measured)
+    return page.render(TITLE, introduction, groups, shown, SAMPLE_RATE)
 
 
 if __name__ == "__main__":
-    run()
+    demo.run(main)

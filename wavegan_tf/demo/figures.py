@@ -6,23 +6,19 @@ after every level was raised to `FLOOR_DB`, so that two silent stretches count a
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
+
+from wavegan_tf.core.page import Figure
 
 FLOOR_DB = -60.0
 _TINY = 1e-20  # keeps log10 finite; far below the floor
 
 
-class Figure(NamedTuple):
-    """One column of the table: a key of `measure`'s result and how to show it."""
-
-    key: str
-    heading: str
-    unit: str
-    meaning: str
-
-
+MEANING = (
+    "Every set is measured against the same real hits, every second file. The other half of the files is the first "
+    "row, as a yardstick; white noise is the last. The first three figures are distances: less is nearer (less than "
+    "the yardstick would mean hits learned by heart). For the others, near the first row is good."
+)
 FIGURES = (
     Figure("envelope_db", "Envelope", "dB",
            "loudness over time (32 steps): distance of each clip to the nearest real hit, and of each real "
@@ -31,8 +27,8 @@ FIGURES = (
            "tone (32 mel bands, each as a share of the clip): distance to the nearest, both ways as above"),
     Figure("mean_spectrum_db", "Average spectrum", "dB",
            "distance of the whole set's average tone to that of the real hits"),
-    Figure("attack_ms", "Attack", "ms", "median time to rise from 20 dB below a clip's loudest moment to it"),
-    Figure("decay_ms", "Decay", "ms", "median time until a clip stays 20 dB below its loudest moment"),
+    Figure("attack_ms", "Attack", "ms", "median time to rise from 20 dB below a clip's loudest moment to it", 0),
+    Figure("decay_ms", "Decay", "ms", "median time until a clip stays 20 dB below its loudest moment", 0),
     Figure("crest_db", "Peak over RMS", "dB", "median ratio of peak to mean level; a sharp hit has more"),
     Figure("variety_db", "Variety", "dB",
            "mean distance (envelope and spectrum) of two clips of the set; near 0 if all sound alike"),

@@ -1,0 +1,1 @@
+"""The demo: a small GANSynth trained on the spot, and a tune that it plays."""

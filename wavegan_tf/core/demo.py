@@ -1,0 +1,132 @@
+"""What the demos share: a folder for each, the project's commands run as a user would, and the index of all pages."""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import shlex
+import shutil
+import signal
+import string
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from wavegan_tf.core.errors import UserError
+
+_MARKER = ".made_by_demo"
+_INDEX = string.Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Demos</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 0 auto; padding: 1rem; }
+li { margin: 1rem 0; } a { font-size: 1.2rem; }
+</style>
+</head>
+<body>
+<main>
+<h1>What was trained here</h1>
+<ul>
+${items}
+</ul>
+</main>
+</body>
+</html>
+""")
+
+
+def parse(argv: list[str], package: str, description: str | None, minutes: float) -> argparse.Namespace:
+    """Options output_dir and minutes of training; `minutes` is the default."""
+    parser = argparse.ArgumentParser(prog=f"python -m {package}", description=description)
+    parser.add_argument("--output_dir", default="demo_output", help="folder for everything that the demos make")
+    parser.add_argument("--minutes", type=float, default=minutes, help="how long to train")
+    options = parser.parse_args(argv)
+    if not 0 < options.minutes < 1e4:
+        parser.error(f"--minutes={options.minutes:g} should be above 0")
+    return options
+
+
+def say(line: str) -> None:
+    """Prints a heading."""
+    print(f"\n=== {line}", flush=True)
+
+
+def prepare(output_dir: Path, name: str) -> Path:
+    """The folder `name` of one demo in that of all demos, emptied of earlier work.
+
+    Raises:
+      UserError: `output_dir` was made by something else, or cannot be written.
+    """
+    marker, folder = output_dir / _MARKER, output_dir / name
+    flag = f"--output_dir={output_dir}"
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        if any(output_dir.iterdir()) and not marker.exists():
+            raise UserError(f"{flag} holds files that the demo did not make: name a new or an empty folder")
+        if not marker.exists():
+            marker.write_text("{}", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{flag} can't be used ({error.strerror}): name another folder") from error
+    return folder
+
+
+def publish(output_dir: Path, name: str, title: str, text: str, page: str) -> None:
+    """Writes a demo's page and the index of all pages there are.
+
+    Args:
+      output_dir: the folder of all demos.
+      name: this demo's folder in it.
+      title: of the page.
+      text: a sentence about it.
+      page: HTML.
+    """
+    (output_dir / name / "index.html").write_text(page, encoding="utf-8")
+    marker = output_dir / _MARKER
+    pages = {**json.loads(marker.read_text(encoding="utf-8")), name: [title, text]}
+    marker.write_text(json.dumps(pages), encoding="utf-8")
+    items = [
+        f'<li><a href="{folder}/index.html">{html.escape(heading)}</a><br>{html.escape(about)}'
+        for folder, (heading, about) in sorted(pages.items())
+        if (output_dir / folder / "index.html").exists()
+    ]
+    (output_dir / "index.html").write_text(_INDEX.substitute(items="\n".join(items)), encoding="utf-8")
+    print(f"\nListen:   {output_dir / name / 'index.html'}\nAll:      {output_dir / 'index.html'}")
+
+
+def command(package: str, name: str, **options: object) -> None:
+    """Runs one of the project's commands as a user would, its output on this terminal.
+
+    Raises:
+      UserError: it failed; its own message stands above.
+    """
+    arguments = [f"--{key}" if value is True else f"--{key}={value}" for key, value in options.items()]
+    print("$", shlex.join(["python", "-m", f"{package}.{name}", *arguments]), flush=True)
+    process = subprocess.Popen([sys.executable, "-m", f"{package}.{name}", *arguments])
+    # Ctrl-C reaches the command too: the trainer saves and ends, and the demo goes on with what was learned.
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if code:
+        raise UserError(f"`python -m {package}.{name}` failed with exit code {code}; its message is above")
+
+
+def run(main: Callable[[list[str]], None]) -> NoReturn:
+    """Calls a demo's `main` with the command line's arguments: exit code 0, or 1 with one line for a user's mistake."""
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
