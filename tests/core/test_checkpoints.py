@@ -286,15 +286,19 @@ def test_lock_keeps_others_out_until_its_process_is_killed(tmp_path):
     checkpoints.DirectoryLock(str(directory)).release()
 
 
-def test_lock_removes_what_a_killed_process_left_half_written(tmp_path):
+@pytest.mark.parametrize("is_first", [False, True])
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path, is_first):
+    """Also a torn index in its final place, which must not keep a run from starting."""
     saving = run_of(tmp_path)[2]
-    saving.save(1)
+    if not is_first:
+        saving.save(1)
     (tmp_path / "model.ckpt-2_temp").mkdir()
     (tmp_path / "model.ckpt-2_temp" / "part-00000").write_text("half")
-    (tmp_path / "model.ckpt-2.index.tempstate5").write_text("half")
-    checkpoints.DirectoryLock(str(tmp_path)).release()
+    (tmp_path / "model.ckpt-2.index").write_text("half")
+    (tmp_path / "model.ckpt-2.data-00000-of-00001").write_text("whole")
+    (tmp_path / "model.ckpt-20.index.tempstate5").write_text("half")
+    assert run_of(tmp_path)[2].restore() == (None if is_first else 1)
     assert not list(tmp_path.glob("model.ckpt-2*"))
-    assert run_of(tmp_path)[2].restore() == 1
 
 
 def test_lock_of_a_directory_that_cannot_be_made(tmp_path):

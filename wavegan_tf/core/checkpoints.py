@@ -88,9 +88,15 @@ def _drop_damaged_list(directory: str) -> None:
 
 
 def _remove_unfinished(directory: str, step: str) -> None:
-    """Removes what a write that did not come to its end has left; `step` can be a pattern."""
+    """Removes what a write that did not come to its end has left; `step` can be a pattern.
+
+    TensorFlow writes the index in its final place, and the folder of parts goes last: where it still is, the
+    checkpoint may be torn.
+    """
     prefix = os.path.join(glob.escape(directory), f"{_NAME}-{step}")
-    for path in glob.glob(f"{prefix}_temp") + glob.glob(f"{prefix}.*.tempstate*"):
+    parts = glob.glob(f"{prefix}_temp")
+    torn = [path for folder in parts for path in glob.glob(f"{glob.escape(folder.removesuffix('_temp'))}.*")]
+    for path in [*torn, *parts, *glob.glob(f"{prefix}.*.tempstate*")]:
         _remove(path)
 
 
@@ -103,8 +109,6 @@ def _remove(path: str) -> None:
 
 class DirectoryLock:
     """Holds a training directory for this process; the lock ends with the process, however it ends.
-
-    What a process that was killed left unfinished there is removed.
 
     Raises:
       UserError: another process holds the directory, or it cannot be written, or TensorFlow could not read from it.
@@ -132,7 +136,6 @@ class DirectoryLock:
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
-        _remove_unfinished(directory, "*")
 
     def release(self) -> None:
         """Gives the directory back before the process ends."""
@@ -142,7 +145,8 @@ class DirectoryLock:
 class Checkpoints:
     """The checkpoints of one run: the last five, and one for every hour of training.
 
-    TensorFlow writes a checkpoint beside the others under a temporary name and only then makes it the latest.
+    TensorFlow writes a checkpoint beside the others and only then makes it the latest. What a process that was killed
+    left unfinished is removed.
     """
 
     def __init__(self, directory: str, seed: int, **items: Saved):
@@ -158,6 +162,7 @@ class Checkpoints:
         self._seed = tf.Variable(seed, dtype=tf.int64, trainable=False)
         self._checkpoint = tf.train.Checkpoint(step=self._step, seed=self._seed, **_all(items))
         _drop_damaged_list(directory)
+        _remove_unfinished(directory, "*")
         self._manager = tf.train.CheckpointManager(
             self._checkpoint,
             directory,
