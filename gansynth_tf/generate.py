@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -13,8 +14,9 @@ from absl import logging
 from gansynth_tf import instruments, midi, mixing
 from gansynth_tf.config import MODEL
 from wavegan_tf.core import audio, flags, generation
+from wavegan_tf.core.audio_files import display_name
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving import ServedModel
+from wavegan_tf.core.serving import METADATA_FILE, ServedModel
 
 _MODES = ("midi_file", "interpolate", "scale")
 # Flags that work with one mode only, and those that work without one and with --interpolate.
@@ -35,24 +37,29 @@ def main() -> None:
     """
     values = absl_flags.FLAGS
     given = [name for name in _MODES if values[name].value]
+    if values.secs_per_instrument is not None and not math.isfinite(values.secs_per_instrument):
+        raise UserError(f"--secs_per_instrument={values.secs_per_instrument}: must be a finite number")
     if len(given) > 1:
         raise UserError(f"--{given[0]} and --{given[1]} go one at a time")
     _check_fit(given[0] if given else "")
     model = generation.load_model(MODEL)
+    low, high = _range(model)
     if values.midi_file:
         _render_midi(model)
     elif values.interpolate:
-        z = instruments.slerp_walk(_latents(model, 2), values.interpolate_steps)
+        ends = _latents(model, 2)
+        generation.require_two(ends)
+        z = instruments.slerp_walk(ends, values.interpolate_steps)
         pitches = np.full(len(z), _pitch(model, _MIDDLE_C), np.int32)
         _write_notes(model, z, pitches, generation.INTERPOLATION_NAME)
     elif values.scale:
-        z, pitches = _latents(model, 1), np.arange(_lowest(model), _highest(model) + 1, dtype=np.int32)
+        z, pitches = _latents(model, 1), np.arange(low, high + 1, dtype=np.int32)
         if len(z) != 1:
             raise UserError(f"--latents_file={values.latents_file}: --scale plays one latent vector, not {len(z)}")
         _write_notes(model, np.repeat(z, len(pitches), axis=0), pitches, "scale")
     else:
         z = _latents(model, values.num_samples)
-        drawn = np.random.default_rng(values.seed).integers(_lowest(model), _highest(model) + 1, len(z), np.int32)
+        drawn = np.random.default_rng(values.seed).integers(low, high + 1, len(z), np.int32)
         pitches = drawn if values.pitch is None else np.full(len(z), _pitch(model, values.pitch), np.int32)
         _write_notes(model, z, pitches)
 
@@ -74,17 +81,18 @@ def _latents(model: ServedModel, count: int) -> np.ndarray:
     return generation.choose_latents(model, count)
 
 
-def _lowest(model: ServedModel) -> int:
-    return int(model.metadata["min_pitch"])
-
-
-def _highest(model: ServedModel) -> int:
-    return int(model.metadata["max_pitch"])
+def _range(model: ServedModel) -> tuple[int, int]:
+    """The lowest and the highest pitch of the model."""
+    try:
+        return int(model.metadata["min_pitch"]), int(model.metadata["max_pitch"])
+    except (KeyError, TypeError, ValueError) as error:
+        name = absl_flags.FLAGS.model_dir
+        raise UserError(f"--model_dir={name}: {METADATA_FILE} cannot be used ({error!r})") from None
 
 
 def _pitch(model: ServedModel, default: int) -> int:
     """The pitch of --pitch, or of the model's the nearest to a default."""
-    pitch, (low, high) = absl_flags.FLAGS.pitch, (_lowest(model), _highest(model))
+    pitch, (low, high) = absl_flags.FLAGS.pitch, _range(model)
     if pitch is None:
         return min(max(default, low), high)
     if not low <= pitch <= high:
@@ -107,14 +115,16 @@ def _write_notes(model: ServedModel, z: np.ndarray, pitches: np.ndarray, joined:
 def _render_midi(model: ServedModel) -> None:
     """Writes the clip of a MIDI file, whose latents go from instrument to instrument."""
     values = absl_flags.FLAGS
-    low, high = _lowest(model), _highest(model)
+    low, high = _range(model)
     notes = midi.read_midi(values.midi_file, low, high, sustain=values.midi_sustain, drums=values.midi_drums)
     total = float(notes.end_times.max())
-    logging.info("%s: %d notes in %.1f seconds", values.midi_file, len(notes), total)
+    logging.info("%s: %d notes in %.1f seconds", display_name(values.midi_file), len(notes), total)
     if notes.out_of_range:
         logging.warning("left out: %d notes whose pitches are not from %d to %d", notes.out_of_range, low, high)
     if notes.without_length:
         logging.warning("left out: %d notes that end where they start", notes.without_length)
+    if notes.drums:
+        logging.warning("left out: %d notes of the drum channel", notes.drums)
     given = generation.choose_latents(model, 0) if values.latents_file else None
     z = instruments.instruments_of_clip(
         total, given, values.secs_per_instrument, lambda count: model.latents(count, values.seed)
@@ -125,7 +135,7 @@ def _render_midi(model: ServedModel) -> None:
     name = os.path.splitext(os.path.basename(values.midi_file))[0]
     path = os.path.join(values.output_dir, f"{name}.{values.format}")
     _write_clip(path, mixing.mix(waves, notes, model.sample_rate), model.sample_rate)
-    logging.info("%s: %d instruments of %s", path, len(z), values.model_dir)
+    logging.info("%s: %d instruments of %s", display_name(path), len(z), values.model_dir)
 
 
 def _write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> None:
@@ -151,7 +161,8 @@ def define_flags() -> None:
         "secs_per_instrument",
         None,
         "Seconds from one instrument to the next in a MIDI clip. Default: 6; with --latents_file: all of them, once.",
-        1e-3,
+        0.05,
+        1e6,
     )
     absl_flags.DEFINE_boolean("midi_sustain", True, "Let the sustain pedal hold notes; the original does not.")
     absl_flags.DEFINE_boolean("midi_drums", True, "Play the drum channel too, by its pitches, as the original does.")

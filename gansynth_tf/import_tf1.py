@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from absl import flags as absl_flags
 from absl import logging
 
@@ -77,6 +78,9 @@ def read_config(values: Mapping[str, Any], num_pitches: int, min_pitch: int) -> 
     Raises:
       UserError: a value is impossible.
     """
+    if min_pitch + num_pitches > 128:
+        highest = 128 - num_pitches
+        raise UserError(f"--data_min_pitch={min_pitch}: the checkpoint has {num_pitches} pitches; at most {highest}")
     pitches = {"data_min_pitch": min_pitch, "data_max_pitch": min_pitch + num_pitches - 1}
     try:
         config = GANSynthConfig(**{**values, **pitches})
@@ -126,11 +130,17 @@ def import_run(tf1_dir: str, train_dir: str, stage_id: int | None = None, min_pi
     image_id = int(_scalar(checkpoint, "global_step"))
     # What it takes from the notes must be there.
     run_normalizer(config, None, make_features(config), tf1_dir)
+    _check_first_kernel(config, checkpoint)
     lock = checkpoints.DirectoryLock(train_dir)
     try:
-        if os.path.exists(os.path.join(train_dir, CONFIG_FILE)):
+        if os.path.exists(os.path.join(train_dir, CONFIG_FILE)) or stage_ids(train_dir):
             raise UserError(f"--train_dir={train_dir}: holds a run already; name a new directory")
-        _write_run(config, stage, checkpoint, tf1_dir, train_dir)
+        try:
+            _write_run(config, stage, checkpoint, tf1_dir, train_dir)
+        except BaseException:
+            # Half a stage would keep a later run from starting where it should.
+            shutil.rmtree(os.path.join(train_dir, stage.directory), ignore_errors=True)
+            raise
     finally:
         lock.release()
     return image_id
@@ -141,7 +151,10 @@ def _write_run(
 ) -> None:
     """Saves the checkpoint and what belongs to it; the options come last, as they make the folder a run."""
     image_id = int(_scalar(checkpoint, "global_step"))
-    model = StageModel(config, stage, config.num_pitches, train_dir, keras.DTypePolicy("float32"))
+    try:
+        model = StageModel(config, stage, config.num_pitches, train_dir, keras.DTypePolicy("float32"))
+    except (tf.errors.ResourceExhaustedError, MemoryError, OverflowError):
+        raise UserError(f"{CONFIG_FILE}: its networks do not fit into memory; are its sizes the checkpoint's?") from None
     tf1.assign(original_variables(model), checkpoint, CONFIG_FILE)
     if config.train_time_limit is not None:
         model.train_time.assign(_scalar(checkpoint, "Variable"))
@@ -170,6 +183,18 @@ def _stage(config: GANSynthConfig, stage_dir: str) -> Stage:
     if stage_id > last:
         raise UserError(f"{stage_dir}: by {CONFIG_FILE} the last stage is {last}")
     return config.schedule.stage(stage_id)
+
+
+def _check_first_kernel(config: GANSynthConfig, checkpoint: Mapping[str, np.ndarray]) -> None:
+    """Compares the generator's first sizes before anything is built: networks of wrong ones may not fit into memory."""
+    inputs, filters = config.latent_vector_size + config.num_pitches, config.filters(1)[1]
+    name, shape = "conv0/conv2d/kernel", [config.start_height, config.start_width, inputs, filters]
+    if config.simple_arch:
+        name, shape = "dense/kernel", [inputs, config.start_height * config.start_width * filters]
+    name = f"Generator/progressive_gan_generator/progressive_gan_block_1/{name}"
+    if name in checkpoint and list(checkpoint[name].shape) != shape:
+        found = list(checkpoint[name].shape)
+        raise UserError(f"checkpoint: {name} has shape {found}, {CONFIG_FILE} asks for {shape}")
 
 
 def _scalar(checkpoint: Mapping[str, np.ndarray], name: str) -> float:

@@ -1,8 +1,8 @@
 """Notes of MIDI files: what to play when, in seconds, as the original reads them through pretty_midi.
 
 A note ends at the first note-off of its channel and pitch in its track, which ends all that sound there; what starts
-and ends at one moment is left out. Beyond the original, a note that is never ended sounds to the end of the file, and a
-sustain pedal holds notes.
+and ends at one moment is left out. Beyond the original, a note that is never ended sounds to the end of the file, a
+sustain pedal holds notes, and tempo changes count whatever track they stand in.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import bisect
 import collections
 import dataclasses
 import importlib
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ class NoteSequence:
       end_times: likewise.
       out_of_range: notes that were left out for their pitch.
       without_length: notes that were left out because they end where they start.
+      drums: notes of the drum channel that were left out.
     """
 
     pitches: np.ndarray
@@ -44,6 +46,7 @@ class NoteSequence:
     end_times: np.ndarray
     out_of_range: int = 0
     without_length: int = 0
+    drums: int = 0
 
     def __len__(self) -> int:
         return len(self.pitches)
@@ -78,22 +81,24 @@ def read_midi(
         mido = importlib.import_module("mido")
     except ImportError:
         raise UserError(f"{name}: reading MIDI needs the package mido (pip install mido)") from None
+    if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for ever
+        raise UserError(f"{name}: cannot be read as MIDI (it is not a regular file)")
     try:
         file = mido.MidiFile(path)
     except Exception as error:  # broken files raise anything
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
-        raise UserError(f"{name}: cannot be read as MIDI ({reason or type(error).__name__})") from None
+        raise UserError(f"{name}: cannot be read as MIDI ({_reason(error)})") from None
     if file.type == 2:
         raise UserError(f"{name}: is of type 2, whose tracks belong to no common time; save it as type 1")
     seconds = _Clock(name, file)
     notes, end = _played(file.tracks)
     if sustain:
         _hold(notes, _pedals(file.tracks, end))
-    notes = [note for note in notes if drums or note.channel != _DRUM_CHANNEL]
-    sounding = sorted((note for note in notes if note.end > note.start), key=lambda note: (note.start, note.pitch))
+    wanted = [note for note in notes if drums or note.channel != _DRUM_CHANNEL]
+    sounding = sorted((note for note in wanted if note.end > note.start), key=lambda note: (note.start, note.pitch))
     chosen = [note for note in sounding if min_pitch <= note.pitch <= max_pitch]
     if not sounding:
-        raise UserError(f"{name}: holds no note")
+        reasons = f" to play: {len(notes) - len(wanted)} are drums, {len(wanted)} end where they start"
+        raise UserError(f"{name}: holds no note{reasons if notes else ''}")
     if not chosen:
         raise UserError(f"{name}: none of its {len(sounding)} notes has a pitch from {min_pitch} to {max_pitch}")
     return NoteSequence(
@@ -102,8 +107,18 @@ def read_midi(
         start_times=seconds.of([note.start for note in chosen]),
         end_times=seconds.of([note.end for note in chosen]),
         out_of_range=len(sounding) - len(chosen),
-        without_length=len(notes) - len(sounding),
+        without_length=len(wanted) - len(sounding),
+        drums=len(notes) - len(wanted),
     )
+
+
+def _reason(error: Exception) -> str:
+    """Why mido could not read a file, in a few words."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, OSError | EOFError | ValueError) and str(error):
+        return " ".join(str(error).split())
+    return "it ends too early" if isinstance(error, EOFError) else "damaged data"
 
 
 class _Clock:
@@ -121,6 +136,8 @@ class _Clock:
             self._changes = [(0, 1.0 / ((29.97 if frames == 29 else frames) * ticks))]
         else:
             tempos = [(tick, m.tempo) for track in file.tracks for tick, m in _timed(track) if m.type == "set_tempo"]
+            if any(tempo == 0 for _, tempo in tempos):
+                raise UserError(f"{name}: cannot be read as MIDI (a tempo of 0 microseconds a beat)")
             latest = {0: _DEFAULT_TEMPO, **dict(sorted(tempos, key=lambda change: change[0]))}
             self._changes = [(tick, tempo / 1e6 / division) for tick, tempo in sorted(latest.items())]
 

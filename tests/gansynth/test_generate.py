@@ -162,6 +162,11 @@ def parse():
         (["--interpolate_steps=2"], r"--interpolate_steps: goes with --interpolate only"),
         (["--nomidi_drums", "--scale"], r"--midi_drums: goes with --midi_file only"),
         (["--scale", "--latents_file=two.npy"], r"--scale plays one latent vector, not 2"),
+        (["--interpolate", "--num_samples=1"], r"--interpolate: needs at least two latents, not 1"),
+        (["--midi_file=x", "--secs_per_instrument=nan"], r"--secs_per_instrument=nan: must be a finite number"),
+        (["--latents_file=two.npy", "--output_dir=given"], r"--output_dir=given: latents.npy there is --latents_file"),
+        (["--model_dir=ranged"], r"model.json cannot be used \(KeyError\('min_pitch'\)\)"),
+        (["--model_dir=cut"], r"--model_dir=cut: cannot be loaded"),
         (["--latents_file=wrong.npy"], r"has shape \[2, 9\], must be \[n, 8\]"),
         (["--latents_file=two.npy", "--num_samples=3"], r"--num_samples: goes without --latents_file"),
         (["--model_dir=other"], r"holds a wavegan model, which wavegan_generate is for"),
@@ -174,6 +179,12 @@ def test_mistakes_are_named(model_dir, tmp_path, monkeypatch, parse, arguments, 
     np.save(tmp_path / "wrong.npy", np.zeros([2, 9], np.float32))
     metadata = Path(shutil.copytree(model_dir, tmp_path / "other")) / "assets.extra" / "model.json"
     metadata.write_text(metadata.read_text().replace('"gansynth"', '"wavegan"'))
+    metadata = Path(shutil.copytree(model_dir, tmp_path / "ranged")) / "assets.extra" / "model.json"
+    metadata.write_text(metadata.read_text().replace('"min_pitch"', '"lowest"'))
+    (cut,) = Path(shutil.copytree(model_dir, tmp_path / "cut")).glob("variables/variables.data*")
+    cut.write_bytes(cut.read_bytes()[:1000])
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "latents.npy").symlink_to(tmp_path / "two.npy")
     monkeypatch.chdir(tmp_path)
     parse(f"--model_dir={model_dir}", "--output_dir=out", *arguments)
     with pytest.raises(UserError, match=words) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import mido
@@ -143,7 +144,10 @@ def test_the_pedal_holds_its_own_channel_only(tmp_path):
 def test_drums_are_notes_unless_they_are_not_wanted(tmp_path):
     path = save(tmp_path / "x.mid", [on(0, channel=9), on(0, 62), off(50, channel=9), off(0, 62)])
     assert [note[0] for note in played(path)] == [60, 62]
-    assert [note[0] for note in played(path, drums=False)] == [62]
+    assert [note[0] for note in played(path, drums=False)] == [62] and midi.read_midi(path, drums=False).drums == 1
+    only = save(tmp_path / "y.mid", [on(0, channel=9), off(50, channel=9), on(0, 62), off(0, 62)])
+    with pytest.raises(UserError, match=r"y\.mid: holds no note to play: 1 are drums, 1 end where they start$"):
+        midi.read_midi(only, drums=False)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +159,10 @@ def test_drums_are_notes_unless_they_are_not_wanted(tmp_path):
         (EXAMPLE.read_bytes()[:70] + b"\xff" * 20, "cannot be read as MIDI"),
         (EXAMPLE.read_bytes()[:12] + b"\x00\x00" + EXAMPLE.read_bytes()[14:], "a beat of 0 ticks"),
         (EXAMPLE.read_bytes()[:9] + b"\x02" + EXAMPLE.read_bytes()[10:], "is of type 2"),
+        (EXAMPLE.read_bytes().replace(b"\x51\x03\x03\xd0\x90", b"\x51\x03\x00\x00\x00"), "a tempo of 0 microseconds"),
+        (EXAMPLE.read_bytes().replace(b"\x51\x03\x03\xd0\x90", b"\x51\x01\x03\xd0\x90"), "cannot be read as MIDI"),
     ],
-    ids=["empty", "text", "cut", "garbage", "no ticks", "type 2"],
+    ids=["empty", "text", "cut", "garbage", "no ticks", "type 2", "no tempo", "short tempo"],
 )
 def test_broken_files_are_one_line(tmp_path, content, words):
     (tmp_path / "x.mid").write_bytes(content)
@@ -170,6 +176,10 @@ def test_files_without_notes_and_missing_ones_are_named(tmp_path):
         midi.read_midi(save(tmp_path / "x.mid", [tempo(0, 500_000)]))
     with pytest.raises(UserError, match=r"none\.mid: cannot be read as MIDI \(No such file or directory\)"):
         midi.read_midi(str(tmp_path / "none.mid"))
+    os.mkfifo(tmp_path / "pipe.mid")
+    for path in (tmp_path / "pipe.mid", tmp_path):
+        with pytest.raises(UserError, match=r"cannot be read as MIDI \(it is not a regular file\)"):
+            midi.read_midi(str(path))
 
 
 def test_days_of_silence_are_refused(tmp_path):

@@ -255,7 +255,8 @@ def write_blocks(path: str, blocks: Iterable[np.ndarray], sample_rate: int, num_
                 file.write(to_int16(block))
         os.replace(temporary, path)
     except (OSError, RuntimeError, ValueError, TypeError) as error:
-        raise AudioError(f"{name}: cannot be written ({_reason(error)})") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else _reason(error)
+        raise AudioError(f"{name}: cannot be written ({reason})") from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.remove(temporary)

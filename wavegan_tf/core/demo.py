@@ -70,8 +70,7 @@ def prepare(output_dir: Path, name: str) -> Path:
         output_dir.mkdir(parents=True, exist_ok=True)
         if any(output_dir.iterdir()) and not marker.exists():
             raise UserError(f"{flag} holds files that the demo did not make: name a new or an empty folder")
-        if not marker.exists():
-            marker.write_text("{}", encoding="utf-8")
+        marker.touch()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -91,8 +90,14 @@ def publish(output_dir: Path, name: str, title: str, text: str, page: str) -> No
     """
     (output_dir / name / "index.html").write_text(page, encoding="utf-8")
     marker = output_dir / _MARKER
-    pages = {**json.loads(marker.read_text(encoding="utf-8")), name: [title, text]}
-    marker.write_text(json.dumps(pages), encoding="utf-8")
+    try:
+        pages = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # new, or cut short
+        pages = {}
+    pages[name] = [title, text]
+    temporary = output_dir / f"{_MARKER}.tmp"
+    temporary.write_text(json.dumps(pages), encoding="utf-8")
+    temporary.replace(marker)
     items = [
         f'<li><a href="{folder}/index.html">{html.escape(heading)}</a><br>{html.escape(about)}'
         for folder, (heading, about) in sorted(pages.items())

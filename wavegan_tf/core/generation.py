@@ -29,8 +29,10 @@ def define_flags(batch_size: int = 64, interpolation: str = "straight lines") ->
     """
     flags.DEFINE_string("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
     flags.DEFINE_string("output_dir", "", "Where the audio files and latents.npy go.")
-    flags.DEFINE_integer("num_samples", 16, "Clips to generate (with --interpolate: latents to pass through).", 1)
-    flags.DEFINE_integer("seed", 0, "Seed of the latents.", 0)
+    flags.DEFINE_integer(
+        "num_samples", 16, "Clips to generate (with --interpolate: latents to pass through).", 1, tf.int32.max
+    )
+    flags.DEFINE_integer("seed", 0, "Seed of the latents.", 0, tf.int64.max)
     flags.DEFINE_string("latents_file", "", "npy file of latents [n, latent_dim] to use instead of random ones.")
     flags.DEFINE_boolean("interpolate", False, f"Walk in {interpolation} from each latent to the next.")
     flags.DEFINE_integer("interpolate_steps", 8, "Steps from one latent to the next.", 1)
@@ -70,12 +72,16 @@ def prepare_output(z: np.ndarray) -> None:
     """Makes --output_dir and keeps the latents there.
 
     Raises:
-      UserError: it cannot be written.
+      UserError: it cannot be written, or the latents would go over those that were given.
     """
-    output_dir = flags.FLAGS.output_dir
+    output_dir, given = flags.FLAGS.output_dir, flags.FLAGS.latents_file
+    path = os.path.join(output_dir, LATENTS_FILE)
     try:
         os.makedirs(output_dir, exist_ok=True)
-        np.save(os.path.join(output_dir, LATENTS_FILE), z)
+        if given and os.path.exists(path) and os.path.samefile(path, given):
+            raise UserError(f"--output_dir={output_dir}: {LATENTS_FILE} there is --latents_file; name another folder")
+        np.save(f"{path}.tmp.npy", z)
+        os.replace(f"{path}.tmp.npy", path)
     except OSError as error:
         raise UserError(f"--output_dir={output_dir}: cannot be written ({error.strerror})") from None
 
@@ -160,6 +166,12 @@ def read_latents(path: str, latent_dim: int) -> np.ndarray:
     return z
 
 
+def require_two(z: np.ndarray) -> None:
+    """Raises UserError where there is no way to walk: for fewer than two latents."""
+    if len(z) < 2:
+        raise UserError(f"--interpolate: needs at least two latents, not {len(z)}")
+
+
 def interpolate(z: np.ndarray, steps: int) -> np.ndarray:
     """Points on the straight lines from each latent to the next.
 
@@ -173,8 +185,7 @@ def interpolate(z: np.ndarray, steps: int) -> np.ndarray:
     Raises:
       UserError: fewer than two latents.
     """
-    if len(z) < 2:
-        raise UserError(f"--interpolate: needs at least two latents, not {len(z)}")
+    require_two(z)
     share = (np.arange(steps, dtype=np.float32) / steps)[None, :, None]
     walked = (1 - share) * z[:-1, None] + share * z[1:, None]
     return np.concatenate([walked.reshape(-1, z.shape[1]), z[-1:]]).astype(np.float32)

@@ -189,7 +189,7 @@ class ServedModel:
         try:
             # The signatures hold their variables only as long as the model itself is held.
             self._model = tf.saved_model.load(model_dir)
-        except (OSError, tf.errors.OpError, ValueError) as error:
+        except (OSError, tf.errors.OpError, ValueError, IndexError) as error:
             raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
 
     def latents(self, num_samples: int, seed: int) -> np.ndarray:
