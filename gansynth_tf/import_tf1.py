@@ -154,7 +154,7 @@ def _write_run(
     try:
         model = StageModel(config, stage, config.num_pitches, train_dir, keras.DTypePolicy("float32"))
     except (tf.errors.ResourceExhaustedError, MemoryError, OverflowError):
-        raise UserError(f"{CONFIG_FILE}: its networks do not fit into memory; are its sizes the checkpoint's?") from None
+        raise UserError(f"{CONFIG_FILE}: its networks do not fit into memory; are its sizes right?") from None
     tf1.assign(original_variables(model), checkpoint, CONFIG_FILE)
     if config.train_time_limit is not None:
         model.train_time.assign(_scalar(checkpoint, "Variable"))
