@@ -73,7 +73,7 @@ def inception_score(probabilities: np.ndarray, k: int = 10) -> InceptionScore:
     probabilities = checked_probabilities(probabilities)
     n = len(probabilities)
     if k < 1 or n % k:
-        raise UserError(f"{n} samples do not make {k} groups of equal size; choose a number that is divisible")
+        raise _not_divisible(n, k)
     scores = []
     for group in np.split(probabilities, k):
         mean = np.mean(group, axis=0)
@@ -85,6 +85,10 @@ def inception_score(probabilities: np.ndarray, k: int = 10) -> InceptionScore:
         scores.append(np.exp(np.mean(np.sum(divergence, axis=1))))
     labels = np.argmax(probabilities, axis=1)
     return InceptionScore(float(np.mean(scores)), float(np.std(scores)), np.array(scores), labels)
+
+
+def _not_divisible(n: int, k: int) -> UserError:
+    return UserError(f"{n} samples do not make {k} groups of equal size; choose a number that is divisible")
 
 
 def checked_probabilities(probabilities: np.ndarray) -> np.ndarray:
@@ -133,7 +137,7 @@ def score_files(
     """
     chosen = choose_files(paths, n)
     if k < 1 or len(chosen) % k:  # said before an hour of work, not after
-        raise UserError(f"{len(chosen)} samples do not make {k} groups of equal size; choose a number that is divisible")
+        raise _not_divisible(len(chosen), k)
     clips = read_clips(chosen, batch_size, fix_length)
     waveforms = (batch.astype(np.float32) / np.float32(32767) for batch in clips)
     return inception_score(np.concatenate([batch.scores for batch in outputs(classifier, waveforms)]), k)
