@@ -2,8 +2,8 @@
 
 An inception score cannot tell a model that blurs pitches from one that makes few of them; these two can. Accuracy is
 the share of notes heard at the pitch that was asked for. Entropy is that of p(pitch | note), averaged over notes: it
-says how unsure the classifier is of single notes. It cannot be the entropy of the averaged output, which for 61 pitches that
-are equally common would be near log 61 = 4.1 even for real notes, where the paper has 0.22.
+says how unsure the classifier is of single notes. It cannot be the entropy of the averaged output, which for 61 pitches
+that are equally common would be near log 61 = 4.1 even for real notes, where the paper has 0.22.
 """
 
 from __future__ import annotations

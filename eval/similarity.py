@@ -160,8 +160,8 @@ def _block_distances(rows: np.ndarray, train: FeatureSet, k: int, origin: np.nda
         lower = _candidates(rows, others, origin, best[:, -1], k, np.float32)
         if np.count_nonzero(lower < np.inf) > _MANY * len(rows):
             lower = np.maximum(lower, _candidates(rows, others, origin, best[:, -1], k, np.float64))
-        for i, bounds in enumerate(lower):
-            best[i] = _measure(rows[i], others, bounds, best[i])
+        for i in np.flatnonzero(np.min(lower, axis=1) < np.inf):
+            best[i] = _measure(rows[i], others, lower[i], best[i])
     return np.sqrt(best)
 
 

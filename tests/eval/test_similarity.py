@@ -83,7 +83,7 @@ def test_neighbours_closer_than_float32_can_tell(monkeypatch):
     assert measured.sum() < 16 * len(query)  # so that few pairs had to be measured again
 
 
-def test_one_clip_repeated_costs_one_measurement_a_row(monkeypatch):
+def test_one_clip_repeated_is_not_measured_against_all_others(monkeypatch):
     rows = np.tile(log_mel_like(np.random.default_rng(0), 1), [500, 1])
     calls = []
     einsum = np.einsum
