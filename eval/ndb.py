@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, rel_entr
 
 from wavegan_tf.core.errors import UserError
@@ -46,7 +47,7 @@ class BinScore:
     different: np.ndarray
 
 
-def fit_bins(train: np.ndarray, k: int = 50, seed: int = 0, n_init: int = 10) -> Bins:
+def fit_bins(train: ArrayLike, k: int = 50, seed: int = 0, n_init: int = 10) -> Bins:
     """Clusters training samples by k-means, best of `n_init` starts.
 
     Args:
@@ -70,7 +71,7 @@ def fit_bins(train: np.ndarray, k: int = 50, seed: int = 0, n_init: int = 10) ->
     return Bins(centers, bin_counts(centers, rows))
 
 
-def bin_counts(centers: np.ndarray, samples: np.ndarray) -> np.ndarray:
+def bin_counts(centers: np.ndarray, samples: ArrayLike) -> np.ndarray:
     """How many samples are nearest to each centre; of equally near ones the first counts.
 
     Args:
@@ -96,7 +97,7 @@ def bin_counts(centers: np.ndarray, samples: np.ndarray) -> np.ndarray:
     return counts
 
 
-def _rows(samples: np.ndarray) -> np.ndarray:
+def _rows(samples: ArrayLike) -> np.ndarray:
     samples = np.asarray(samples)
     if samples.ndim < 2 or not samples.size:
         raise UserError(f"samples have shape {list(samples.shape)}, must have [samples, features]")
@@ -105,7 +106,7 @@ def _rows(samples: np.ndarray) -> np.ndarray:
     return samples.reshape(len(samples), -1).astype(np.float32, copy=False)
 
 
-def different_bins(train_counts: np.ndarray, test_counts: np.ndarray, significance: float = 0.05) -> np.ndarray:
+def different_bins(train_counts: ArrayLike, test_counts: ArrayLike, significance: float = 0.05) -> np.ndarray:
     """Two-sided two-proportion z-test in every bin.
 
     z is the difference of the two shares over its standard error sqrt(p (1 - p) (1/n + 1/m)); p, the share of both
@@ -132,7 +133,7 @@ def different_bins(train_counts: np.ndarray, test_counts: np.ndarray, significan
     return 2.0 * ndtr(-np.abs(z)) < significance
 
 
-def js_divergence(train_counts: np.ndarray, test_counts: np.ndarray) -> float:
+def js_divergence(train_counts: ArrayLike, test_counts: ArrayLike) -> float:
     """Jensen-Shannon divergence of two sets' shares in bins, in nats: 0 for equal shares, log 2 for disjoint ones.
 
     Raises:
@@ -143,7 +144,7 @@ def js_divergence(train_counts: np.ndarray, test_counts: np.ndarray) -> float:
     return float(np.sum(rel_entr(p, middle)) + np.sum(rel_entr(q, middle))) / 2.0
 
 
-def _shares(train_counts: np.ndarray, test_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, int, int]:
+def _shares(train_counts: ArrayLike, test_counts: ArrayLike) -> tuple[np.ndarray, np.ndarray, int, int]:
     train_counts, test_counts = np.asarray(train_counts), np.asarray(test_counts)
     if train_counts.shape != test_counts.shape or train_counts.ndim != 1:
         raise UserError(f"bins of shapes {list(train_counts.shape)} and {list(test_counts.shape)} do not compare")
@@ -153,7 +154,7 @@ def _shares(train_counts: np.ndarray, test_counts: np.ndarray) -> tuple[np.ndarr
     return train_counts / n, test_counts / m, n, m
 
 
-def score_bins(train_counts: np.ndarray, test_counts: np.ndarray, significance: float = 0.05) -> BinScore:
+def score_bins(train_counts: ArrayLike, test_counts: ArrayLike, significance: float = 0.05) -> BinScore:
     """NDB, NDB/k and the Jensen-Shannon divergence from the counts.
 
     Raises:
@@ -164,7 +165,7 @@ def score_bins(train_counts: np.ndarray, test_counts: np.ndarray, significance: 
     return BinScore(ndb, ndb / len(different), js_divergence(train_counts, test_counts), different)
 
 
-def ndb(bins: Bins, samples: np.ndarray, significance: float = 0.05) -> BinScore:
+def ndb(bins: Bins, samples: ArrayLike, significance: float = 0.05) -> BinScore:
     """The scores of samples against the bins of the training data.
 
     Args:

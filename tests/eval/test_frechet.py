@@ -64,7 +64,8 @@ def test_map_that_carries_one_into_the_other():
     a, transport = covariance(generator, 15), covariance(generator, 15)
     moved = np.eye(15) - transport
     expected = np.trace(moved @ a @ moved)
-    assert gaussian_distance(np.zeros(15), a, np.zeros(15), transport @ a @ transport) == pytest.approx(expected, rel=1e-9)
+    actual = gaussian_distance(np.zeros(15), a, np.zeros(15), transport @ a @ transport)
+    assert actual == pytest.approx(expected, rel=1e-9)
 
 
 def test_fewer_samples_than_features():

@@ -122,7 +122,7 @@ def test_missing_scikit_learn_is_named(monkeypatch):
     [
         (lambda: fit_bins(CENTERS, 4), "3 training samples do not fill 4 bins"),
         (lambda: fit_bins(CENTERS, 0), "3 training samples do not fill 0 bins"),
-        (lambda: fit_bins(CENTERS * np.inf, 2), "samples hold numbers that are not finite"),
+        (lambda: fit_bins(CENTERS + np.inf, 2), "samples hold numbers that are not finite"),
         (lambda: ndb(Bins(CENTERS, np.ones(3, int)), np.zeros([0, 2])), r"samples have shape \[0, 2\]"),
         (lambda: ndb(Bins(CENTERS, np.ones(3, int)), np.zeros([4, 3])), "samples of 3 numbers do not fit bins of 2"),
         (lambda: different_bins([1, 2], [1, 2, 3]), r"bins of shapes \[2\] and \[3\] do not compare"),

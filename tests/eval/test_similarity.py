@@ -76,7 +76,12 @@ def test_neighbours_closer_than_float32_can_tell(monkeypatch):
     assert 0 < expected.max() < 1e-3  # against rows of length 100
     used = []
     candidates = module._candidates
-    monkeypatch.setattr(module, "_candidates", lambda *args: used.append(args[-1]) or candidates(*args))
+
+    def recorded(*args):
+        used.append(args[-1])
+        return candidates(*args)
+
+    monkeypatch.setattr(module, "_candidates", recorded)
     np.testing.assert_allclose(nearest_distances(train, query, 2), expected, rtol=1e-12)
     assert np.float64 in used
     measured = np.isfinite(candidates(query, train, train.mean(0), np.full(len(query), np.inf), 2, np.float64))
@@ -85,11 +90,16 @@ def test_neighbours_closer_than_float32_can_tell(monkeypatch):
 
 def test_one_clip_repeated_is_not_measured_against_all_others(monkeypatch):
     rows = np.tile(log_mel_like(np.random.default_rng(0), 1), [500, 1])
-    calls = []
+    measured = []
     einsum = np.einsum
-    monkeypatch.setattr(np, "einsum", lambda *args, **kwargs: calls.append(len(args[1])) or einsum(*args, **kwargs))
+
+    def counted(*args, **kwargs):
+        measured.append(len(args[1]))
+        return einsum(*args, **kwargs)
+
+    monkeypatch.setattr(np, "einsum", counted)
     assert similarity(rows, rows, True, 100) == (0, 0)
-    assert sum(calls) < 500 * 100
+    assert sum(measured) < 500 * 100
 
 
 def test_overflow_of_the_product_is_measured_again():
