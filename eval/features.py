@@ -41,7 +41,7 @@ def fit_length(clip: np.ndarray, length: int = CLIP_LEN) -> np.ndarray:
     return np.pad(clip[:length], (0, max(0, length - len(clip))))
 
 
-def read_clips(paths: Sequence[str], batch_size: int = 100, fix_length: bool = True) -> Iterator[np.ndarray]:
+def read_clips(paths: Sequence[str], batch_size: int = 32, fix_length: bool = True) -> Iterator[np.ndarray]:
     """Files in the order given, in batches.
 
     Args:
@@ -68,9 +68,6 @@ def read_clips(paths: Sequence[str], batch_size: int = 100, fix_length: bool = T
 @functools.cache
 def mel_matrix(frame_length: int) -> np.ndarray:
     """What both originals multiply magnitudes with: 128 triangles between 40 and 7800 Hz, TensorFlow's float32 ones.
-
-    Bands that are narrower than the distance of two bins can fall between them: their columns are zero, and the
-    feature stays at log(1e-6) whatever is heard.
 
     Returns:
       float32 [frame_length / 2 + 1, 128].

@@ -8,7 +8,7 @@ that could be the nearest within the product's rounding error is then measured a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,7 +21,6 @@ _MANY = 16
 _CHUNK = 64
 
 
-@runtime_checkable
 class FeatureSet(Protocol):
     """Rows of flattened features: an array [n, d], or a `StoredFeatures`."""
 
@@ -118,7 +117,7 @@ def similarity(train: FeatureSet, query: FeatureSet, exclude_self: bool, block_r
 def nearest_distances(train: FeatureSet, query: FeatureSet, k: int = 1, block_rows: int = _BLOCK_ROWS) -> np.ndarray:
     """Distances from each row of `query` to its k nearest rows of `train`, exact, in rising order.
 
-    Memory: about five blocks of [block_rows, d] float32 and some of [block_rows, block_rows].
+    Memory: about six blocks of [block_rows, d] float32 and some of [block_rows, block_rows].
 
     Returns:
       float64 [n, k].
@@ -179,14 +178,16 @@ def _candidates(
       dtype: that the product is computed in.
     """
     unit = float(np.finfo(dtype).eps)  # twice the unit roundoff: all bounds below are doubled by that
-    a, b = rows.astype(dtype) - origin, others.astype(dtype) - origin
+    a, b = rows.astype(dtype), others.astype(dtype)
+    a -= origin
+    b -= origin
     lengths_a = np.sqrt(np.einsum("nd,nd->n", a, a, dtype=np.float64))[:, None]
     lengths_b = np.sqrt(np.einsum("nd,nd->n", b, b, dtype=np.float64))[None]
     squares = lengths_a**2 + lengths_b**2 - 2.0 * (a @ b.T)
     # A sum of d products errs by at most d unit roundoffs of the sum of their sizes, whatever its order (Higham,
     # Accuracy and Stability of Numerical Algorithms, section 3.1), and that sum is at most |a| |b|. The second term
     # covers the subtraction of the origin and the sums above.
-    error = unit * (rows.shape[1] * lengths_a * lengths_b + 4.0 * (lengths_a + lengths_b) ** 2)
+    error = unit * (rows.shape[1] * lengths_a * lengths_b + 8.0 * (lengths_a + lengths_b) ** 2)
     known = np.isfinite(squares)  # else the product overflowed
     upper = np.where(known, squares + error, np.inf)
     if upper.shape[1] > k:
