@@ -14,7 +14,7 @@ from wavegan_tf.core.networks import LatentGenerator, LogitDiscriminator
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 GOLDENS = Path(__file__).parent / "goldens"
-WAVEGAN, SPECGAN = GOLDENS / "wavegan", GOLDENS / "specgan"
+WAVEGAN, SPECGAN, EVAL = GOLDENS / "wavegan", GOLDENS / "specgan", GOLDENS / "eval"
 GENERATORS: dict[str, Any] = {"wavegan": WaveGANGenerator, "specgan": SpecGANGenerator}
 DISCRIMINATORS: dict[str, Any] = {"wavegan": WaveGANDiscriminator, "specgan": SpecGANDiscriminator}
 

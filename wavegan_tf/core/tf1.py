@@ -113,12 +113,12 @@ def variables(network: LatentGenerator | LogitDiscriminator) -> dict[str, keras.
 
 
 def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
-    """All variables of the newest checkpoint in `tf1_dir`, by name.
+    """All variables of the newest checkpoint in `tf1_dir`, by name; or of one whose path without extension it is.
 
     Raises:
       UserError: there is none, or it is damaged.
     """
-    prefix = _newest_checkpoint(tf1_dir)
+    prefix = tf1_dir if os.path.isfile(f"{tf1_dir}.index") else _newest_checkpoint(tf1_dir)
     try:
         reader = tf.train.load_checkpoint(prefix)
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}

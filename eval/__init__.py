@@ -1,0 +1,1 @@
+"""The papers' measures of generated audio; reads folders of audio and classifiers, never a trainer."""

@@ -1,0 +1,115 @@
+"""Audio folders -> int16 clips -> log-mel features, as the original's classifier and its similarity script see them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from wavegan_tf.core import audio, spectral
+from wavegan_tf.core.audio_files import display_name
+from wavegan_tf.core.errors import UserError
+
+SAMPLE_RATE, CLIP_LEN = 16_000, 16_384
+FRAME_STEP, MEL_BINS = 128, 128
+CLASSIFIER_FRAME, SIMILARITY_FRAME = 1024, 2048
+
+_LOWER_HERTZ, _UPPER_HERTZ = 40.0, 7800.0
+_LOG_EPSILON = 1e-6
+
+
+def read_clip(path: str) -> np.ndarray:
+    """One file as the 16-bit mono samples at 16 kHz that the originals read with SciPy.
+
+    A 16-bit file at 16 kHz gives the numbers that stand in it. Where the original's score.py refuses, another rate is
+    resampled and channels are averaged; other sample formats are rounded to 16 bits.
+
+    Returns:
+      int16 [t].
+
+    Raises:
+      AudioError: the file cannot be used; a measure that left files out in silence would be another measure.
+    """
+    samples = audio.decode(path, SAMPLE_RATE, normalize=False)[:, 0]
+    return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def fit_length(clip: np.ndarray, length: int = CLIP_LEN) -> np.ndarray:
+    """The first `length` samples of [t], with zeros at the end where there are fewer."""
+    return np.pad(clip[:length], (0, max(0, length - len(clip))))
+
+
+def read_clips(paths: Sequence[str], batch_size: int = 32, fix_length: bool = True) -> Iterator[np.ndarray]:
+    """Files in the order given, in batches.
+
+    Args:
+      paths: from `wavegan_tf.core.audio_files.find_audio_files`, which sorts, or in any other order.
+      batch_size: clips in a batch; the last may have fewer.
+      fix_length: trim or zero-pad at the end; else another length is an error, as without score.py's `--fix_length`.
+
+    Yields:
+      int16 [b, 16384].
+
+    Raises:
+      UserError: a file cannot be used or has another length.
+    """
+    for start in range(0, len(paths), batch_size):
+        clips = []
+        for path in paths[start : start + batch_size]:
+            clip = read_clip(path)
+            if len(clip) != CLIP_LEN and not fix_length:
+                raise UserError(f"{display_name(path)}: has {len(clip)} samples at 16 kHz, not {CLIP_LEN}")
+            clips.append(fit_length(clip))
+        yield np.stack(clips)
+
+
+@functools.cache
+def mel_matrix(frame_length: int) -> np.ndarray:
+    """What both originals multiply magnitudes with: 128 triangles between 40 and 7800 Hz, TensorFlow's float32 ones.
+
+    Returns:
+      float32 [frame_length / 2 + 1, 128].
+    """
+    with tf.init_scope():
+        return tf.signal.linear_to_mel_weight_matrix(
+            MEL_BINS, frame_length // 2 + 1, SAMPLE_RATE, _LOWER_HERTZ, _UPPER_HERTZ, tf.float32
+        ).numpy()
+
+
+def _log_mel(x: tf.Tensor, frame_length: int) -> tf.Tensor:
+    magnitudes = tf.abs(spectral.stft(x, frame_length, FRAME_STEP, pad_end=True))
+    return tf.math.log(tf.tensordot(magnitudes, mel_matrix(frame_length), 1) + _LOG_EPSILON)
+
+
+def classifier_log_mel(x: tf.Tensor) -> tf.Tensor:
+    """What the SC09 classifier sees (`model` of eval/inception/train.py).
+
+    Args:
+      x: float32 waveforms [b, t], full scale 1.0. Frames begin every 128 samples from sample 0; past the end are zeros.
+
+    Returns:
+      float32 [b, ceil(t / 128), 128]: time, mel; natural logarithm, at least log(1e-6).
+    """
+    return _log_mel(tf.convert_to_tensor(x, tf.float32), CLASSIFIER_FRAME)
+
+
+def similarity_log_mel(x: tf.Tensor) -> tf.Tensor:
+    """What nearest neighbours are sought in (eval/similarity/feats.py).
+
+    The script feeds samples as they stand in a 16-bit file, up to 32767 and not up to 1. That is no constant offset,
+    since log(m + 1e-6) flattens quiet sounds less, so distances of scaled waveforms do not compare.
+
+    Args:
+      x: int16 [b, 16384] (`fit_length`).
+
+    Returns:
+      float32 [b, 128, 128]: time, mel; natural logarithm.
+
+    Raises:
+      ValueError: x has another type.
+    """
+    if x.dtype not in (np.int16, tf.int16):
+        raise ValueError(f"x has type {x.dtype}, must be int16: the features are of raw 16-bit values")
+    return _log_mel(tf.cast(x, tf.float32), SIMILARITY_FRAME)

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from eval import features
+from tests.originals import EVAL, assert_near
+from wavegan_tf.core.audio import AudioError
+from wavegan_tf.core.errors import UserError
+
+SIMILARITY = np.load(EVAL / "similarity.npz")
+CLIPS = [SIMILARITY[f"clip_{i}"] for i in range(6)]
+
+
+def naive_log_mel(x, frame_length):
+    """Frame by frame in float64, with a mel matrix written from its definition."""
+    bins = np.linspace(0, 8000, frame_length // 2 + 1)
+    mel = 1127 * np.log1p(bins / 700)
+    edges = np.linspace(1127 * np.log1p(40 / 700), 1127 * np.log1p(7800 / 700), 130)
+    rising = (mel[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - mel[:, None]) / (edges[2:] - edges[1:-1])
+    matrix = np.maximum(0, np.minimum(rising, falling))
+    matrix[0] = 0
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame_length) / frame_length)
+    padded = np.pad(x.astype(np.float64), (0, frame_length))
+    frames = [padded[i : i + frame_length] * window for i in range(0, len(x), 128)]
+    return np.log(np.abs(np.fft.rfft(frames)) @ matrix + 1e-6)
+
+
+def test_mel_matrix_of_the_original():
+    matrix = features.mel_matrix(features.SIMILARITY_FRAME)
+    assert np.count_nonzero(matrix) == SIMILARITY["mel_weight_nnz"]
+    np.testing.assert_allclose(matrix.sum(dtype=np.float64), SIMILARITY["mel_weight_sum"], rtol=1e-6)
+
+
+def test_classifier_features():
+    golden = np.load(EVAL / "sc09_classifier_io.npz")
+    log_mel = features.classifier_log_mel(golden["x"])
+    assert_near(log_mel, golden["log_mel"])
+
+
+def test_similarity_features_are_of_raw_values():
+    clips = np.stack([features.fit_length(clip) for clip in CLIPS])
+    assert_near(features.similarity_log_mel(clips), SIMILARITY["features"])
+    # The same clip scaled to 1 gives others, and no constant apart.
+    scaled = SIMILARITY["features_clip_1_float"]
+    assert_near(features._log_mel(tf.constant(clips[1:2] / np.float32(32768)), 2048)[0], scaled)
+    assert np.std(SIMILARITY["features"][1] - scaled) > 0.5
+
+
+@pytest.mark.parametrize("length", [1, 127, 128, 129, 3000])
+def test_fast_features_equal_slow_ones(length):
+    x = np.random.default_rng(length).integers(-32768, 32768, [2, length]).astype(np.int16)
+    for computed, scale, frame in (
+        (features.similarity_log_mel(x), 1, 2048),
+        (features.classifier_log_mel(x / np.float32(32768)), 32768, 1024),
+    ):
+        expected = np.stack([naive_log_mel(clip / scale, frame) for clip in x])
+        # Where almost nothing sounds, float32's rounding shows in the logarithm.
+        heard = expected > expected.max() - 9
+        assert computed.shape == (2, -(-length // 128), 128)
+        np.testing.assert_allclose(computed[heard], expected[heard], rtol=0, atol=1e-3)
+
+
+def test_silence_is_the_floor():
+    assert_near(features.similarity_log_mel(np.zeros([1, 256], np.int16)), np.full([1, 2, 128], np.log(1e-6)), 1e-6)
+
+
+def test_floats_are_refused_where_raw_values_are_wanted():
+    with pytest.raises(ValueError, match="x has type float32, must be int16"):
+        features.similarity_log_mel(np.zeros([1, 16384], np.float32))
+
+
+def test_files_give_the_numbers_that_stand_in_them(tmp_path):
+    for i, clip in enumerate(CLIPS):
+        soundfile.write(tmp_path / f"{i}.wav", clip, 16000)
+    extremes = np.array([-32768, 32767, -1, 0, 1], np.int16)
+    soundfile.write(tmp_path / "6.wav", extremes, 16000)
+    paths = [str(tmp_path / f"{i}.wav") for i in range(7)]
+    for path, clip in zip(paths, [*CLIPS, extremes], strict=True):
+        np.testing.assert_array_equal(features.read_clip(path), clip)
+    batches = list(features.read_clips(paths, 3))
+    assert [batch.shape for batch in batches] == [(3, 16384), (3, 16384), (1, 16384)]
+    read = np.concatenate(batches)
+    assert read.dtype == np.int16
+    for row, clip in zip(read, [*CLIPS, extremes], strict=True):
+        kept = clip[:16384]
+        np.testing.assert_array_equal(row[: len(kept)], kept)
+        assert not row[len(kept) :].any()
+
+
+def test_other_formats_are_rounded_and_clipped(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.array([0.4 / 32768, 0.6 / 32768, 1.5, -1.5], np.float32), 16000, "FLOAT")
+    np.testing.assert_array_equal(features.read_clip(str(path)), [0, 1, 32767, -32768])
+    soundfile.write(path, np.array([[100, 300], [0, -2]], np.int16), 16000)
+    np.testing.assert_array_equal(features.read_clip(str(path)), [200, -1])
+
+
+def test_files_that_do_not_fit_are_named(tmp_path):
+    path = tmp_path / "short.wav"
+    soundfile.write(path, CLIPS[4], 16000)
+    with pytest.raises(UserError, match=f"^{path}: has 3000 samples at 16 kHz, not 16384$"):
+        list(features.read_clips([str(path)], fix_length=False))
+    path.write_bytes(b"RIFF")
+    with pytest.raises(AudioError, match=f"^{path}: cannot be decoded "):
+        list(features.read_clips([str(path)]))
