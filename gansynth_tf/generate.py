@@ -45,12 +45,12 @@ def main() -> None:
     model = generation.load_model(MODEL)
     low, high = _range(model)
     if values.midi_file:
-        _render_midi(model)
+        _render_midi(model, low, high)
     elif values.interpolate:
         ends = _latents(model, 2)
         generation.require_two(ends)
         z = instruments.slerp_walk(ends, values.interpolate_steps)
-        pitches = np.full(len(z), _pitch(model, _MIDDLE_C), np.int32)
+        pitches = np.full(len(z), _pitch(low, high), np.int32)
         _write_notes(model, z, pitches, generation.INTERPOLATION_NAME)
     elif values.scale:
         z, pitches = _latents(model, 1), np.arange(low, high + 1, dtype=np.int32)
@@ -60,7 +60,7 @@ def main() -> None:
     else:
         z = _latents(model, values.num_samples)
         drawn = np.random.default_rng(values.seed).integers(low, high + 1, len(z), np.int32)
-        pitches = drawn if values.pitch is None else np.full(len(z), _pitch(model, values.pitch), np.int32)
+        pitches = drawn if values.pitch is None else np.full(len(z), _pitch(low, high), np.int32)
         _write_notes(model, z, pitches)
 
 
@@ -90,11 +90,11 @@ def _range(model: ServedModel) -> tuple[int, int]:
         raise UserError(f"--model_dir={name}: {METADATA_FILE} cannot be used ({error!r})") from None
 
 
-def _pitch(model: ServedModel, default: int) -> int:
-    """The pitch of --pitch, or of the model's the nearest to a default."""
-    pitch, (low, high) = absl_flags.FLAGS.pitch, _range(model)
+def _pitch(low: int, high: int) -> int:
+    """The pitch of --pitch, or of the model's, which are from `low` to `high`, the nearest to middle C."""
+    pitch = absl_flags.FLAGS.pitch
     if pitch is None:
-        return min(max(default, low), high)
+        return min(max(_MIDDLE_C, low), high)
     if not low <= pitch <= high:
         raise UserError(f"--pitch={pitch}: the model has pitches from {low} to {high}")
     return pitch
@@ -112,10 +112,9 @@ def _write_notes(model: ServedModel, z: np.ndarray, pitches: np.ndarray, joined:
     generation.write_clips(_waves(model, z, pitches), names, model.sample_rate, joined)
 
 
-def _render_midi(model: ServedModel) -> None:
+def _render_midi(model: ServedModel, low: int, high: int) -> None:
     """Writes the clip of a MIDI file, whose latents go from instrument to instrument."""
     values = absl_flags.FLAGS
-    low, high = _range(model)
     notes = midi.read_midi(values.midi_file, low, high, sustain=values.midi_sustain, drums=values.midi_drums)
     total = float(notes.end_times.max())
     logging.info("%s: %d notes in %.1f seconds", display_name(values.midi_file), len(notes), total)
@@ -153,8 +152,10 @@ def _write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> No
 
 def define_flags() -> None:
     """Defines this command's flags."""
-    generation.define_flags(batch_size=8, interpolation="arcs (slerp)")
-    absl_flags.DEFINE_integer("pitch", None, "MIDI pitch. Default: random pitches; with --interpolate: 60.", 0, 127)
+    generation.define_flags(batch_size=8, interpolation="arcs (slerp)", interpolated=2)
+    absl_flags.DEFINE_integer(
+        "pitch", None, "MIDI pitch. Default: random pitches; with --interpolate: 60, or the nearest.", 0, 127
+    )
     absl_flags.DEFINE_boolean("scale", False, "Play all pitches of the model with one latent vector.")
     absl_flags.DEFINE_string("midi_file", "", "MIDI file to play, going from instrument to instrument.")
     absl_flags.DEFINE_float(

@@ -67,7 +67,8 @@ def shape_note(wave: np.ndarray, note_length: float, velocity: float, sample_rat
     envelope = note_envelope(note_length, sample_rate=sample_rate, max_samples=len(wave))
     note = wave[: len(envelope)] * envelope
     peak = peak_of([note])
-    return note / peak * (velocity / MAX_VELOCITY) if peak > 0 else np.zeros_like(note)
+    # What is not a number stays so, for the writer of the clip to refuse.
+    return note if peak == 0 else note / peak * (velocity / MAX_VELOCITY)
 
 
 def mix(waves: Iterable[np.ndarray], notes: NoteSequence, sample_rate: int) -> Iterator[np.ndarray]:

@@ -15,7 +15,6 @@ import tensorflow as tf
 from gansynth_tf import export, import_tf1, normalizer
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.progressive import original_names
-from gansynth_tf.stage_features import make_features
 from gansynth_tf.stage_model import StageModel
 from tests.commands import checkpoint_values, one_line_error, run
 from tests.gansynth.reference import names, read, variables_of
@@ -236,11 +235,6 @@ def test_the_command_says_what_it_did_and_what_was_wrong(tmp_path):
     assert f"image 94 of {ORIGINAL} is now a run in {tmp_path / 'run'}" in errors
     errors = run("gansynth_tf.import_tf1", f"--tf1_dir={tmp_path}", f"--train_dir={tmp_path / 'new'}", code=1)
     assert "experiment.json: cannot be read" in one_line_error(errors)
-
-
-def test_features_of_an_imported_run_can_be_made(imported):
-    config = flags.load(GANSynthConfig, str(imported / CONFIG_FILE), MODEL)
-    assert make_features(config).data_shape == EXPECTED["raw_generated_data"].shape[1:]
 
 
 def write_original(directory: Path, golden, settings, blocks: int, progress: float) -> None:

@@ -95,6 +95,15 @@ def test_silence_stays_silent():
     assert not one[:1000].any() and one.max() == 0.5
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_a_number_does_not_pass_for_silence(value):
+    waves = np.ones([2, 4000])
+    waves[0, 700] = value
+    with np.errstate(invalid="ignore"):
+        clip = mixing.combine_notes(waves, sequence([0, 1], [1, 2]), 1000)
+    assert not np.isfinite(clip).all()
+
+
 def test_a_note_that_is_nowhere_above_zero_is_scaled_by_its_depth():
     shaped = mixing.shape_note(-np.full(1000, 0.01), 0.5, 127, 1000)
     assert shaped.min() == pytest.approx(-1.0) and shaped.max() == 0

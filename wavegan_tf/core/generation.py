@@ -18,19 +18,27 @@ from wavegan_tf.core.tracking import Progress
 
 LATENTS_FILE = "latents.npy"
 INTERPOLATION_NAME = "interpolation"
+NUM_SAMPLES = 16
 
 
-def define_flags(batch_size: int = 64, interpolation: str = "straight lines") -> None:
+def define_flags(
+    batch_size: int = 64, interpolation: str = "straight lines", interpolated: int = NUM_SAMPLES
+) -> None:
     """Defines the flags that all generate commands have.
 
     Args:
       batch_size: its default.
       interpolation: what --interpolate walks along.
+      interpolated: latents that it passes through by default.
     """
     flags.DEFINE_string("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
     flags.DEFINE_string("output_dir", "", "Where the audio files and latents.npy go.")
     flags.DEFINE_integer(
-        "num_samples", 16, "Clips to generate (with --interpolate: latents to pass through).", 1, tf.int32.max
+        "num_samples",
+        NUM_SAMPLES,
+        f"Clips to generate (with --interpolate: latents to pass through, {interpolated} by default).",
+        1,
+        tf.int32.max,
     )
     flags.DEFINE_integer("seed", 0, "Seed of the latents.", 0, tf.int64.max)
     flags.DEFINE_string("latents_file", "", "npy file of latents [n, latent_dim] to use instead of random ones.")
