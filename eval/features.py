@@ -20,11 +20,11 @@ _LOWER_HERTZ, _UPPER_HERTZ = 40.0, 7800.0
 _LOG_EPSILON = 1e-6
 
 
-def read_clip(path: str) -> np.ndarray:
-    """One file as the 16-bit mono samples at 16 kHz that the originals read with SciPy.
+def read_clip(path: str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """One file as the 16-bit mono samples that the originals read with SciPy.
 
-    A 16-bit file at 16 kHz gives the numbers that stand in it. Where the original's score.py refuses, another rate is
-    resampled and channels are averaged; other sample formats are rounded to 16 bits.
+    A 16-bit file at that rate gives the numbers that stand in it. Where the original's score.py refuses, other rates are
+    resampled and channels averaged; other sample formats are rounded to 16 bits.
 
     Returns:
       int16 [t].
@@ -32,7 +32,12 @@ def read_clip(path: str) -> np.ndarray:
     Raises:
       AudioError: the file cannot be used; a measure that left files out in silence would be another measure.
     """
-    samples = audio.decode(path, SAMPLE_RATE, normalize=False)[:, 0]
+    samples = audio.decode(path, sample_rate, normalize=False)[:, 0]
+    return to_int16(samples)
+
+
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    """Samples, full scale 1.0, to the nearest 16-bit ones; what is beyond full scale is clipped."""
     return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
 
 
@@ -113,3 +118,19 @@ def similarity_log_mel(x: tf.Tensor) -> tf.Tensor:
     if x.dtype not in (np.int16, tf.int16):
         raise ValueError(f"x has type {x.dtype}, must be int16: the features are of raw 16-bit values")
     return _log_mel(tf.cast(x, tf.float32), SIMILARITY_FRAME)
+
+
+def pooled_log_mel(waves: tf.Tensor) -> tf.Tensor:
+    """What NDB clusters: the classifier's log-mel spectrogram, averaged over boxes to 32 x 32 numbers.
+
+    The paper clusters log spectrograms and does not say which. Whole ones are 16 384 numbers and more a clip, of which
+    k-means sees little but noise; boxes keep what is loud when, and in which band.
+
+    Args:
+      waves: float32 [b, t], full scale 1.0.
+
+    Returns:
+      float32 [b, 1024].
+    """
+    pooled = tf.image.resize(classifier_log_mel(waves)[..., None], [32, 32], method="area")
+    return tf.reshape(pooled, [-1, 1024])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers, ops
 
+from eval import classifier_outputs
+from eval.classifier_outputs import Outputs
 from eval.features import CLIP_LEN, FRAME_STEP, MEL_BINS, classifier_log_mel
 from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
@@ -20,20 +20,6 @@ LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 _FRAMES, _CHANNELS, _CONVOLUTIONS = CLIP_LEN // FRAME_STEP, 128, 4
 _FEATURES = (_FRAMES >> _CONVOLUTIONS) * (MEL_BINS >> _CONVOLUTIONS) * _CHANNELS
 _SCOPE = "classifier"
-
-
-class Outputs(NamedTuple):
-    """What the classifier says of b clips.
-
-    Attributes:
-      logits: float32 [b, classes].
-      scores: float32 [b, classes], their softmax.
-      features: float32 [b, 8192], what the last layer sees.
-    """
-
-    logits: np.ndarray
-    scores: np.ndarray
-    features: np.ndarray
 
 
 @keras.saving.register_keras_serializable("adversarial_audio_eval")
@@ -140,26 +126,16 @@ def load_tf1(path: str) -> SC09Classifier:
 
 
 def outputs(classifier: SC09Classifier, batches: Iterable[np.ndarray]) -> Iterator[Outputs]:
-    """Runs the classifier for inference, batch by batch, as the original's inference graph does from `x` on.
+    """Runs the classifier for inference, as the original's inference graph does from `x` on.
 
     Args:
       classifier: built.
       batches: float32 waveforms [b, 16384], full scale 1.0.
 
     Yields:
-      one `Outputs` a batch.
+      one `Outputs` a batch; its features are [b, 8192].
 
     Raises:
       ValueError: a batch has another shape.
     """
-
-    @tf.function(input_signature=[tf.TensorSpec([None, CLIP_LEN], tf.float32)], autograph=False)
-    def run(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        features = classifier.features(classifier_log_mel(x), training=False)
-        logits = classifier.dense(features)
-        return logits, tf.nn.softmax(logits), features
-
-    for x in batches:
-        if x.ndim != 2 or x.shape[1] != CLIP_LEN:
-            raise ValueError(f"a batch has shape {list(x.shape)}, must have [b, {CLIP_LEN}]")
-        yield Outputs(*(tensor.numpy() for tensor in run(tf.constant(x, tf.float32))))
+    return classifier_outputs.outputs(classifier_log_mel, classifier, CLIP_LEN, batches)

@@ -163,12 +163,12 @@ class ServedModel:
       metadata: what assets.extra/model.json says.
     """
 
-    def __init__(self, model_dir: str, model: str):
+    def __init__(self, model_dir: str, model: str | None):
         """Loads it.
 
         Args:
           model_dir: a version folder that was exported.
-          model: whose it must be, such as "wavegan".
+          model: whose it must be, such as "wavegan"; None for any.
 
         Raises:
           UserError: the folder holds no SavedModel of ours, or another model's.
@@ -184,7 +184,7 @@ class ServedModel:
             found = self.metadata["model"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
-        if found != model:
+        if model is not None and found != model:
             raise UserError(f"--model_dir={model_dir}: holds a {found} model, which {found}_generate is for")
         try:
             # The signatures hold their variables only as long as the model itself is held.

@@ -1,0 +1,190 @@
+"""Training a classifier: the stream of augmented batches, the best checkpoint, early stop, and the test."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from eval import augmentation
+from eval.classifiers import WEIGHTS_FILE, Classifier
+from eval.labelled_audio import NO_FAMILY, LabelledAudio
+from wavegan_tf.core import flags
+from wavegan_tf.core.errors import UserError
+
+_SUMMARIES = "logs"
+# Of the norms' moving averages. The original's 0.99 is for its 100 000 steps; here a few hundred must do.
+_MOMENTUM = 0.9
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitOptions(flags.Options):
+    """How a classifier is trained."""
+
+    batch_size: int = flags.option(32, "Clips in a batch.", minimum=2)
+    learning_rate: float = flags.option(
+        0.0, "Step size at the start, from where it falls to zero; 0: 1e-3 for adam, 1e-4 for sgd.", minimum=0
+    )
+    optimizer: str = flags.option(
+        "adam", "adam, or sgd: plain gradient descent as the original's, which takes 100 000 steps.",
+        choices=("adam", "sgd"),
+    )  # fmt: skip
+    max_epochs: int = flags.option(0, "Passes over the training clips at most; 0: 6 for log_mel, else 40.", minimum=0)
+    patience: int = flags.option(
+        0, "Stop after so many passes without a better validation loss; 0: 3 for log_mel, else 8.", minimum=0
+    )
+    augment: bool = flags.option(
+        True, "Vary level, and speed and beginning of words, or the pitch of notes (with its label), while training."
+    )
+    train_time_limit_secs: float = flags.option(0.0, "Stop training after this time; 0 sets no limit.", minimum=0)
+    seed: int = flags.option(0, "Seed of weights, order, split and augmentation.", minimum=0)
+
+
+def heads_loss(sizes: tuple[int, ...]):
+    """Cross-entropy of logits [b, sum of sizes] and classes [b, heads], summed over heads; class -1 counts nothing."""
+
+    def loss(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        total = tf.constant(0.0)
+        for head, part in enumerate(tf.split(logits, sizes, axis=-1)):
+            truth = tf.cast(classes[:, head], tf.int32)
+            known = tf.cast(truth != NO_FAMILY, tf.float32)
+            errors = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(truth, 0), part)
+            total += tf.reduce_sum(errors * known) / tf.maximum(tf.reduce_sum(known), 1.0)
+        return total
+
+    return loss
+
+
+def first_head_accuracy(size: int):
+    """Share of right answers of the first head."""
+
+    def accuracy(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        right = tf.argmax(logits[:, :size], axis=-1) == tf.cast(classes[:, 0], tf.int64)
+        return tf.cast(right, tf.float32)
+
+    return accuracy
+
+
+def batches(
+    audio: LabelledAudio, chosen: np.ndarray, classifier: Classifier, options: FitOptions, training: bool
+) -> tf.data.Dataset:
+    """What the network sees of the chosen clips and their classes [b, heads]; shuffled and varied for training."""
+    augmented, num_classes = training and options.augment, len(classifier.info.labels)
+    lengths, classes = tf.constant(audio.lengths, tf.int64), tf.constant(audio.classes, tf.int64)
+
+    def prepare(index: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        waves = tf.map_fn(audio.wave, index, fn_output_signature=tf.TensorSpec([classifier.info.clip_len], tf.float32))
+        truth = tf.gather(classes, index)
+        if augmented and classifier.info.task == "pitch":
+            waves, pitches = augmentation.notes(waves, truth[:, 0], num_classes, seed)
+            truth = tf.concat([pitches[:, None], truth[:, 1:]], axis=1)
+        elif augmented:
+            waves = augmentation.speech(waves, tf.gather(lengths, index), seed)
+        return classifier.front_end(waves), truth
+
+    data = tf.data.Dataset.from_tensor_slices(chosen.astype(np.int64))
+    if training:
+        data = data.shuffle(len(chosen), seed=options.seed, reshuffle_each_iteration=True)
+    data = data.batch(options.batch_size, drop_remainder=training and len(chosen) >= options.batch_size)
+    seeds = tf.data.Dataset.random(options.seed, rerandomize_each_iteration=True).batch(2)
+    # Two batches at a time at the most: the features of a batch of notes are 64 MiB.
+    return tf.data.Dataset.zip(data, seeds).map(prepare, num_parallel_calls=2).prefetch(1)
+
+
+class _Stops(keras.callbacks.Callback):
+    """Ends training between two batches: on SIGINT, SIGTERM, or when the time is over."""
+
+    def __init__(self, seconds: float):
+        super().__init__()
+        self._deadline = time.monotonic() + seconds if seconds else float("inf")
+        self.asked = False
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Checks."""
+        if self.asked or time.monotonic() > self._deadline:
+            self.model.stop_training = True
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catches the signals while it is open."""
+
+        def ask(*_) -> None:
+            self.asked = True
+
+        previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def fit(
+    classifier: Classifier,
+    audio: LabelledAudio,
+    train: np.ndarray,
+    validation: np.ndarray,
+    options: FitOptions,
+    folder: str,
+) -> dict[str, list[float]]:
+    """Trains, and leaves the network with the weights of the pass whose validation loss was least.
+
+    Args:
+      classifier: is trained in place.
+      audio: the clips.
+      train: indices of those to learn from.
+      validation: indices of those to choose the pass by.
+      options: how.
+      folder: gets the best weights whenever they are bettered, and TensorBoard's files.
+
+    Returns:
+      Losses and accuracies after each pass, by Keras's names.
+
+    Raises:
+      UserError: training did not come to the end of a single pass.
+    """
+    info, path = classifier.info, os.path.join(folder, WEIGHTS_FILE)
+    sizes = tuple(len(names) for names in (info.labels, info.families) if names)
+    passes, patience = (6, 3) if info.network == "log_mel" else (40, 8)
+    passes, patience = options.max_epochs or passes, options.patience or patience
+    for norm in classifier.network.norms:
+        norm.momentum = _MOMENTUM
+    initial = options.learning_rate or (1e-3 if options.optimizer == "adam" else 1e-4)
+    rate = keras.optimizers.schedules.CosineDecay(initial, passes * max(1, len(train) // options.batch_size))
+    optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[options.optimizer](rate)
+    classifier.network.compile(optimizer, heads_loss(sizes), metrics=[first_head_accuracy(sizes[0])], jit_compile=False)
+    stops = _Stops(options.train_time_limit_secs)
+    callbacks = [
+        keras.callbacks.ModelCheckpoint(path, "val_loss", save_best_only=True, save_weights_only=True),
+        keras.callbacks.EarlyStopping("val_loss", patience=patience),
+        keras.callbacks.TensorBoard(os.path.join(folder, _SUMMARIES), write_graph=False),
+        stops,
+    ]
+    with stops.listening():
+        history = classifier.network.fit(
+            batches(audio, train, classifier, options, training=True),
+            validation_data=batches(audio, validation, classifier, options, training=False),
+            epochs=passes,
+            callbacks=callbacks, shuffle=False, verbose=2,
+        ).history  # fmt: skip
+    if not os.path.exists(path):
+        raise UserError(f"{folder}: training was stopped before its first pass was whole, or its loss is not a number")
+    classifier.network.load_weights(path)
+    return history
+
+
+def answers(classifier: Classifier, audio: LabelledAudio, chosen: np.ndarray, options: FitOptions) -> np.ndarray:
+    """The classes [n, heads] that the network finds likeliest for the chosen clips."""
+    sizes = tuple(len(names) for names in (classifier.info.labels, classifier.info.families) if names)
+    found = []
+    for features, _ in batches(audio, chosen, classifier, options, training=False):
+        logits = np.split(classifier.network(features, training=False).numpy(), np.cumsum(sizes)[:-1], axis=-1)
+        found.append(np.stack([np.argmax(part, axis=-1) for part in logits], axis=-1))
+    return np.concatenate(found)

@@ -1,0 +1,215 @@
+"""eval_score: every metric of both papers for a folder of audio or a SavedModel, beside the published figures."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from absl import flags as absl_flags
+from absl import logging
+
+from eval import classifiers, score_table, scoring, watch
+from eval.classifiers import Classifier
+from eval.inception_score import inception_score
+from eval.samples import UNKNOWN, ClipFormat, FolderSamples, ModelSamples, Samples
+from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL, Score
+from wavegan_tf.core import flags
+from wavegan_tf.core.errors import UserError
+
+_DEFAULT_MODEL_SAMPLES = 50_000
+_NOTE_LENGTH = 64_000
+
+
+def clip_format(found: Sequence[Classifier], model: str) -> ClipFormat:
+    """What the clips must be for these classifiers, or without any for the model."""
+    if found:
+        info = found[0].info
+        is_pitched = info.task == "pitch"
+        return ClipFormat(info.clip_len, info.sample_rate, is_pitched, info.labels, is_pitched)
+    if model == "gansynth":
+        return ClipFormat(_NOTE_LENGTH, is_centred=True, labels=tuple(map(str, range(24, 85))), is_pitched=True)
+    return ClipFormat()
+
+
+def chosen_metrics(asked: Sequence[str], found: Sequence[Classifier], has_real: bool, is_notes: bool) -> list[str]:
+    """The metrics of --metrics; of "all" those that apply.
+
+    Raises:
+      UserError: one is unknown, or cannot be computed from what is given.
+    """
+    names = [name.strip() for name in asked if name.strip()]
+    task = "pitch" if is_notes else "sc09"
+    other = {"sc09": ("pitch_accuracy", "pitch_entropy"), "pitch": ("label_accuracy", "d_self", "d_train")}[task]
+    missing = {name: "--real_dir" for name in NEEDS_REAL if not has_real}
+    missing |= {name: "--classifier_dir" for name in NEEDS_CLASSIFIER if not found}
+    if names == ["all"]:
+        left_out = {name: flag for name, flag in missing.items() if name not in other}
+        for flag in sorted(set(left_out.values())):
+            without = ", ".join(name for name in METRICS if left_out.get(name) == flag)
+            logging.info("without %s there is no %s", flag, without)
+        return [name for name in METRICS if name not in missing and name not in other]
+    for name in names:
+        if name not in METRICS:
+            raise UserError(f"--metrics={name}: must be all, or among {', '.join(METRICS)}")
+        if name in other:
+            raise UserError(f"--metrics={name}: is not for {'notes' if is_notes else 'words'}")
+        if name in missing:
+            raise UserError(f"--metrics={name}: needs {missing[name]}")
+    return names
+
+
+def _stored_score(path: str, k: int) -> list[Score]:
+    try:
+        probabilities = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"--probabilities_file={path}: cannot be read ({error})") from None
+    if not isinstance(probabilities, np.ndarray):
+        raise UserError(f"--probabilities_file={path}: must be an npy file of one array [samples, classes]")
+    result = inception_score(probabilities, k)
+    return [Score("inception_score", result.mean, result.std, len(probabilities), "fake")]
+
+
+def _groups(n: int | None) -> int:
+    k = absl_flags.FLAGS.num_groups
+    if n is not None and n % k:
+        raise UserError(f"--num_samples={n}: does not make --num_groups={k} groups of equal size")
+    return k
+
+
+def score_samples(
+    fake: Samples, real: Samples | None, found: Sequence[Classifier], metrics: Sequence[str], name: str, **common: Any
+) -> list[dict[str, Any]]:
+    """Scores a set, keeps the classifiers' probabilities, appends to scores.jsonl and prints the table.
+
+    Args:
+      fake: the set.
+      real: the training set, if there is one.
+      found: the classifiers.
+      metrics: to compute.
+      name: of the set, in the records.
+      **common: what the records are to say besides.
+
+    Returns:
+      The records.
+    """
+    values = absl_flags.FLAGS
+    with tempfile.TemporaryDirectory(prefix=".scoring-", dir=values.output_dir) as work_dir:
+        scores, statistics = scoring.score(fake, real, found, metrics, work_dir, values.num_groups, values.seed)
+    for part, of in ((fake, "scored"), (real, "real")):
+        if isinstance(part, FolderSamples) and part.changed:
+            logging.warning("%d of %d %s clips had another length: trimmed or zero-padded", part.changed, len(part), of)
+    for classifier, probabilities in zip(found, statistics.probabilities, strict=True):
+        path = os.path.join(values.output_dir, f"{name}_{classifier.name}_probabilities.npy".replace(os.sep, "_"))
+        np.save(path, probabilities)
+    if (statistics.classes == UNKNOWN).all():
+        logging.info("no accuracy: it is not known what the clips are meant to be")
+    common |= {"name": name, "place": fake.place, "real": real.place if real else None, "seed": values.seed}
+    lines = score_table.records(scores, common, values.num_groups)
+    path = score_table.append(lines, values.output_dir)
+    data = "nsynth" if (found and found[0].info.task == "pitch") or fake.model == "gansynth" else "sc09"
+    print(score_table.side_by_side(scores, data, values.model or fake.model, values.num_groups))
+    print(f"{name}: {len(lines)} scores appended to {path}")
+    return lines
+
+
+def _prepare_output(output_dir: str) -> None:
+    flags.require(output_dir=output_dir)
+    try:
+        os.makedirs(output_dir, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output_dir={output_dir}: cannot be made ({error.strerror})") from None
+
+
+def main() -> None:
+    """Reads the flags and scores."""
+    values = absl_flags.FLAGS
+    if values.published:
+        print("\n".join(map(score_table.all_published, ("sc09", "nsynth"))))
+        return
+    sources = [
+        name for name in ("model_dir", "fake_dir", "watch_train_dir", "probabilities_file") if values[name].value
+    ]
+    if len(sources) != 1:
+        given = " and ".join(f"--{name}" for name in sources) or "none"
+        raise UserError(
+            f"one of --model_dir, --fake_dir, --watch_train_dir and --probabilities_file must be given, not {given}"
+        )
+    _prepare_output(values.output_dir)
+    k = _groups(values.num_samples)
+    if values.probabilities_file:
+        scores = _stored_score(values.probabilities_file, k)
+        name = values.name or os.path.basename(values.probabilities_file)
+        score_table.append(
+            score_table.records(scores, {"name": name, "place": values.probabilities_file}, k), values.output_dir
+        )
+        print(score_table.side_by_side(scores, values.data, values.model, k))
+        return
+    found = classifiers.find(values.classifier_dir)
+    place = values[sources[0]].value
+    model = values.model or (watch.model_of(place) if values.watch_train_dir else _model_of(place))
+    clips = clip_format(found, model)
+    real = FolderSamples(values.real_dir, clips, None, "real_dir", values.fix_length) if values.real_dir else None
+    metrics = chosen_metrics(values.metrics, found, real is not None, clips.is_pitched)
+    if not metrics:
+        raise UserError("--metrics: none can be computed; give --classifier_dir, --real_dir or both")
+    if values.watch_train_dir:
+        watch.watch(place, model, values.output_dir, lambda model_dir, step: score_samples(
+            make_samples(model_dir, clips, real), real, found, metrics, f"{values.name or model} {step}", step=step,
+            watched=os.path.abspath(place),
+        ), values.best_metric)  # fmt: skip
+        return
+    fake = make_samples(place, clips, real) if values.model_dir else FolderSamples(
+        place, clips, values.num_samples, "fake_dir", values.fix_length
+    )  # fmt: skip
+    score_samples(fake, real, found, metrics, values.name or os.path.basename(os.path.normpath(place)))
+
+
+def _model_of(place: str) -> str:
+    """Whose the SavedModel is; "" for a folder of audio."""
+    return watch.model_of(place) if absl_flags.FLAGS.model_dir else ""
+
+
+def make_samples(model_dir: str, clips: ClipFormat, real: FolderSamples | None) -> ModelSamples:
+    """What a SavedModel generates, at the pitches of the real notes if there are any."""
+    values, pitches = absl_flags.FLAGS, None
+    if real is not None and clips.is_pitched:
+        classes = [clips.class_of(path) for path in real.paths]
+        pitches = [int(clips.labels[number]) for number in classes if number != UNKNOWN]
+    return ModelSamples(model_dir, clips, values.num_samples or _DEFAULT_MODEL_SAMPLES, values.seed, pitches)
+
+
+def define_flags() -> None:
+    """Defines the command's flags."""
+    absl_flags.DEFINE_string("model_dir", "", "SavedModel to score: a version folder of any of the three models.")
+    absl_flags.DEFINE_string("fake_dir", "", "Or a folder of audio to score.")
+    absl_flags.DEFINE_string("probabilities_file", "", "Or an npy file of probabilities [samples, classes].")
+    absl_flags.DEFINE_string("watch_train_dir", "", "Or a run, whose checkpoints are scored as they come.")
+    absl_flags.DEFINE_string("real_dir", "", "Folder of the real clips, for fid, ndb and d_train.")
+    absl_flags.DEFINE_string(
+        "classifier_dir", "",
+        "Folder of eval_train_classifier, or TF1 checkpoint of the original's; several with commas between.",
+    )  # fmt: skip
+    absl_flags.DEFINE_list("metrics", ["all"], f"all, or some of {', '.join(METRICS)}.")
+    absl_flags.DEFINE_integer("num_samples", None, "Clips to score. Default: 50000 of a model, all of a folder.", 1)
+    absl_flags.DEFINE_integer("num_groups", 10, "Groups of the inception score.", 1)
+    absl_flags.DEFINE_integer("seed", 0, "Seed of the latents and of k-means.", 0)
+    absl_flags.DEFINE_string("output_dir", "", "Where scores.jsonl and the probabilities go.")
+    absl_flags.DEFINE_string("name", "", "Name of the set in scores.jsonl. Default: the folder's.")
+    absl_flags.DEFINE_enum("model", "", ["", "wavegan", "specgan", "gansynth", "real"], "Whose published rows to show.")
+    absl_flags.DEFINE_enum("data", "sc09", ["sc09", "nsynth"], "With --probabilities_file: whose published rows.")
+    absl_flags.DEFINE_boolean("fix_length", True, "Trim or zero-pad files of another length, instead of refusing them.")
+    absl_flags.DEFINE_boolean("published", False, "Print every published figure and its source, and score nothing.")
+    watch.define_flags()
+
+
+def run() -> None:
+    """Entry point of eval_score."""
+    define_flags()
+    flags.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,196 @@
+"""Scoring each new checkpoint of a run, and keeping the best: the original's `incept` mode.
+
+The run is exported by its own command, in a process of its own, and what is scored is the SavedModel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+from absl import flags as absl_flags
+from absl import logging
+
+from eval.score_table import SCORES_FILE
+from wavegan_tf.core import checkpoints
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving import METADATA_FILE
+
+BEST_DIR = "best"
+_CONFIGS = ("config.json", "experiment.json", METADATA_FILE)
+# For these less is better.
+_FALLING = ("fid", "ndb", "ndb_over_k", "js_divergence", "d_train", "pitch_entropy")
+
+Lines = list[dict[str, Any]]
+
+
+def define_flags() -> None:
+    """Defines the flags of --watch_train_dir."""
+    absl_flags.DEFINE_string("best_metric", "", "Keep what is best in this. Default: inception_score, or the first.")
+    absl_flags.DEFINE_float("watch_poll_secs", 1.0, "Seconds between two looks for a new checkpoint.", 0.01)
+    absl_flags.DEFINE_float("watch_idle_secs", 0.0, "End after so long without a new checkpoint; 0: wait on.", 0.0)
+    absl_flags.DEFINE_boolean("watch_all", False, "Begin with the oldest checkpoint there is, not with the newest.")
+
+
+def model_of(place: str) -> str:
+    """Whose run or SavedModel a folder holds, by its configuration file.
+
+    Raises:
+      UserError: it holds none.
+    """
+    for name in _CONFIGS:
+        try:
+            with open(os.path.join(place, name), encoding="utf-8") as file:
+                return str(json.load(file)["model"])
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{os.path.join(place, name)}: cannot be read; is it of a run or a SavedModel?") from None
+    versions = sorted(name for name in (os.listdir(place) if os.path.isdir(place) else []) if name.isdigit())
+    hint = f"; did you mean {os.path.join(place, versions[-1])}?" if versions else ""
+    raise UserError(f"{place}: holds neither a run nor a SavedModel{hint}")
+
+
+def checkpoints_of(train_dir: str, model: str) -> list[tuple[tuple[str, ...], int]]:
+    """Export flags and step of each checkpoint there is, oldest first; GANSynth has some for each stage."""
+    if model != "gansynth":
+        return [((f"--step={step}",), step) for step in sorted(checkpoints.steps(train_dir))]
+    found: list[tuple[tuple[str, ...], int]] = []
+    for name in sorted(os.listdir(train_dir)):
+        if name.startswith("stage_") and name[6:].isdigit():
+            steps = sorted(checkpoints.steps(os.path.join(train_dir, name)))
+            found += [((f"--stage={int(name[6:])}", f"--step={step}"), step) for step in steps]
+    return found
+
+
+def is_better(metric: str, value: float, best: float | None) -> bool:
+    """Whether a value betters the best one so far."""
+    if best is None:
+        return True
+    return value < best if metric in _FALLING else value > best
+
+
+def _export(train_dir: str, model: str, arguments: tuple[str, ...], export_dir: str) -> bool:
+    """Runs the model's export command; False if the checkpoint has gone meanwhile."""
+    command = [sys.executable, "-m", f"{model}_tf.export", f"--train_dir={train_dir}", f"--export_dir={export_dir}"]
+    done = subprocess.run([*command, *arguments], stderr=subprocess.PIPE, text=True)
+    if done.returncode == 0:
+        return True
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    logging.warning("not scored: %s", lines[-1].removeprefix("error: ") if lines else "the export failed")
+    return False
+
+
+def _value(lines: Lines, metric: str) -> tuple[str, float]:
+    """The metric that decides, and its value."""
+    ours = [line for line in lines if line["of"] == "fake"]
+    wanted = [line for line in ours if line["metric"] == (metric or "inception_score")]
+    if not wanted and metric:
+        known = ", ".join(line["metric"] for line in ours)
+        raise UserError(f"--best_metric={metric}: is not among the scores; they are {known}")
+    chosen = (wanted or ours)[0]
+    return chosen["metric"], chosen["value"]
+
+
+def _earlier(output_dir: str, train_dir: str) -> tuple[set[int], Lines]:
+    """Steps that an earlier watch of this run has scored, and its records."""
+    lines = []
+    path = os.path.join(output_dir, SCORES_FILE)
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            for text in file:
+                try:
+                    line = json.loads(text)
+                except ValueError:
+                    continue  # cut short
+                if isinstance(line, dict) and line.get("watched") == os.path.abspath(train_dir):
+                    lines.append(line)
+    return {line["step"] for line in lines}, lines
+
+
+def watch(train_dir: str, model: str, output_dir: str, score: Callable[..., Lines], metric: str) -> None:
+    """Scores checkpoints as they come, until SIGINT, SIGTERM or --watch_idle_secs.
+
+    Each record has the step, TensorBoard's files go to --output_dir, and the best model to its folder `best/<step>`,
+    where the one before is removed. A watch that is started again goes on: what is scored already is left alone.
+
+    Args:
+      train_dir: the run.
+      model: whose it is.
+      output_dir: for all of that.
+      score: (SavedModel folder, step) -> records.
+      metric: that decides which is best; "" for the inception score, or else the first.
+
+    Raises:
+      UserError: `metric` is not among the scores.
+    """
+    values, stop = absl_flags.FLAGS, threading.Event()
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    done, lines = _earlier(output_dir, train_dir)
+    best: float | None = None
+    for step in sorted(done):
+        name, value = _value([line for line in lines if line["step"] == step], metric)
+        best = value if is_better(name, value, best) else best
+    writer = tf.summary.create_file_writer(output_dir)
+    last, is_first = time.monotonic(), True
+    try:
+        while not stop.is_set():
+            fresh = [found for found in checkpoints_of(train_dir, model) if found[1] not in done]
+            # Like the original, only the newest; all of them on request.
+            fresh = fresh[:1] if values.watch_all else fresh[-1:]
+            if fresh and (is_first or fresh[0][1] > max(done, default=-1) or values.watch_all):
+                arguments, step = fresh[0]
+                done.add(step)
+                best = _score_one(train_dir, model, output_dir, arguments, step, score, metric, best, writer)
+                last, is_first = time.monotonic(), False
+                continue
+            if values.watch_idle_secs and time.monotonic() - last > values.watch_idle_secs:
+                break
+            stop.wait(values.watch_poll_secs)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    found = "" if best is None else f", best {best:.4g}"
+    logging.info("watched %s: %d checkpoints scored%s", train_dir, len(done), found)
+
+
+def _score_one(
+    train_dir: str, model: str, output_dir: str, arguments: tuple[str, ...], step: int,
+    score: Callable[..., Lines], metric: str, best: float | None, writer: Any,
+) -> float | None:  # fmt: skip
+    """Exports and scores one checkpoint; returns the best value so far."""
+    parent = os.path.join(output_dir, f".exported-{step}")
+    shutil.rmtree(parent, ignore_errors=True)
+    model_dir = os.path.join(parent, str(step))
+    if not _export(train_dir, model, arguments, model_dir):
+        return best
+    try:
+        lines = score(model_dir, step)
+        with writer.as_default(step=step):
+            for line in lines:
+                name = line["metric"] if line["of"] == "fake" else f"{line['of']}/{line['metric']}"
+                if "classifier" in line:
+                    name = f"{line['classifier']['name']}/{name}"
+                tf.summary.scalar(name, line["value"])
+                if line["spread"] is not None:
+                    tf.summary.scalar(f"{name}_std", line["spread"])
+        writer.flush()
+        name, value = _value(lines, metric)
+        if is_better(name, value, best):
+            kept = os.path.join(output_dir, BEST_DIR)
+            shutil.rmtree(kept, ignore_errors=True)
+            os.rename(parent, kept)
+            print(f"best so far: step {step}, {name} {value:.4g}: {os.path.join(kept, str(step))}")
+            best = value
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
+    return best
