@@ -9,6 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 _SEMITONE = 2.0 ** (1.0 / 12.0)
+_LATEST = 2000.0  # samples; at 16 kHz 1/8 s
 
 
 def _uniform(seed: tf.Tensor, purpose: int, count: tf.Tensor, low: float, high: float) -> tf.Tensor:
@@ -46,11 +47,11 @@ def gain(waves: tf.Tensor, decibels: tf.Tensor) -> tf.Tensor:
     return waves * factors[:, None]
 
 
-def speech(waves: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor, quietest: float = -30.0) -> tf.Tensor:
-    """Spoken words of another level (peak -30 to 0 dB), another speed (85 to 118 %) and another beginning.
+def speech(waves: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor, quietest: float = -15.0) -> tf.Tensor:
+    """Spoken words of another level (peak -15 to 0 dB) and speed (89 to 113 %), begun up to 1/8 s later.
 
-    The words begin anywhere where they stay whole. Other speeds stand for other voices: they move the formants, which is
-    what differs most between speakers.
+    They stay whole. Other speeds stand for other voices: they move the formants, which is what differs most between
+    speakers.
 
     Args:
       waves: float32 [b, t], the words at the start and zeros behind.
@@ -59,9 +60,10 @@ def speech(waves: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor, quietest: floa
       quietest: smallest peak in dB.
     """
     count = tf.shape(waves)[0]
-    speeds = tf.exp(_uniform(seed, 0, count, -0.163, 0.163))
-    room = tf.maximum(0.0, tf.cast(tf.shape(waves)[1], tf.float32) - tf.cast(lengths, tf.float32) / speeds)
-    waves = resample(waves, speeds, tf.floor(_uniform(seed, 1, count, 0.0, 1.0) * room))
+    speeds = tf.exp(_uniform(seed, 0, count, -0.12, 0.12))
+    room = tf.cast(tf.shape(waves)[1], tf.float32) - tf.cast(lengths, tf.float32) / speeds
+    latest = tf.clip_by_value(room, 0.0, _LATEST)
+    waves = resample(waves, speeds, tf.floor(_uniform(seed, 1, count, 0.0, 1.0) * latest))
     return gain(waves, _uniform(seed, 2, count, quietest, 0.0))
 
 

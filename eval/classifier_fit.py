@@ -40,8 +40,10 @@ class FitOptions(flags.Options):
     patience: int = flags.option(
         0, "Stop after so many passes without a better validation loss; 0: 3 for log_mel, else 8.", minimum=0
     )
-    augment: bool = flags.option(
-        True, "Vary level, and speed and beginning of words, or the pitch of notes (with its label), while training."
+    augment: bool | None = flags.option(
+        None,
+        "Vary level, and speed and beginning of words, or the pitch of notes (with its label), while training. "
+        "Default: not for log_mel, as the original.",
     )
     train_time_limit_secs: float = flags.option(0.0, "Stop training after this time; 0 sets no limit.", minimum=0)
     seed: int = flags.option(0, "Seed of weights, order, split and augmentation.", minimum=0)
@@ -76,7 +78,9 @@ def batches(
     audio: LabelledAudio, chosen: np.ndarray, classifier: Classifier, options: FitOptions, training: bool
 ) -> tf.data.Dataset:
     """What the network sees of the chosen clips and their classes [b, heads]; shuffled and varied for training."""
-    augmented, num_classes = training and options.augment, len(classifier.info.labels)
+    by_default = classifier.info.network != "log_mel"
+    augmented = training and (by_default if options.augment is None else options.augment)
+    num_classes = len(classifier.info.labels)
     lengths, classes = tf.constant(audio.lengths, tf.int64), tf.constant(audio.classes, tf.int64)
 
     def prepare(index: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

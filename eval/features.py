@@ -23,8 +23,8 @@ _LOG_EPSILON = 1e-6
 def read_clip(path: str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """One file as the 16-bit mono samples that the originals read with SciPy.
 
-    A 16-bit file at that rate gives the numbers that stand in it. Where the original's score.py refuses, other rates are
-    resampled and channels averaged; other sample formats are rounded to 16 bits.
+    A 16-bit file at that rate gives the numbers that stand in it. Where the original's score.py refuses, other rates
+    are resampled and channels averaged; other sample formats are rounded to 16 bits.
 
     Returns:
       int16 [t].

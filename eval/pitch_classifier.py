@@ -1,7 +1,7 @@
 """The classifier of notes that GANSynth's inception score, FID, pitch accuracy and pitch entropy come from.
 
-After the paper (section 4) and the baseline that Magenta once published (magenta/models/nsynth/baseline/models/pitch.py):
-strided convolutions over log magnitude and instantaneous frequency, each after a batch normalisation and a leaky ReLU.
+After the paper (section 4) and the baseline that Magenta once published (nsynth/baseline/models/pitch.py): strided
+convolutions over log magnitude and instantaneous frequency, each followed by batch normalisation and a leaky ReLU.
 That baseline's loss and its output sizes contradict each other, and its weights were never published, so this follows
 its layers and no number of it. `width` 128 is its size.
 """

@@ -1,0 +1,117 @@
+"""eval_resynthesize: real clips through SpecGAN's spectrogram and back, or through an audio codec.
+
+Scored like generated ones they tell what the way alone costs: no SpecGAN can score higher than real clips that went
+through its spectrogram, its clipping and its Griffin-Lim, and no set of mp3 files higher than real mp3 files.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import soundfile
+import tensorflow as tf
+from absl import flags as absl_flags
+from absl import logging
+
+from eval.features import CLIP_LEN, SAMPLE_RATE, fit_length
+from specgan_tf import moments
+from specgan_tf.features import Moments, spectrograms_to_waveforms, waveforms_to_spectrograms
+from wavegan_tf.core import audio, flags, spectral
+from wavegan_tf.core.audio_files import find_audio_files
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.tracking import Progress
+
+# Codec -> libsndfile's format and subtype.
+_CODECS = {
+    "none": ("WAV", "PCM_16"), "ulaw": ("WAV", "ULAW"), "mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+}  # fmt: skip
+_BATCH = 64
+
+
+def read_normalized(paths: Sequence[str]) -> Iterator[np.ndarray]:
+    """Clips as SpecGAN is trained on them: peak-normalised, float32 [b, 16384, 1].
+
+    Raises:
+      AudioError: a file cannot be used.
+    """
+    for start in range(0, len(paths), _BATCH):
+        chosen = paths[start : start + _BATCH]
+        yield np.stack([fit_length(audio.decode(path, SAMPLE_RATE)[:, 0])[:, None] for path in chosen])
+
+
+def through_spectrogram(clips: np.ndarray, of_data: Moments, inversion: str, iterations: int) -> np.ndarray:
+    """Waveforms [b, t, 1] -> SpecGAN's spectrograms -> waveforms [b, t, 1]."""
+    spectrograms = waveforms_to_spectrograms(tf.constant(clips), of_data)
+    return spectrograms_to_waveforms(spectrograms, of_data, iterations=iterations, inversion=inversion).numpy()
+
+
+def through_codec(clip: np.ndarray, codec: str, compression: float) -> np.ndarray:
+    """One clip [t] encoded and decoded, cut to its length.
+
+    Args:
+      clip: float32 in [-1, 1], at 16 kHz.
+      codec: one of `_CODECS`.
+      compression: 0 for the least, 1 for the most (libsndfile's compression level); has no meaning for none and ulaw.
+    """
+    container, subtype = _CODECS[codec]
+    options = {} if codec in ("none", "ulaw") else {"compression_level": compression}
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(clip, -1.0, 1.0), SAMPLE_RATE, subtype, format=container, **options)
+    buffer.seek(0)
+    decoded, _ = soundfile.read(buffer, dtype="float32")
+    return fit_length(decoded, len(clip))
+
+
+def main() -> None:
+    """Reads the flags and writes the clips."""
+    values = absl_flags.FLAGS
+    flags.require(data_dir=values.data_dir, output_dir=values.output_dir)
+    paths = find_audio_files(values.data_dir)
+    if os.path.isdir(values.output_dir) and os.listdir(values.output_dir):
+        raise UserError(f"--output_dir={values.output_dir}: holds files; name a new or an empty folder")
+    of_data = None
+    if values.spectrogram:
+        fitted_on = find_audio_files(values.moments_dir) if values.moments_dir else paths
+        of_data = moments.of_batches(tf.constant(batch) for batch in read_normalized(fitted_on))
+    try:
+        os.makedirs(values.output_dir, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output_dir={values.output_dir}: cannot be made ({error.strerror})") from None
+    progress, done = Progress(0, len(paths), label="clip", rate="clips/s"), 0
+    for clips in read_normalized(paths):
+        if of_data is not None:
+            clips = through_spectrogram(clips, of_data, values.inversion, values.ngl)
+        for clip in clips[:, :, 0]:
+            stem = os.path.splitext(os.path.relpath(paths[done], values.data_dir))[0].replace(os.sep, "-")
+            heard = through_codec(clip, values.codec, values.compression)
+            audio.write(os.path.join(values.output_dir, f"{stem}.wav"), heard[:, None], SAMPLE_RATE)
+            done += 1
+            progress.update(done, {})
+    progress.close()
+    logging.info("%d clips of %d samples in %s", done, CLIP_LEN, values.output_dir)
+
+
+def define_flags() -> None:
+    """Defines the command's flags."""
+    absl_flags.DEFINE_string("data_dir", "", "Folder of real clips; each is peak-normalised, as for training.")
+    absl_flags.DEFINE_string("output_dir", "", "Folder for the clips, 16-bit wav of 16384 samples.")
+    absl_flags.DEFINE_boolean("spectrogram", True, "Go through SpecGAN's spectrogram and back.")
+    absl_flags.DEFINE_string("moments_dir", "", "Folder that the moments are of. Default: --data_dir.")
+    absl_flags.DEFINE_enum("inversion", "original", list(spectral.INVERSIONS), "How spectrograms become sound.")
+    absl_flags.DEFINE_integer("ngl", 16, "Iterations of Griffin-Lim.", 0)
+    absl_flags.DEFINE_enum("codec", "none", list(_CODECS), "Codec to go through besides.")
+    absl_flags.DEFINE_float("compression", 0.5, "Of mp3, vorbis, opus: 0 for the best sound, 1 for fewest bytes.", 0, 1)
+
+
+def run() -> None:
+    """Entry point of eval_resynthesize."""
+    define_flags()
+    flags.run(main)
+
+
+if __name__ == "__main__":
+    run()
