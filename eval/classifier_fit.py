@@ -28,7 +28,7 @@ _MOMENTUM = 0.9
 class FitOptions(flags.Options):
     """How a classifier is trained."""
 
-    batch_size: int = flags.option(32, "Clips in a batch.", minimum=2)
+    batch_size: int = flags.option(16, "Clips in a batch.", minimum=2)
     learning_rate: float = flags.option(
         0.0, "Step size at the start, from where it falls to zero; 0: 1e-3 for adam, 1e-4 for sgd.", minimum=0
     )
@@ -36,7 +36,9 @@ class FitOptions(flags.Options):
         "adam", "adam, or sgd: plain gradient descent as the original's, which takes 100 000 steps.",
         choices=("adam", "sgd"),
     )  # fmt: skip
-    max_epochs: int = flags.option(0, "Passes over the training clips at most; 0: 6 for log_mel, else 40.", minimum=0)
+    max_epochs: int = flags.option(
+        0, "Passes over the clips at most; 0: 6 for log_mel, 25 for waveform, 40 for pitch.", minimum=0
+    )
     patience: int = flags.option(
         0, "Stop after so many passes without a better validation loss; 0: 3 for log_mel, else 8.", minimum=0
     )
@@ -156,7 +158,7 @@ def fit(
     """
     info, path = classifier.info, os.path.join(folder, WEIGHTS_FILE)
     sizes = tuple(len(names) for names in (info.labels, info.families) if names)
-    passes, patience = (6, 3) if info.network == "log_mel" else (40, 8)
+    passes, patience = {"log_mel": (6, 3), "waveform": (25, 8), "pitch": (40, 8)}[info.network]
     passes, patience = options.max_epochs or passes, options.patience or patience
     for norm in classifier.network.norms:
         norm.momentum = _MOMENTUM
@@ -178,8 +180,8 @@ def fit(
             epochs=passes,
             callbacks=callbacks, shuffle=False, verbose=2,
         ).history  # fmt: skip
-    if not os.path.exists(path):
-        raise UserError(f"{folder}: training was stopped before its first pass was whole, or its loss is not a number")
+    if not np.isfinite(history.get("val_loss", [])).any():
+        raise UserError(f"{folder}: no pass came to a finite validation loss; train longer, or lower --learning_rate")
     classifier.network.load_weights(path)
     return history
 

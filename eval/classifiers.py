@@ -85,7 +85,7 @@ class Classifier:
     def hash(self) -> str:
         """SHA-256 of all weights, in the network's order."""
         digest = hashlib.sha256()
-        for variable in self.network.variables:
+        for variable in self.network.weights:  # not `variables`, which has seeds and measures
             digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
         return digest.hexdigest()
 

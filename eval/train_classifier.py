@@ -154,7 +154,7 @@ def _train_one(
         }
         json.dump(named, file, indent=1)
     minutes = (time.monotonic() - start) / 60
-    best = int(np.argmin(history["val_loss"]))
+    best = int(np.nanargmin(history["val_loss"]))
     classifiers.save_info(
         info, folder, version=__version__, options=dataclasses.asdict(options), minutes=round(minutes, 2),
         passes=len(history["val_loss"]), best_pass=best + 1, validation_accuracy=history["val_accuracy"][best],

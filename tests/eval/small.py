@@ -1,0 +1,54 @@
+"""Small classifiers and folders of clips, for tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from absl import flags
+
+from eval import classifiers
+from eval.classifiers import Classifier, ClassifierInfo
+from eval.sc09_classifier import LABELS
+
+
+def write_words(folder: Path, count: int, seed: int = 0, labels=LABELS[:4], length: int = 6000) -> Path:
+    """Files of 16 bits, each a tone whose frequency tells its label, with noise: <label>_<number>.wav."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng, times = np.random.default_rng(seed), np.arange(length) / 16000
+    for number in range(count):
+        label = number % len(labels)
+        wave = 0.5 * np.sin(2 * np.pi * 300 * 2**label * times + rng.uniform(0, 6)) + rng.normal(0, 0.01, length)
+        soundfile.write(folder / f"{labels[label]}_{number:03d}.wav", wave, 16000, subtype="PCM_16")
+    return folder
+
+
+def save_classifier(folder: Path, info: ClassifierInfo) -> Classifier:
+    """An untrained classifier as eval_train_classifier leaves one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    classifier = classifiers.build(info, info.network)
+    classifier.network.save_weights(folder / classifiers.WEIGHTS_FILE)
+    classifiers.save_info(dataclasses.replace(info, test_accuracy=0.5, test_size=8), str(folder))
+    return classifier
+
+
+def call(module, *arguments: str) -> None:
+    """Runs a command in this process: `module.define_flags()`, parse, `module.main()`, and its flags are gone again."""
+    before = set(flags.FLAGS)
+    module.define_flags()
+    try:
+        flags.FLAGS(["command", *arguments])
+        module.main()
+    finally:
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
+
+
+def raises_user_error(match: str):
+    """The one line that a user gets."""
+    from wavegan_tf.core.errors import UserError
+
+    return pytest.raises(UserError, match=match)

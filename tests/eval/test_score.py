@@ -1,0 +1,102 @@
+import json
+
+import numpy as np
+import pytest
+
+from eval import score
+from eval.classifiers import ClassifierInfo
+from eval.inception_score import inception_score
+from eval.sc09_classifier import LABELS
+from tests import commands
+from tests.eval.small import call, raises_user_error, save_classifier, write_words
+from tests.eval.tiny_models import write_model
+from tests.originals import EVAL
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("place")
+    save_classifier(folder / "classifier" / "waveform", ClassifierInfo("sc09", "waveform", LABELS))
+    write_words(folder / "fake", 20)
+    write_words(folder / "real", 30, seed=1)
+    write_model(folder / "model" / "1")
+    return folder
+
+
+def lines_of(folder):
+    return [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+
+
+def test_a_folder_from_the_command_line(place, tmp_path):
+    process = commands.command(
+        "eval.score", f"--fake_dir={place}/fake", f"--real_dir={place}/real", f"--classifier_dir={place}/classifier",
+        f"--output_dir={tmp_path}", "--model=wavegan",
+    )  # fmt: skip
+    out, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    lines = {(line["metric"], line["of"]): line for line in lines_of(tmp_path)}
+    assert {name for name, of in lines if of == "fake"} == {
+        "inception_score", "label_accuracy", "fid", "ndb", "ndb_over_k", "js_divergence", "d_self", "d_train",
+    }  # fmt: skip
+    line = lines["inception_score", "fake"]
+    stored = np.load(tmp_path / "fake_waveform_probabilities.npy")
+    assert line["value"] == inception_score(stored, 10).mean and line["n"] == 20 and line["k"] == 10
+    assert line["classifier"]["test_accuracy"] == 0.5 and len(line["classifier"]["sha256"]) == 64
+    assert line["seed"] == 0 and line["versions"]["tensorflow"] and line["name"] == "fake"
+    assert "4.67 +- 0.01 [C] WaveGAN + phase shuffle n=2" in out and "3.77 [C] WaveGAN" in out
+    assert "does not compare with one of 50 000 (here: 20, 30)" in out
+    assert "A score by another classifier does not compare at all: waveform is" in out
+    assert "20/20" in errors and "of 20 scored clips had another length" in errors
+    assert not list(tmp_path.glob(".scoring-*"))
+
+
+def test_a_model_and_its_seed(place, tmp_path):
+    arguments = (f"--model_dir={place}/model/1", "--num_samples=20", f"--output_dir={tmp_path}", "--metrics=d_self")
+    for seed in (0, 0, 1):
+        call(score, *arguments, f"--seed={seed}")
+    values = [line["value"] for line in lines_of(tmp_path)]
+    assert len(values) == 3 and values[0] == values[1] != values[2]
+
+
+def test_stored_probabilities_give_the_originals_figure(tmp_path, capsys):
+    golden = np.load(EVAL / "inception_score.npz")
+    np.save(tmp_path / "p.npy", golden["scores"])
+    call(score, f"--probabilities_file={tmp_path}/p.npy", f"--output_dir={tmp_path}", "--num_groups=5")
+    (line,) = lines_of(tmp_path)
+    assert line["value"] == pytest.approx(float(golden["k5/mean"]), abs=1e-7)
+    assert line["spread"] == pytest.approx(float(golden["k5/std"]), abs=1e-7)
+    assert "does not compare" in capsys.readouterr().out
+
+
+def test_every_published_row_can_be_printed(capsys):
+    call(score, "--published")
+    out = capsys.readouterr().out
+    assert "WaveGAN + phase shuffle n=2: inception_score 4.67 +- 0.01 [C] Donahue et al., ICLR 2019, table 1" in out
+    assert "IF-Mel + H: pitch_entropy 0.40 [U] Engel et al., ICLR 2019, table 1" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "one of --model_dir, --fake_dir, --watch_train_dir and --probabilities_file must be given, not none"),
+        (["--fake_dir=FAKE", "--model_dir=x"], "not --model_dir and --fake_dir"),
+        (["--fake_dir=FAKE"], "--output_dir must be given"),
+        (["--fake_dir=FAKE", "--output_dir=OUT", "--metrics=fid"], "--metrics=fid: needs --"),
+        (["--fake_dir=FAKE", "--output_dir=OUT", "--metrics=mos"], "--metrics=mos: must be all, or among"),
+        (["--fake_dir=FAKE", "--output_dir=OUT", "--metrics=pitch_entropy"], "is not for words"),
+        (["--fake_dir=FAKE", "--output_dir=OUT", "--num_samples=15"], "--num_samples=15: does not make --num_groups"),
+        (["--fake_dir=FAKE", "--output_dir=OUT", "--num_samples=500"], "500 samples asked for, 20 audio files"),
+        (["--fake_dir=nowhere", "--output_dir=OUT"], "--fake_dir=nowhere: is not a folder"),
+        (["--fake_dir=FAKE", "--real_dir=nowhere", "--output_dir=OUT"], "--real_dir=nowhere: is not a folder"),
+        (["--model_dir=FAKE", "--output_dir=OUT"], "holds neither a run nor a SavedModel"),
+        (["--model_dir=FAKE/../model", "--output_dir=OUT"], "did you mean .*model/1"),
+        (["--fake_dir=FAKE", "--classifier_dir=FAKE", "--output_dir=OUT"], "holds no classifier"),
+        (["--probabilities_file=FAKE/zero_000.wav", "--output_dir=OUT"], "cannot be read"),
+        (["--fake_dir=FAKE", "--output_dir=FAKE/zero_000.wav"], "cannot be made"),
+        (["--fake_dir=FAKE", "--output_dir=OUT", "--nofix_length"], "has 6000 samples, not 16384"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(arguments, message, place, tmp_path):
+    named = [part.replace("FAKE", str(place / "fake")).replace("OUT", str(tmp_path)) for part in arguments]
+    with raises_user_error(message):
+        call(score, *named)

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import scipy.spatial.distance
+import soundfile
+import tensorflow as tf
+
+from eval import classifiers, ndb, scoring
+from eval.classifiers import ClassifierInfo
+from eval.features import classifier_log_mel, pooled_log_mel, similarity_log_mel
+from eval.frechet import gaussian_distance
+from eval.inception_score import inception_score
+from eval.samples import ClipFormat, FolderSamples
+from eval.sc09_classifier import LABELS
+from tests.eval.small import raises_user_error, write_words
+
+INFO = ClassifierInfo("sc09", "waveform", LABELS)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return classifiers.build(INFO, "waveform")
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    real = FolderSamples(str(write_words(folder / "real", 80)), ClipFormat(labels=LABELS), None, "real_dir")
+    fake = FolderSamples(str(write_words(folder / "fake", 45, seed=1)), ClipFormat(labels=LABELS), None, "fake_dir")
+    return fake, real
+
+
+def clips_of(samples):
+    batches = list(samples.batches())
+    return np.concatenate([b.clips for b in batches]), np.concatenate([b.classes for b in batches])
+
+
+def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
+    fake, real = sets
+    scores, statistics = scoring.score(fake, real, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
+    found = {(score.metric, score.of): score for score in scores}
+    (fakes, classes), (reals, _) = clips_of(fake), clips_of(real)
+    (of_fakes,), (of_reals,) = (list(classifier.outputs([c.astype(np.float32) / 32767])) for c in (fakes, reals))
+    expected = inception_score(of_fakes.scores[:40], 10)  # 45 clips do not make 10 groups
+    assert found["inception_score", "fake"].value == pytest.approx(expected.mean, rel=1e-5)
+    assert found["inception_score", "fake"].spread == pytest.approx(expected.std, rel=1e-2)
+    assert found["inception_score", "fake"].n == 40
+    assert found["inception_score", "real"].value == pytest.approx(inception_score(of_reals.scores, 10).mean, rel=1e-5)
+    right = np.mean(np.argmax(of_fakes.scores, axis=1) == classes)
+    assert found["label_accuracy", "fake"].value == pytest.approx(100 * right)
+    features = [of.features.astype(float) for of in (of_fakes, of_reals)]
+    moments = [(rows.mean(axis=0), np.cov(rows.T)) for rows in features]
+    fid = gaussian_distance(*moments[0], *moments[1])
+    assert found["fid", "fake"].value == pytest.approx(fid, rel=1e-3)
+    rows = [pooled_log_mel(tf.constant(c.astype(np.float32) / 32767)).numpy() for c in (fakes, reals)]
+    bins = ndb.ndb(ndb.fit_bins(rows[1], 50, 0), rows[0])
+    assert found["ndb", "fake"].value == bins.ndb and found["js_divergence", "fake"].value == bins.js_divergence
+    features = [similarity_log_mel(c).numpy().reshape(len(c), -1).astype(float) for c in (fakes, reals)]
+    own, train = (scipy.spatial.distance.cdist(features[0], other) for other in features)
+    np.fill_diagonal(own, np.inf)
+    assert found["d_self", "fake"].value == pytest.approx(own.min(axis=1).mean(), rel=1e-6)
+    assert found["d_train", "fake"].value == pytest.approx(train.min(axis=1).mean(), rel=1e-6)
+    assert found["d_train", "fake"].spread == pytest.approx(train.min(axis=1).std(), rel=1e-6)
+    np.testing.assert_allclose(statistics.probabilities[0], of_fakes.scores, atol=1e-6)
+
+
+def test_boxes_are_means_of_the_log_mel_spectrogram():
+    waves = np.random.default_rng(0).normal(0, 0.1, (2, 16384)).astype(np.float32)
+    ours = pooled_log_mel(tf.constant(waves)).numpy().reshape(2, 32, 32)
+    expected = classifier_log_mel(tf.constant(waves)).numpy().reshape(2, 32, 4, 32, 4).mean(axis=(2, 4))
+    np.testing.assert_allclose(ours, expected, atol=1e-4)
+
+
+def test_what_is_not_asked_for_is_not_computed(classifier, sets, tmp_path):
+    scores, statistics = scoring.score(sets[0], None, [classifier], ["inception_score"], str(tmp_path), 10, 0)
+    assert [(score.metric, score.of) for score in scores] == [("inception_score", "fake")]
+    assert statistics.neighbours is None and statistics.rows is None and statistics.fits == [None]
+    assert (tmp_path / "fake.f32").stat().st_size == 0
+
+
+def test_the_order_of_real_clips_noise_and_one_clip_again_and_again(classifier, sets, tmp_path):
+    _, real = sets
+    rng = np.random.default_rng(0)
+    folders = {name: tmp_path / name for name in ("other", "noise", "same")}
+    write_words(folders["other"], 80, seed=5)
+    write_words(folders["noise"], 80)
+    write_words(folders["same"], 80)
+    first = soundfile.read(sorted(folders["same"].iterdir())[0])[0]
+    for name in ("noise", "same"):
+        for path in folders[name].iterdir():
+            wave = rng.normal(0, 0.2, 6000) if name == "noise" else first
+            soundfile.write(path, wave, 16000, subtype="PCM_16")
+    found = {}
+    for name, folder in folders.items():
+        samples = FolderSamples(str(folder), ClipFormat(labels=LABELS), None, "fake_dir")
+        scores, _ = scoring.score(samples, real, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
+        found[name] = {score.metric: score.value for score in scores if score.of == "fake"}
+    assert found["same"]["inception_score"] == pytest.approx(1.0, abs=1e-5)
+    assert found["same"]["d_self"] == 0 < found["other"]["d_self"]
+    assert found["other"]["d_train"] < found["noise"]["d_train"]
+    for metric in ("fid", "ndb", "js_divergence"):
+        assert found["other"][metric] < min(found["noise"][metric], found["same"][metric]), metric
+
+
+def test_an_empty_set_is_one_line(tmp_path):
+    class Empty:
+        place, model = "nowhere", ""
+
+        def __len__(self):
+            return 0
+
+        def batches(self):
+            return iter(())
+
+    with raises_user_error("nowhere: holds no clips"):
+        scoring.gather(Empty(), [], ["d_self"], str(tmp_path), "fake")

@@ -1,0 +1,118 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eval import classifier_fit, classifiers, train_classifier
+from eval.classifier_fit import FitOptions
+from tests import commands
+from tests.eval.small import call, raises_user_error, write_words
+
+FAST = ["--max_epochs=2", "--batch_size=8"]
+
+
+def test_words_from_the_command_line(tmp_path):
+    data = write_words(tmp_path / "data", 40)
+    errors = commands.run(
+        "eval.train_classifier", "--task=sc09", f"--data_dir={data}", f"--classifier_dir={tmp_path}/out",
+        "--networks=waveform", "--max_epochs=10", "--batch_size=4", "--noaugment",
+    )  # fmt: skip
+    assert "Traceback" not in errors
+    folder = tmp_path / "out" / "waveform"
+    info = json.loads((folder / "classifier.json").read_text())
+    (classifier,) = classifiers.find(str(tmp_path / "out"))
+    assert info["more"]["hash"] == classifier.hash()
+    split = json.loads((folder / "split.json").read_text())
+    assert sorted(name for part in split.values() for name in part) == sorted(path.name for path in data.iterdir())
+    assert not set(split["train"]) & set(split["test"]) and len(split["test"]) == info["test_size"] >= 3
+    # Four tones three octaves apart: anything that learns tells them apart, on clips that it never saw.
+    assert info["test_accuracy"] == 1.0
+    rows = list(csv.reader((folder / "confusion.csv").read_text().splitlines()))
+    counts = np.array([row[1:] for row in rows[1:]], int)
+    assert counts.sum() == np.trace(counts) == info["test_size"]
+    assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert list((folder / "logs").rglob("events*"))
+
+
+def test_notes_with_families(tmp_path, capsys):
+    call(
+        train_classifier, "--task=pitch", "--data_dir=gansynth_tf/demo/notes", f"--classifier_dir={tmp_path}",
+        "--audio_length=2400", "--sample_rate=8000", "--pitch_width=1", "--pitch_family", "--max_epochs=1",
+        "--data_min_pitch=50",
+    )  # fmt: skip
+    (classifier,) = classifiers.find(str(tmp_path))
+    info = classifier.info
+    assert info.labels[0] == "50" and info.labels[-1] == "84" and "brass" in info.families
+    assert (info.clip_len, info.sample_rate, info.width) == (2400, 8000, 1)
+    assert f"of {info.test_size} families right" in capsys.readouterr().out
+
+
+def test_a_test_folder_of_its_own(tmp_path, capsys):
+    data, other = write_words(tmp_path / "data", 24), write_words(tmp_path / "other", 8, seed=1)
+    call(
+        train_classifier, "--task=sc09", f"--data_dir={data}", f"--test_dir={other}",
+        f"--classifier_dir={tmp_path}/out", "--networks=waveform", *FAST,
+    )  # fmt: skip
+    split = json.loads((tmp_path / "out" / "waveform" / "split.json").read_text())
+    assert sorted(split["test"]) == sorted(path.name for path in other.iterdir())
+    assert len(split["train"]) + len(split["validation"]) == 24
+    with raises_user_error("holds a classifier already"):
+        call(
+            train_classifier, "--task=sc09", f"--data_dir={data}", f"--classifier_dir={tmp_path}/out",
+            "--networks=waveform", *FAST,
+        )  # fmt: skip
+
+
+def test_the_loss_is_keras_cross_entropy_of_each_head():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(6, 5)).astype(np.float32)
+    classes = np.array([[0, 1], [2, 0], [1, -1], [0, -1], [1, 1], [2, 0]])
+    ours = float(classifier_fit.heads_loss((3, 2))(tf.constant(classes), tf.constant(logits)))
+
+    def cross_entropy(truth, part):
+        part = part - np.log(np.exp(part).sum(axis=1, keepdims=True))
+        return -np.mean(part[np.arange(len(truth)), truth])
+
+    known = classes[:, 1] >= 0
+    expected = cross_entropy(classes[:, 0], logits[:, :3]) + cross_entropy(classes[known, 1], logits[known, 3:])
+    assert ours == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--task=sc09", "--classifier_dir=x"], "--data_dir must be given"),
+        (["--task=sc09", "--data_dir=x"], "--classifier_dir must be given"),
+        (["--data_dir=x", "--classifier_dir=x"], "--task must be given"),
+        (["--task=sc09", "--data_dir=nowhere", "--classifier_dir=x"], "nowhere: is not a folder"),
+        (["--task=pitch", "--classifier_dir=x"], "one of --data_dir, --tfds_data_dir and --train_data_path"),
+        (["--task=sc09", "--data_dir=DATA", "--classifier_dir=x", "--networks=resnet"], "--networks=resnet: must be"),
+        (["--task=sc09", "--data_dir=DATA", "--classifier_dir=x", "--test_fraction=0"], "leave none for --test_"),
+        (["--task=sc09", "--data_dir=DATA", "--classifier_dir=DATA/tone.wav"], "cannot be written"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = write_words(tmp_path / "data", 12)
+    (data / "zero_000.wav").rename(data / "zero_tone.wav")
+    with raises_user_error(message):
+        call(
+            train_classifier,
+            *(part.replace("DATA/tone.wav", f"{data}/zero_tone.wav").replace("DATA", str(data)) for part in arguments),
+        )
+
+
+def test_training_that_comes_to_nothing_says_so(tmp_path):
+    data = write_words(tmp_path / "data", 40)
+    with raises_user_error("no pass came to a finite validation loss"):
+        call(
+            train_classifier, "--task=sc09", f"--data_dir={data}", f"--classifier_dir={tmp_path}/out",
+            "--networks=waveform", "--learning_rate=1e30", *FAST,
+        )  # fmt: skip
+
+
+def test_options_are_checked():
+    with raises_user_error("--optimizer='?adamax'?: must be one of adam, sgd"):
+        FitOptions(optimizer="adamax")
