@@ -183,7 +183,25 @@ def fit(
     if not np.isfinite(history.get("val_loss", [])).any():
         raise UserError(f"{folder}: no pass came to a finite validation loss; train longer, or lower --learning_rate")
     classifier.network.load_weights(path)
+    if info.network == "log_mel":
+        recalibrate(classifier, audio, train, options)
+        classifier.network.save_weights(path)
     return history
+
+
+def recalibrate(classifier: Classifier, audio: LabelledAudio, train: np.ndarray, options: FitOptions) -> None:
+    """Gives batch normalisation the averages over all training clips, as they are, in place of the moving ones.
+
+    The last norm of the log-mel classifier has 8192 places, many of which are still in nearly all clips: what moving
+    averages of a few hundred batches say of their variances is mostly chance.
+    """
+    norms = classifier.network.norms
+    for number, (features, _) in enumerate(batches(audio, train, classifier, options, training=False)):
+        for norm in norms:
+            norm.momentum = 1.0 - 1.0 / (number + 1)  # so the moving average becomes the mean of all batches
+        classifier.network(features, training=True)
+    for norm in norms:
+        norm.momentum = _MOMENTUM
 
 
 def answers(classifier: Classifier, audio: LabelledAudio, chosen: np.ndarray, options: FitOptions) -> np.ndarray:

@@ -7,6 +7,10 @@ import tensorflow as tf
 
 from eval import classifier_fit, classifiers, train_classifier
 from eval.classifier_fit import FitOptions
+from eval.classifiers import ClassifierInfo
+from eval.features import classifier_log_mel
+from eval.labelled_audio import read_words
+from eval.sc09_classifier import LABELS
 from tests import commands
 from tests.eval.small import call, raises_user_error, write_words
 
@@ -116,3 +120,14 @@ def test_training_that_comes_to_nothing_says_so(tmp_path):
 def test_options_are_checked():
     with raises_user_error("--optimizer='?adamax'?: must be one of adam, sgd"):
         FitOptions(optimizer="adamax")
+
+
+def test_recalibrated_norms_have_the_means_over_all_clips(tmp_path):
+    audio = read_words(str(write_words(tmp_path, 12)))
+    classifier = classifiers.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
+    classifier_fit.recalibrate(classifier, audio, np.arange(12), FitOptions(batch_size=4))
+    log_mel = np.stack([classifier_log_mel(audio.wave(tf.constant(i))[None])[0] for i in range(12)])
+    norm = classifier.network.norms[0]
+    np.testing.assert_allclose(norm.moving_mean, log_mel.mean(axis=(0, 1)), rtol=1e-4)
+    within = log_mel.reshape(3, 4 * 128, 128).var(axis=1).mean(axis=0)
+    np.testing.assert_allclose(norm.moving_variance, within, rtol=1e-3)

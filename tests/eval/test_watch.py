@@ -1,0 +1,88 @@
+import json
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from eval import score, watch
+from eval.classifiers import ClassifierInfo
+from eval.sc09_classifier import LABELS
+from tests import commands
+from tests.eval.small import call, raises_user_error, save_classifier, write_words
+from wavegan_tf.core.serving import METADATA_FILE
+
+
+@pytest.fixture(scope="module")
+def train_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    commands.run(
+        "wavegan_tf.train", f"--train_dir={folder}", f"--data_dir={commands.few_drums(folder.parent / 'drums')}",
+        "--train_steps=6", "--train_save_secs=0.1", *commands.tiny("wavegan"),
+    )  # fmt: skip
+    return folder
+
+
+def test_checkpoints_are_scored_and_the_best_is_kept(train_dir, tmp_path, monkeypatch, capsys):
+    save_classifier(tmp_path / "classifier", ClassifierInfo("sc09", "waveform", LABELS))
+    real = write_words(tmp_path / "real", 4)
+    arguments = (
+        f"--watch_train_dir={train_dir}", f"--real_dir={real}", f"--output_dir={tmp_path}/out", "--num_samples=10",
+        "--metrics=d_train", "--watch_idle_secs=0.5", "--watch_all",
+    )  # fmt: skip
+    call(score, *arguments)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "scores.jsonl").read_text().splitlines()]
+    steps = [step for _, step in watch.checkpoints_of(str(train_dir), "wavegan")]
+    assert [line["step"] for line in lines] == steps and len(steps) > 1
+    best = min(lines, key=lambda line: line["value"])  # of distances less is better
+    (kept,) = (tmp_path / "out" / "best").iterdir()
+    assert json.loads((kept / METADATA_FILE).read_text())["step"] == best["step"] == int(kept.name)
+    events = EventAccumulator(str(tmp_path / "out"))
+    events.Reload()
+    logged = {event.step: event.tensor_proto for event in events.Tensors("d_train")}
+    assert sorted(logged) == steps
+    call(score, *arguments)  # again: nothing is new
+    assert len((tmp_path / "out" / "scores.jsonl").read_text().splitlines()) == len(lines)
+    assert not list((tmp_path / "out").glob(".exported-*"))
+
+
+def test_the_newest_alone_by_default(train_dir, tmp_path):
+    call(
+        score, f"--watch_train_dir={train_dir}", f"--output_dir={tmp_path}", "--num_samples=10", "--metrics=d_self",
+        "--watch_idle_secs=0.1",
+    )  # fmt: skip
+    (line,) = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert line["step"] == 6
+
+
+def test_a_metric_that_is_not_scored_cannot_decide(train_dir, tmp_path):
+    with raises_user_error("--best_metric=fid: is not among the scores; they are d_self"):
+        call(
+            score, f"--watch_train_dir={train_dir}", f"--output_dir={tmp_path}", "--num_samples=10",
+            "--metrics=d_self", "--best_metric=fid",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "best", "better"),
+    [("inception_score", 2.0, 1.0, True), ("fid", 2.0, 1.0, False), ("ndb", 1.0, 2.0, True), ("d_self", 1, None, True),
+     ("d_self", 1.0, 1.0, False)],
+)  # fmt: skip
+def test_which_is_better(metric, value, best, better):
+    assert watch.is_better(metric, value, best) is better
+
+
+def test_stages_of_gansynth_come_in_their_order(tmp_path):
+    for stage, steps in (("stage_00000", (8, 16)), ("stage_00001", (24,)), ("stage_x", (1,))):
+        (tmp_path / stage).mkdir()
+        for step in steps:
+            (tmp_path / stage / f"model.ckpt-{step}.index").touch()
+    assert watch.checkpoints_of(str(tmp_path), "gansynth") == [
+        (("--stage=0", "--step=8"), 8), (("--stage=0", "--step=16"), 16), (("--stage=1", "--step=24"), 24),
+    ]  # fmt: skip
+
+
+def test_a_folder_without_a_run_is_one_line(tmp_path):
+    with raises_user_error("holds neither a run nor a SavedModel"):
+        watch.model_of(str(tmp_path))
+    (tmp_path / "config.json").write_text("{")
+    with raises_user_error("config.json: cannot be read"):
+        watch.model_of(str(tmp_path))
