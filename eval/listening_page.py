@@ -1,4 +1,4 @@
-"""eval_listening_page: one HTML file that plays folders of audio and exported models side by side, with a blind test."""
+"""eval_listening_page: one HTML file that plays folders of audio and models side by side, with a blind test."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def scores_table(path: str) -> Table:
             raise UserError(f"--scores={display_name(path)}: line {number} is not JSON ({error})") from None
         value = row.get("value") if isinstance(row, dict) else None
         if not isinstance(row, dict) or "metric" not in row or isinstance(value, bool | str | list | dict):
-            raise UserError(f"--scores={display_name(path)}: line {number} needs \"metric\" and a number as \"value\"")
+            raise UserError(f'--scores={display_name(path)}: line {number} needs "metric" and a number as "value"')
         rows.append({column.key: _plain(row.get(column.key)) for column in _SCORE_COLUMNS})
     if not rows:
         raise UserError(f"--scores={display_name(path)}: holds no scores")

@@ -89,6 +89,7 @@
     const half = z * Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale;
     return [Math.max(0, middle - half), Math.min(1, middle + half)];
   };
+  const counted = () => (votes.length === 1 ? "1 vote" : `${votes.length} votes`);
   const percent = (x) => `${(100 * x).toFixed(0)} %`;
 
   const showResults = () => {
@@ -108,13 +109,14 @@
         const cell = document.createElement(index ? "td" : "th");
         if (!index) cell.scope = "row";
         cell.textContent = text;
+        if (index === 1) cell.className = "text";
         row.append(cell);
       });
       return row;
     });
     element("results").tBodies[0].replaceChildren(...rows);
     element("results_box").hidden = rows.length === 0;
-    element("count").textContent = votes.length === 1 ? "1 vote." : `${votes.length} votes.`;
+    element("count").textContent = `${counted()}.`;
     for (const id of ["save_json", "save_csv", "reset"]) element(id).disabled = votes.length === 0;
   };
 
@@ -200,7 +202,7 @@
     trial = null;
     showResults();
     show(false);
-    say(`The test ended with ${votes.length} votes.`);
+    say(`The test ended with ${counted()}.`);
   });
   document.addEventListener("keydown", (event) => {
     if (!trial || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
@@ -219,7 +221,7 @@
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    say(`${votes.length} votes saved as ${name}.`);
+    say(`${counted()} saved as ${name}.`);
   };
   const columns = ["page", "question", "listener", "time", "seed", "trial", "a_set", "a_clip", "b_set", "b_clip",
     "vote", "winner"];
@@ -234,7 +236,7 @@
   const reset = element("reset"), resetText = reset.textContent;
   reset.addEventListener("click", () => {
     if (reset.textContent === resetText) {
-      reset.textContent = `Press again to delete ${votes.length} votes`;
+      reset.textContent = `Press again to delete ${counted()}`;
       say(reset.textContent);
       return;
     }
@@ -242,7 +244,7 @@
     save();
     showResults();
     reset.textContent = resetText;
-    say("All votes deleted.");
+    say("All votes are deleted.");
   });
   reset.addEventListener("blur", () => { reset.textContent = resetText; });
 
@@ -256,6 +258,6 @@
   save();
   showResults();
   for (const box of all(".needs_script")) box.hidden = false;
-  element("test").hidden = sets.length < 2;
+  for (const id of ["test", "to_test"]) element(id).hidden = sets.length < 2;
   if (location.hash === "#blind" && sets.length > 1) start();
 })();

@@ -168,18 +168,23 @@ def _card(clip_set: ClipSet, clip: Clip, index: int, preload: str) -> str:
     draw = clip_pictures.rainbowgram_png if clip_set.picture == "rainbowgram" else clip_pictures.spectrogram_png
     name = _escape(f"{clip_set.name}: {clip.caption}")
     seconds, level, centroid = len(sound) / rate, clip_pictures.level_db(sound), clip_pictures.centroid_hz(sound, rate)
-    facts = [f"{seconds:.2f} s", "silent" if level is None else f"{level:.1f} dB"]
-    facts += [] if centroid is None else [f"{centroid / 1000:.2f} kHz"]
     return (
         f'<figure data-index="{index}" data-name="{_escape(clip.caption)}" data-level="{_attribute(level)}" '
         f'data-centroid="{_attribute(centroid)}" data-duration="{seconds:.6f}">'
         f'<img alt="{clip_set.picture.capitalize()} of {name}" src="{_data_uri("image/png", draw(sound, rate))}">'
         f'<svg role="img" aria-label="Waveform of {name}" viewBox="0 0 160 100" preserveAspectRatio="none">'
         f'<path d="{clip_pictures.waveform_path(sound)}"/></svg>'
-        f"<figcaption>{_escape(clip.caption)}<small>{' · '.join(facts)}</small></figcaption>"
+        f"<figcaption>{_escape(clip.caption)}<small>{_facts(seconds, level, centroid)}</small></figcaption>"
         f'<audio controls preload="{preload}" aria-label="{name}" '
         f'src="{_data_uri("audio/wav", wav_bytes(clip.samples, rate))}"></audio></figure>'
     )
+
+
+def _facts(seconds: float, level: float | None, centroid: float | None) -> str:
+    """Length, level and centre of the spectrum, each in one piece."""
+    facts = [f"{seconds:.2f} s", "silent" if level is None else f"{level:.1f} dB"]
+    facts += [] if centroid is None else [f"{centroid / 1000:.2f} kHz"]
+    return " · ".join(fact.replace(" ", "&nbsp;").replace("-", "−") for fact in facts)
 
 
 def _attribute(value: float | None) -> str:

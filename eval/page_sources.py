@@ -84,9 +84,10 @@ def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int) -
         if captions is not None and len(captions) != len(clips):
             raise UserError(f"{len(captions)} captions for {len(clips)} clips")
         return [clip._replace(caption=text) for clip, text in zip(clips, captions, strict=True)] if captions else clips
-    versions = [name for name in sorted(os.listdir(path)) if os.path.exists(os.path.join(path, name, "saved_model.pb"))]
+    folders = [os.path.join(path, name) for name in sorted(os.listdir(path))]
+    versions = [folder for folder in folders if os.path.exists(os.path.join(folder, "saved_model.pb"))]
     if versions:
-        raise UserError(f"{display_name(path)}: holds versions of a model; did you mean {os.path.join(path, versions[-1])}?")
+        raise UserError(f"{display_name(path)}: holds versions of a model; did you mean {display_name(versions[-1])}?")
     try:
         found = find_audio_files(path)
     except UserError as error:

@@ -106,7 +106,8 @@ class Browser:
 
     def __init__(self, folder: Path):
         """Starts it; `folder` is for its profile and for what it downloads."""
-        self.folder, self.errors, self._number, self._buffer = folder, [], 0, b""
+        self.folder, self._number, self._buffer = folder, 0, b""
+        self.errors: list[str] = []
         path = install()
         ends = [end for pipe in (os.pipe(), os.pipe()) for end in pipe]
         read_there, self._write, self._read, write_there = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
