@@ -9,6 +9,14 @@
     for (const player of all("audio")) if (player !== event.target) player.pause();
   }, true);
 
+  // Of many players, those in view load; a telephone's browser would refuse to hold them all, and waits for a touch.
+  if (matchMedia("(min-width: 50rem)").matches) {
+    const seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) if (entry.isIntersecting) entry.target.preload = "metadata";
+    });
+    for (const player of all("#browse audio[preload=none]")) seen.observe(player);
+  }
+
   // Sorting: what is unknown comes last, either way.
   const compare = (a, b, sign) => {
     if (a === "" || b === "") return (a === "") - (b === "");
