@@ -48,9 +48,9 @@ setup(
                  "eval", "eval.*"]
     ),
     package_data={
-        "wavegan_tf.core": ["page.html"],
         "wavegan_tf.demo": ["drums/*", "pretrained/**/*"],
         "gansynth_tf.demo": ["notes/**/*", "*.mid"],
+        "eval": ["page.html", "page.css", "page.js"],
     },
     install_requires=[
         "tensorflow>=2.16.2,<2.22",
@@ -77,7 +77,7 @@ setup(
         "notebook": ["ipykernel", "nbclient"],
         "serving": ["tensorflow-serving-api"],
         "beam": ["apache-beam"],
-        "dev": ["pytest-xdist", "pytest>=8", "ruff", "mypy"],
+        "dev": ["brotli", "pytest-xdist", "pytest>=8", "ruff", "mypy"],
     },
     entry_points={
         "console_scripts": [
@@ -94,6 +94,7 @@ setup(
             "gansynth_generate=gansynth_tf.generate:run",
             "gansynth_export=gansynth_tf.export:run",
             "gansynth_import_tf1=gansynth_tf.import_tf1:run",
+            "eval_listening_page=eval.listening_page:run",
         ]
     },
 )

@@ -6,14 +6,14 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gansynth_tf.demo import figures
 from gansynth_tf.demo.settings import NOTES, OPTIONS, TUNE
 from gansynth_tf.note_files import list_notes, note_of_name
-from gansynth_tf.rainbowgram import wave_rainbowgrams
-from wavegan_tf.core import audio, demo, page
+from wavegan_tf.core import audio, demo
 from wavegan_tf.core.serving import METADATA_FILE
 
 NAME = "notes"
@@ -22,8 +22,6 @@ ABOUT = "A small model of pitched notes, and a MIDI file that it plays."
 SAMPLE_RATE = OPTIONS["sample_rate"]
 STEPS = 6  # of an interpolation
 SETS = 2  # latents that are played at all pitches, and measured
-_BINS = 256
-_HUES = "colour is instantaneous frequency, brightness is magnitude over 80 dB"
 
 
 def main(argv: list[str]) -> None:
@@ -49,7 +47,7 @@ def main(argv: list[str]) -> None:
     _generate(model_dir, folder / "interpolation", interpolate=True, interpolate_steps=STEPS - 1, seed=0)
     _generate(model_dir, folder / "tune", midi_file=TUNE, secs_per_instrument=4, seed=0)
     demo.say("Measuring pitches and writing the page")
-    demo.publish(output_dir, NAME, TITLE, ABOUT, _page(folder, minutes))
+    demo.publish(output_dir, NAME, TITLE, ABOUT, _description(folder, minutes))
     print(f"Tune:     {folder / 'tune' / 'tune.wav'}\nModel:    {model_dir} (for TensorFlow Serving too)")
 
 
@@ -74,25 +72,28 @@ def real_notes(length: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return waves / np.abs(waves).max(axis=1, keepdims=True), pitches, instruments
 
 
-def _clips(waves: np.ndarray, captions: Sequence[str]) -> list[page.Clip]:
-    pictures = wave_rainbowgrams(waves, SAMPLE_RATE, _BINS)
-    return [
-        page.Clip(caption, wave[:, None], page.png(picture))
-        for caption, wave, picture in zip(captions, waves, pictures, strict=True)
-    ]
+def _set(name: str, text: str, files: Sequence[Path], captions: Sequence[str], **others: bool) -> dict[str, Any]:
+    """A set of the page."""
+    return {"name": name, "text": text, "files": [str(f.absolute()) for f in files], "captions": captions, **others}
 
 
-def _section(title: str, text: str, waves: np.ndarray, captions: Sequence[str], is_wide: bool = False) -> page.Section:
-    return page.Section(title, text, _clips(waves, captions), "Rainbowgram", is_wide)
+def _write(folder: Path, waves: np.ndarray) -> list[Path]:
+    """Writes notes [n, length] for the page."""
+    folder.mkdir(parents=True)
+    paths = [folder / f"{number:02d}.wav" for number in range(len(waves))]
+    for path, wave in zip(paths, waves, strict=True):
+        audio.write(str(path), wave[:, None], SAMPLE_RATE)
+    return paths
 
 
-def _page(folder: Path, minutes: float) -> str:
+def _description(folder: Path, minutes: float) -> dict[str, Any]:
+    """What the page shows, for eval_listening_page; writes the notes that no command has written."""
     model = json.loads((folder / "model" / "1" / METADATA_FILE).read_text(encoding="utf-8"))
     length, rate = model["audio_length"], model["sample_rate"]
     real, real_pitches, instruments = real_notes(length)
-    scales = [read_notes(sorted((folder / f"scale_{seed}").glob("0*.wav")), length) for seed in range(SETS)]
-    between, between_pitches = read_notes(sorted((folder / "interpolation").glob("0*.wav")), length)
-    tune = audio.decode(str(folder / "tune" / "tune.wav"), rate, num_channels=1, normalize=False)[:, 0]
+    paths = [sorted((folder / f"scale_{seed}").glob("0*.wav")) for seed in range(SETS)]
+    scales = [read_notes(of_scale, length) for of_scale in paths]
+    between = sorted((folder / "interpolation").glob("0*.wav"))
     noise = np.random.default_rng(0).normal(0, 0.2, scales[0][0].shape).astype(np.float32)
     waves, pitches = (np.concatenate(parts) for parts in zip(*scales, strict=True))
     measured = {
@@ -103,25 +104,28 @@ def _page(folder: Path, minutes: float) -> str:
     names = [f"MIDI {pitch}" for pitch in scales[0][1]]
     shown = np.linspace(0, len(real) - 1, 12).round().astype(int)
     captions = [f"{instruments[index]}, MIDI {real_pitches[index]}" for index in shown]
-    groups = [
-        [_section("The tune", "A MIDI file of the repository, each note generated; the sound changes in time from "
-                  "instrument to instrument.", tune[None], ["Ode to Joy, in two voices"], is_wide=True)],
-        [_section("Real notes", f"Twelve of the {len(real)} notes it learned from, peak-normalised, as it hears them.",
-                  real[shown], captions)],
-        [_section("GANSynth, just trained", "One latent vector at every pitch, from the lowest to the highest; the "
-                  "first one, not picked by ear.", scales[0][0], names)],
-        [_section("From one sound to another", f"Two latent vectors and the way between them, all at MIDI "
-                  f"{between_pitches[0]}.", between, [f"{step} of {STEPS - 1}" for step in range(len(between))])],
-        [_section("White noise", "The control.", noise[:2], ["noise 1", "noise 2"])],
+    sets = [
+        _set("The tune", "A MIDI file of the repository, each note generated; the sound changes in time from "
+             "instrument to instrument.", [folder / "tune" / "tune.wav"], ["Ode to Joy, in two voices"], wide=True,
+             blind=False),
+        _set("Real notes", f"Twelve of the {len(real)} notes it learned from, peak-normalised, as it hears them.",
+             _write(folder / "shown" / "real", real[shown]), captions),
+        _set("GANSynth, just trained", "One latent vector at every pitch, from the lowest to the highest; the "
+             "first one, not picked by ear.", paths[0], names),
+        _set("From one sound to another", f"Two latent vectors and the way between them, all at MIDI "
+             f"{note_of_name(between[0].stem).pitch}.", between,
+             [f"{step} of {STEPS - 1}" for step in range(len(between))], blind=False),
+        _set("White noise", "The control.", _write(folder / "shown" / "noise", noise[:2]), ["noise 1", "noise 2"]),
     ]  # fmt: skip
     introduction = [
         f"A GANSynth learned on this machine, in {minutes:.1f} minutes with start-up, from {len(real)} notes of "
         f"{length / rate:.1f} seconds at {rate / 1000:g} kHz: {model['step']} images in {model['stage'] + 1} "
         "stages, each larger one fading in. The paper's has notes of four seconds at 16 kHz and saw 11 million.",
-        f"The pictures are rainbowgrams: time runs rightwards, frequency upwards to {rate / 2000:g} kHz; {_HUES}.",
     ]
-    table = page.Table("How near it comes", figures.MEANING, figures.FIGURES, measured)
-    return page.render(TITLE, introduction, groups, table, rate)
+    table = demo.table("How near it comes", figures.MEANING, figures.FIGURES, measured)
+    question = "Which one sounds more like a played note?"
+    return {"introduction": introduction, "question": question, "picture": "rainbowgram", "sets": sets,
+            "tables": [table]}  # fmt: skip
 
 
 if __name__ == "__main__":

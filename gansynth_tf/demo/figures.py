@@ -5,7 +5,7 @@ from __future__ import annotations
 import librosa
 import numpy as np
 
-from wavegan_tf.core.page import Figure
+from wavegan_tf.core.demo import Figure
 
 # Of the tracker: 88 keys and a frame of an eighth of a second, at a rate at which it is exact.
 _RATE, _FRAME = 16000, 2048

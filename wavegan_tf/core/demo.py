@@ -11,9 +11,9 @@ import signal
 import string
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from wavegan_tf.core.errors import UserError
 
@@ -40,6 +40,24 @@ ${items}
 </body>
 </html>
 """)
+
+
+class Figure(NamedTuple):
+    """One column of a table: its key in the rows, and how to show it."""
+
+    key: str
+    heading: str
+    unit: str
+    meaning: str
+    decimals: int = 1
+
+
+def table(
+    title: str, text: str, figures: Sequence[Figure], rows: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, Any]:
+    """A table of a page's description: figures of each set by their keys, None where there is none."""
+    columns = [{"key": "set", "heading": "Set"}, *(figure._asdict() for figure in figures)]
+    return {"title": title, "text": text, "columns": columns, "rows": [{"set": name, **rows[name]} for name in rows]}
 
 
 def parse(argv: list[str], package: str, description: str | None, minutes: float) -> argparse.Namespace:
@@ -78,7 +96,7 @@ def prepare(output_dir: Path, name: str) -> Path:
     return folder
 
 
-def publish(output_dir: Path, name: str, title: str, text: str, page: str) -> None:
+def publish(output_dir: Path, name: str, title: str, text: str, description: Mapping[str, Any]) -> None:
     """Writes a demo's page and the index of all pages there are.
 
     Args:
@@ -86,9 +104,14 @@ def publish(output_dir: Path, name: str, title: str, text: str, page: str) -> No
       name: this demo's folder in it.
       title: of the page.
       text: a sentence about it.
-      page: HTML.
+      description: what eval_listening_page needs to know beside the title; files are relative to the demo's folder.
+
+    Raises:
+      UserError: the page can't be written.
     """
-    (output_dir / name / "index.html").write_text(page, encoding="utf-8")
+    path = output_dir / name / "page.json"
+    path.write_text(json.dumps({"title": title, **description}, indent=1), encoding="utf-8")
+    command("eval", "listening_page", description=path, output=output_dir / name / "index.html")
     marker = output_dir / _MARKER
     try:
         pages = json.loads(marker.read_text(encoding="utf-8"))

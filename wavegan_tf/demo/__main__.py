@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wavegan_tf.core import audio, demo, page, spectral
+from wavegan_tf.core import audio, demo, spectral
 from wavegan_tf.demo import figures
 
 HERE = Path(__file__).parent
@@ -23,6 +23,7 @@ ABOUT = "Two models beside each other, and real hits to compare them with."
 SAMPLE_RATE = 16000
 SLICE_LEN = 16384
 SHOWN = 12  # clips of each set on the page
+_LONGER = "generated_pretrained"
 
 
 class Model(NamedTuple):
@@ -47,9 +48,13 @@ MODELS = (
     Model(
         "SpecGAN",
         {
-            "specgan_dim": 8, "specgan_latent_dim": 32, "specgan_disc_nupdates": 1, "specgan_batchnorm": True,
+            "specgan_dim": 8,
+            "specgan_latent_dim": 32,
+            "specgan_disc_nupdates": 1,
+            "specgan_batchnorm": True,
             # The hits are padded with silence, so that loud and silent frames are two heaps within two deviations.
-            "specgan_clip_nstd": 2.0, "specgan_inversion": "fast",
+            "specgan_clip_nstd": 2.0,
+            "specgan_inversion": "fast",
         },
     ),
 )
@@ -57,12 +62,13 @@ TRAINING = {"train_batch_size": 8, "train_save_secs": 60, "train_summary_secs": 
 
 
 class Trained(NamedTuple):
-    """What became of a model: how long its training was, and its clips [count, SLICE_LEN, 1]."""
+    """What became of a model: how long its training was, its clips [count, SLICE_LEN, 1] and the folder of them."""
 
     model: Model
     updates: int
     minutes: float
     clips: np.ndarray
+    folder: Path
 
 
 def main(argv: list[str]) -> None:
@@ -79,10 +85,10 @@ def main(argv: list[str]) -> None:
     trained = [_make(model, folder, options.minutes / len(MODELS), count) for model in MODELS]
     longer = None
     if (PRETRAINED / "saved_model.pb").exists():
-        longer = _generate("wavegan_tf", PRETRAINED, folder / "generated_pretrained", count)
+        longer = _generate("wavegan_tf", PRETRAINED, folder / _LONGER, count)
 
     demo.say("Writing the page")
-    demo.publish(output_dir, NAME, TITLE, ABOUT, _page(trained, reference, held_out, captions, longer))
+    demo.publish(output_dir, NAME, TITLE, ABOUT, _description(folder, trained, reference, held_out, captions, longer))
     for model in MODELS:
         made = folder / model.package
         print(f"Wavs:     {made / 'generated'}\nModel:    {made / 'model' / '1'} (for TensorFlow Serving too)")
@@ -100,7 +106,7 @@ def _make(model: Model, output_dir: Path, minutes: float, count: int) -> Trained
     elapsed = (time.monotonic() - start) / 60
     demo.command(model.package, "export", train_dir=folder / "train", export_dir=folder / "model" / "1")
     clips = _generate(model.package, folder / "model" / "1", folder / "generated", count)
-    return Trained(model, _last_step(folder / "train" / "stats.jsonl"), elapsed, clips)
+    return Trained(model, _last_step(folder / "train" / "stats.jsonl"), elapsed, clips, folder / "generated")
 
 
 def _last_step(path: Path) -> int:
@@ -147,61 +153,90 @@ def _longer_text() -> str:
     return " ".join(next(text for text in paragraphs if not text.startswith("#")).split())
 
 
-def _section(title: str, text: str, waves: np.ndarray, captions: Sequence[str]) -> page.Section:
-    return page.Section(title, text, page.spectrogram_clips(waves, captions, SAMPLE_RATE))
+def _write(folder: Path, name: str, clips: np.ndarray) -> list[str]:
+    """Writes clips [n, t, 1] for the page; returns the files' names, relative to the demo's folder."""
+    (folder / "shown" / name).mkdir(parents=True)
+    paths = [folder / "shown" / name / f"{number:02d}.wav" for number in range(len(clips))]
+    for path, clip in zip(paths, clips, strict=True):
+        audio.write(str(path), clip, SAMPLE_RATE)
+    return _relative(folder, paths)
 
 
-def _page(
+def _relative(folder: Path, paths: Sequence[Path]) -> list[str]:
+    return [str(path.relative_to(folder)) for path in paths]
+
+
+def _first_generated(folder: Path, made: Path) -> dict[str, Any]:
+    """Files and captions of the first clips that a model made."""
+    files = _relative(folder, sorted(made.glob("*.wav"))[:SHOWN])
+    return {"files": files, "captions": [f"clip {number}" for number in range(1, len(files) + 1)]}
+
+
+def _description(
+    folder: Path,
     trained: Sequence[Trained],
     reference: np.ndarray,
     held_out: np.ndarray,
     captions: list[str],
     longer: np.ndarray | None,
-) -> str:
-    spread = np.linspace(0, len(held_out) - 1, SHOWN).round().astype(int)
-    numbered = [f"clip {number}" for number in range(1, SHOWN + 1)]
+) -> dict[str, Any]:
+    """What the page shows, for eval_listening_page; writes the clips that no command has written."""
     noise, resynthesis = _white_noise(len(reference)), _without_phases(held_out)
-    real = _section(
-        "Real drum hits",
-        "From the training set, peak-normalised and padded to one length, as the models hear them.",
-        held_out[spread],
-        [captions[index] for index in spread],
-    )
-    control = _section(
-        "Real hits through Griffin-Lim",
-        "Four of them without their phases, which were found again as SpecGAN's are. (SpecGAN's features also clip the "
-        "magnitudes and leave out the highest bin.)",
-        resynthesis[spread][:4],
-        [captions[index] for index in spread[:4]],
-    )
-    made = tuple(
-        _section(
-            f"{run.model.name}, just trained",
-            f"{run.updates} generator updates in {run.minutes:.1f} minutes, start-up included; networks of width "
-            f"{run.model.dim} (the paper's: 64). The first clips, not picked by ear.",
-            run.clips[:SHOWN],
-            numbered,
-        )
-        for run in trained
-    )
-    groups: list[tuple[page.Section, ...]] = [(real,), made, (control,)]
     table = {"Real hits, other half": held_out, "The same through Griffin-Lim": resynthesis}
     table |= {f"{run.model.name}, {run.minutes:.1f} minutes": run.clips for run in trained}
     if longer is not None:
-        groups.append((_section("WaveGAN, trained for longer", _longer_text(), longer[:SHOWN], numbered),))
         table["WaveGAN, trained for longer"] = longer
-    groups.append((_section("White noise", "The control.", noise[:2], numbered[:2]),))
     table["White noise"] = noise
-    introduction = [
-        f"A WaveGAN and a SpecGAN learned on this machine from the same {2 * len(held_out)} drum hits (public domain, "
-        "CC0). WaveGAN makes the samples of a sound; SpecGAN makes a spectrogram, for which Griffin-Lim finds a sound.",
-        f"These are very small runs, of a minute or two with batches of {TRAINING['train_batch_size']} clips: expect "
-        "the outline of drum hits in noise, not the paper's quality.",
-    ]
-    introduction.append(page.how_to_read_spectrograms(SLICE_LEN / SAMPLE_RATE, SAMPLE_RATE))
     measured = {name: figures.measure(clips, reference, SAMPLE_RATE) for name, clips in table.items()}
-    shown = page.Table("How near each comes", figures.MEANING, figures.FIGURES, measured)
-    return page.render(TITLE, introduction, groups, shown, SAMPLE_RATE)
+    return {
+        "introduction": [
+            f"A WaveGAN and a SpecGAN learned on this machine from the same {2 * len(held_out)} drum hits (public "
+            "domain, CC0). WaveGAN makes the samples of a sound; SpecGAN makes a spectrogram, for which Griffin-Lim "
+            "finds a sound.",
+            f"These are very small runs, of a minute or two with batches of {TRAINING['train_batch_size']} clips: "
+            "expect the outline of drum hits in noise, not the paper's quality.",
+        ],
+        "question": "Which one sounds more like a drum?",
+        "sets": _sets(folder, trained, (held_out, resynthesis, noise), captions, longer is not None),
+        "tables": [demo.table("How near each comes", figures.MEANING, figures.FIGURES, measured)],
+    }
+
+
+def _sets(
+    folder: Path,
+    trained: Sequence[Trained],
+    controls: tuple[np.ndarray, np.ndarray, np.ndarray],
+    captions: list[str],
+    has_longer: bool,
+) -> list[dict[str, Any]]:
+    """Sets of the page; `controls` are real hits, the same without their phases, and noise."""
+    held_out, resynthesis, noise = controls
+    spread = np.linspace(0, len(held_out) - 1, SHOWN).round().astype(int)
+    names = [captions[index] for index in spread]
+    sets: list[dict[str, Any]] = [{
+        "name": "Real drum hits",
+        "text": "From the training set, peak-normalised and padded to one length, as the models hear them.",
+        "files": _write(folder, "real", held_out[spread]), "captions": names,
+    }]  # fmt: skip
+    for run in trained:
+        text = (
+            f"{run.updates} generator updates in {run.minutes:.1f} minutes, start-up included; networks of width "
+            f"{run.model.dim} (the paper's: 64). The first clips, not picked by ear."
+        )
+        made = _first_generated(folder, run.folder)
+        sets.append({"name": f"{run.model.name}, just trained", "text": text, "beside": run is not trained[0], **made})
+    sets.append({
+        "name": "Real hits through Griffin-Lim",
+        "text": "Four of them without their phases, which were found again as SpecGAN's are. (SpecGAN's features also "
+                "clip the magnitudes and leave out the highest bin.)",
+        "files": _write(folder, "griffin_lim", resynthesis[spread][:4]), "captions": names[:4],
+    })  # fmt: skip
+    if has_longer:
+        made = _first_generated(folder, folder / _LONGER)
+        sets.append({"name": "WaveGAN, trained for longer", "text": _longer_text(), **made})
+    files = _write(folder, "noise", noise[:2])
+    sets.append({"name": "White noise", "text": "The control.", "files": files, "captions": ["clip 1", "clip 2"]})
+    return sets
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wavegan_tf.core.page import Figure
+from wavegan_tf.core.demo import Figure
 
 FLOOR_DB = -60.0
 _TINY = 1e-20  # keeps log10 finite; far below the floor
