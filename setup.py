@@ -94,6 +94,9 @@ setup(
             "gansynth_generate=gansynth_tf.generate:run",
             "gansynth_export=gansynth_tf.export:run",
             "gansynth_import_tf1=gansynth_tf.import_tf1:run",
+            "eval_train_classifier=eval.train_classifier:run",
+            "eval_score=eval.score:run",
+            "eval_resynthesize=eval.resynthesis:run",
             "eval_listening_page=eval.listening_page:run",
         ]
     },
