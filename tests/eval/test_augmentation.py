@@ -14,7 +14,7 @@ def test_resample_is_interpolation_with_silence_around():
     for row in range(3):
         positions = (np.arange(50) - shifts[row]) * speeds[row]
         padded = np.concatenate([[0], waves[row], [0]])
-        expected = np.interp(positions, np.arange(-1, 51), padded, left=0, right=0)
+        expected = np.array(np.interp(positions, np.arange(-1, 51), padded, left=0, right=0))
         np.testing.assert_allclose(ours[row], expected, atol=2e-5)
 
 

@@ -17,6 +17,7 @@ from tests.eval.small import call, raises_user_error, write_words
 FAST = ["--max_epochs=2", "--batch_size=8"]
 
 
+@pytest.mark.slow
 def test_words_from_the_command_line(tmp_path):
     data = write_words(tmp_path / "data", 40)
     errors = commands.run(

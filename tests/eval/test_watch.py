@@ -21,6 +21,7 @@ def train_dir(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_checkpoints_are_scored_and_the_best_is_kept(train_dir, tmp_path, monkeypatch, capsys):
     save_classifier(tmp_path / "classifier", ClassifierInfo("sc09", "waveform", LABELS))
     real = write_words(tmp_path / "real", 4)
