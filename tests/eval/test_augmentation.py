@@ -14,14 +14,14 @@ def test_resample_is_interpolation_with_silence_around():
     for row in range(3):
         positions = (np.arange(50) - shifts[row]) * speeds[row]
         padded = np.concatenate([[0], waves[row], [0]])
-        expected = np.array(np.interp(positions, np.arange(-1, 51), padded, left=0, right=0))
+        expected = np.interp(positions, np.arange(-1, 51), padded, left=0, right=0)
         np.testing.assert_allclose(ours[row], expected, atol=2e-5)
 
 
 def test_gain_sets_the_peak_and_leaves_silence():
     waves = tf.constant([[0.1, -0.2], [0.0, 0.0]])
     ours = augmentation.gain(waves, tf.constant([-6.0206, 0.0])).numpy()
-    np.testing.assert_allclose(ours, [[0.25, -0.5], [0, 0]], atol=1e-5)
+    np.testing.assert_allclose(ours, np.array([[0.25, -0.5], [0.0, 0.0]]), atol=1e-5)
 
 
 def test_words_stay_whole_and_loud_enough():
