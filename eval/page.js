@@ -55,12 +55,15 @@
   // Votes, in the browser's storage where it lets the page have one.
   const place = `listening_page/${document.body.dataset.page}`;
   let votes = [], isKept = true;
+  const isVote = (row) => row && ["a_set", "b_set", "winner"].every((key) => typeof row[key] === "string");
   const load = () => {
+    // A full storage can still be read, and holds less than the page then does.
+    if (!isKept) return;
     try {
       const found = JSON.parse(localStorage.getItem(place) || "[]");
-      votes = Array.isArray(found) ? found : [];
+      votes = Array.isArray(found) ? found.filter(isVote) : [];
     } catch (error) {
-      isKept = !(error instanceof SyntaxError) ? false : isKept;
+      isKept = error instanceof SyntaxError;
     }
   };
   const save = () => {

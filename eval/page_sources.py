@@ -30,6 +30,8 @@ def read_clip(path: str, caption: str) -> Clip:
     Raises:
       UserError: the file can't be decoded, has no samples, or some that are not finite.
     """
+    if not os.path.isfile(path):
+        audio.decode(path)  # says what it is instead; to open a pipe would wait for ever
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
             rate, channels = file.samplerate, file.channels
@@ -75,7 +77,7 @@ def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int) -
       seed: of the model's latents.
 
     Raises:
-      UserError: the folder is missing, holds neither audio nor a model, or can't be read.
+      UserError: the folder is missing, holds neither audio that can be used nor a model, or can't be read.
     """
     if not os.path.isdir(path):
         raise UserError(f"{display_name(path)}: is not a folder; give one of audio files, or a model's version folder")
@@ -95,7 +97,26 @@ def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int) -
     chosen = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int))
     if len(chosen) < len(found):
         logging.info("%s: %d of %d files, evenly spread (--num_clips)", display_name(path), len(chosen), len(found))
-    return read_files([found[index] for index in chosen], captions)
+    return _read_folder(path, [found[index] for index in chosen], captions)
+
+
+def _read_folder(folder: str, paths: Sequence[str], captions: Sequence[str] | None) -> list[Clip]:
+    """Clips of a folder's files; one that can't be used is named and left out, unless captions count on it.
+
+    Raises:
+      UserError: no file can be used, or one can't that has a caption.
+    """
+    if captions is not None:
+        return read_files(paths, captions)
+    clips = []
+    for path in paths:
+        try:
+            clips += read_files([path], None)
+        except UserError as error:
+            logging.warning("left out: %s", error)
+    if not clips:
+        raise UserError(f"{display_name(folder)}: none of its files can be used (reasons above)")
+    return clips
 
 
 def generate(model_dir: str, count: int, seed: int) -> list[Clip]:

@@ -167,8 +167,12 @@ def test_votes_stay_until_they_are_deleted_and_one_seed_gives_the_same_pairs(ope
     assert opened.evaluate("document.getElementById('count').textContent") == "0 votes."
 
 
-def test_without_storage_the_page_says_that_votes_are_not_kept(opened, page):
-    script = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
+BLOCKED = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
+FULL = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }"
+
+
+@pytest.mark.parametrize("script", [BLOCKED, FULL], ids=["blocked", "full"])
+def test_without_storage_votes_are_counted_and_the_page_says_that_they_are_not_kept(opened, page, script):
     added = opened.call("Page.addScriptToEvaluateOnNewDocument", source=script)
     try:
         opened.open(page)
@@ -181,6 +185,17 @@ def test_without_storage_the_page_says_that_votes_are_not_kept(opened, page):
         assert "does not keep" in opened.evaluate("document.getElementById('kept').textContent")
     finally:
         opened.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added["identifier"])
+
+
+def test_what_is_no_vote_in_the_storage_is_passed_over(opened, page):
+    vote = {"a_set": NAMES[0], "b_set": NAMES[1], "winner": NAMES[0]}
+    for stored in ("[null, 3, {}, " + json.dumps(vote) + "]", "{", '{"a": 1}'):
+        put = f"localStorage.setItem('listening_page/' + document.body.dataset.page, {json.dumps(stored)})"
+        opened.evaluate(put)
+        opened.open(page)
+        expected = "1 vote." if "winner" in stored else "0 votes."
+        assert opened.evaluate("document.getElementById('count').textContent") == expected
+        assert not opened.evaluate("document.getElementById('test').hidden")
 
 
 @pytest.mark.parametrize("dark", [False, True])

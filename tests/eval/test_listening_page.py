@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -158,6 +159,22 @@ def test_scores_are_a_table_and_bad_lines_are_named(tmp_path):
         path.write_text(content)
         with pytest.raises(UserError, match=message):
             listening_page.scores_table(str(path))
+
+
+def test_a_folders_bad_files_are_named_and_left_out(tmp_path, monkeypatch):
+    warned: list[str] = []
+    monkeypatch.setattr(page_sources.logging, "warning", lambda text, error: warned.append(text % error))
+    (tmp_path / "bad.wav").write_text("no audio")
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(UserError, match="none of its files can be used"):
+        page_sources.clips_of(str(tmp_path), None, 9, seed=0)
+    warned.clear()
+    soundfile.write(tmp_path / "good.wav", tone(500), RATE)
+    (clip,) = page_sources.clips_of(str(tmp_path), None, 9, seed=0)
+    assert clip.caption == "good" and len(warned) == 2
+    assert "bad.wav: cannot be decoded" in warned[0] and "pipe.wav: is not a regular file" in warned[1]
+    with pytest.raises(UserError, match="bad.wav: cannot be decoded"):
+        page_sources.clips_of(str(tmp_path), ["a", "b", "c"], 9, seed=0)
 
 
 CLIPS = {"name": "x", "files": ["a.wav"]}
