@@ -133,10 +133,29 @@
 
   // A trial. What it is about stays out of the document: players get nameless copies of the sound.
   const players = { A: element("audio_a"), B: element("audio_b") };
-  let trial = null, chosen = [], draw = null, seed = 0, number = 0, queue = [], heard = new Set();
-  const copyOf = (clip) => {
+  let trial = null, chosen = [], draw = null, seed = 0, isLevelled = false, number = 0, queue = [], heard = new Set();
+  const HEADER = 44;  // bytes before the samples of the page's wav files
+  const copyOf = (clip, gain, seconds) => {
     const bytes = Uint8Array.from(atob(clip.querySelector("audio").src.split(",")[1]), (c) => c.charCodeAt(0));
-    return URL.createObjectURL(new Blob([bytes], { type: "audio/wav" }));
+    const header = new DataView(bytes.buffer), rate = header.getUint32(24, true), frame = header.getUint16(32, true);
+    const sound = new Uint8Array(HEADER + Math.round(seconds * rate) * frame), view = new DataView(sound.buffer);
+    sound.set(bytes);
+    view.setUint32(4, sound.length - 8, true);
+    view.setUint32(HEADER - 4, sound.length - HEADER, true);
+    for (let i = HEADER; gain < 1 && i < bytes.length; i += 2) {
+      view.setInt16(i, Math.round(gain * view.getInt16(i, true)), true);
+    }
+    return URL.createObjectURL(new Blob([sound], { type: "audio/wav" }));
+  };
+  // Silence behind the shorter one, so that the players' clocks tell nothing; the louder one as soft as the other.
+  const loadPlayers = () => {
+    const clips = trial.map(({ clip }) => clip), seconds = Math.max(...clips.map((clip) => clip.dataset.duration));
+    const levels = clips.map((clip) => clip.dataset.level), audible = levels.filter((level) => level !== "");
+    const softest = Math.min(...audible);
+    Object.values(players).forEach((player, i) => {
+      const gain = isLevelled && levels[i] !== "" ? 10 ** ((softest - levels[i]) / 20) : 1;
+      player.src = copyOf(clips[i], gain, seconds);
+    });
   };
   const silence = () => {
     for (const player of Object.values(players)) {
@@ -160,8 +179,7 @@
     number += 1;
     heard = new Set();
     ready();
-    players.A.src = copyOf(trial[0].clip);
-    players.B.src = copyOf(trial[1].clip);
+    loadPlayers();
     element("trial").textContent = `Pair ${number}`;
   };
   const play = (letter) => {
@@ -181,7 +199,7 @@
     votes.push({
       page: document.title, question, listener: element("listener").value.trim(), time: new Date().toISOString(),
       seed, trial: number, a_set: a.set, a_clip: a.clip.dataset.name, b_set: b.set, b_clip: b.clip.dataset.name,
-      vote: answer, winner: answer === "A" ? a.set : answer === "B" ? b.set : "",
+      same_level: isLevelled ? "yes" : "no", vote: answer, winner: answer === "A" ? a.set : answer === "B" ? b.set : "",
     });
     save();
     next();
@@ -201,6 +219,7 @@
     if (typed && !/^\d{1,9}$/.test(typed)) { say("The seed must be a whole number of at most nine digits."); return; }
     seed = typed ? Number(typed) : Math.floor(Math.random() * 1e9);
     draw = random(seed);
+    isLevelled = element("same_level").checked;
     [number, queue] = [0, []];
     for (const player of all("audio")) player.pause();
     next();
@@ -235,7 +254,7 @@
     say(`${counted()} saved as ${name}.`);
   };
   const columns = ["page", "question", "listener", "time", "seed", "trial", "a_set", "a_clip", "b_set", "b_clip",
-    "vote", "winner"];
+    "same_level", "vote", "winner"];
   const quoted = (value) => `"${String(value ?? "").replaceAll('"', '""')}"`;
   element("save_json").addEventListener("click", () => {
     download("votes.json", "application/json", JSON.stringify(votes, null, 2) + "\n");

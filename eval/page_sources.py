@@ -17,13 +17,14 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import METADATA_FILE, ServedModel
 
 _BATCH = 8
+_LOWEST_RATE, _AUDIBLE_RATE = 3000, 8000  # Hz; Chromium plays nothing below the first
 _EXACT = ("PCM_16", "PCM_S8", "PCM_U8")  # what 16 bits hold without loss
 # By model: the output that is the waveform.
 _OUTPUTS = {"wavegan": "G_z", "specgan": "G_z", "gansynth": "audio"}
 
 
 def read_clip(path: str, caption: str) -> Clip:
-    """A file's clip at its own rate; more than two channels are averaged to one.
+    """A file's clip at its own rate, or 8 kHz if that is below 3 kHz; more than two channels are averaged to one.
 
     16-bit files keep their samples; others become 16 bits, clipped at full scale.
 
@@ -38,10 +39,12 @@ def read_clip(path: str, caption: str) -> Clip:
             exact = file.read(dtype="int16", always_2d=True) if file.subtype in _EXACT and channels <= 2 else None
     except (OSError, soundfile.SoundFileError):
         rate, channels, exact = *_probe(path), None
-    if exact is not None and len(exact):
+    is_low = 0 < rate < _LOWEST_RATE
+    if exact is not None and len(exact) and not is_low:
         return Clip(caption, exact, rate)
-    samples = audio.decode(path, None, channels if channels <= 2 else 1, normalize=False)
-    return Clip(caption, audio.to_int16(samples), rate)
+    new_rate = _AUDIBLE_RATE if is_low else None
+    samples = audio.decode(path, new_rate, channels if channels <= 2 else 1, normalize=False)
+    return Clip(caption, audio.to_int16(samples), new_rate or rate)
 
 
 def _probe(path: str) -> tuple[int, int]:

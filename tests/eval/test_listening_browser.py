@@ -1,11 +1,14 @@
 """The listening page in a browser: it plays, shows, sorts, counts votes and hands them out, on two sizes of screen."""
 
 import csv
+import io
 import json
 import re
 import time
 
+import numpy as np
 import pytest
+import soundfile
 
 from eval import listening_page
 from eval.page_render import Column, Table
@@ -145,6 +148,35 @@ def test_a_blind_trial_tells_nothing_and_votes_are_counted_and_given_out(opened,
         assert "sonicpi" in vote["a_clip"] and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", vote["time"])
     with open(tmp_path / "votes.csv", encoding="utf-8", newline="") as file:
         assert list(csv.DictReader(file)) == [{key: str(value) for key, value in vote.items()} for vote in votes]
+
+
+KEEP_SOUNDS = """
+  window.sounds = [];
+  const make = URL.createObjectURL;
+  URL.createObjectURL = (blob) => { if (blob.type === "audio/wav") window.sounds.push(blob); return make(blob); };
+"""
+SOUNDS = "Promise.all(window.sounds.map(async b => [...new Uint8Array(await b.arrayBuffer())]))"
+
+
+@pytest.mark.parametrize("same_level", [False, True])
+def test_the_sounds_of_a_trial_are_equally_long_and_on_demand_equally_loud(opened, same_level):
+    opened.evaluate(KEEP_SOUNDS)
+    opened.evaluate(f"document.getElementById('same_level').checked = {json.dumps(same_level)}")
+    start_test(opened, "11")
+    pair = [soundfile.read(io.BytesIO(bytes(sound)), dtype="int16")[0] for sound in opened.evaluate(SOUNDS)]
+    listen(opened)
+    opened.press("1")
+    opened.click("#stop")
+    (vote,) = opened.evaluate("JSON.parse(localStorage[Object.keys(localStorage)[0]])")
+    assert vote["same_level"] == ("yes" if same_level else "no")
+    paths = [next(DRUMS.glob(f"{vote[key]}.*")) for key in ("a_clip", "b_clip")]
+    originals = [soundfile.read(path, dtype="int16")[0] for path in paths]
+    levels = [np.sqrt(np.mean(np.square(sound, dtype=np.float64))) for sound in originals]
+    assert abs(20 * np.log10(levels[0] / levels[1])) > 1 and len(originals[0]) != len(originals[1])
+    for sound, original, level in zip(pair, originals, levels, strict=True):
+        assert len(sound) == max(map(len, originals)) and not sound[len(original) :].any()
+        gain = min(levels) / level if same_level else 1.0
+        np.testing.assert_allclose(sound[: len(original)], gain * original, atol=1 + 32768 * 1e-4 if gain < 1 else 0)
 
 
 def test_votes_stay_until_they_are_deleted_and_one_seed_gives_the_same_pairs(opened, page):

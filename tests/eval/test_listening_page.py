@@ -177,6 +177,15 @@ def test_a_folders_bad_files_are_named_and_left_out(tmp_path, monkeypatch):
         page_sources.clips_of(str(tmp_path), ["a", "b", "c"], 9, seed=0)
 
 
+def test_rates_that_browsers_refuse_are_raised(tmp_path):
+    time = np.arange(2000) / 2000
+    soundfile.write(tmp_path / "low.wav", 0.5 * np.sin(2 * np.pi * 200 * time), 2000)
+    clip = page_sources.read_clip(str(tmp_path / "low.wav"), "low")
+    assert clip.sample_rate == 8000 and clip.samples.shape == (8000, 1)
+    expected = 0.5 * np.sin(2 * np.pi * 200 * np.arange(8000) / 8000)
+    np.testing.assert_allclose(clip.samples[500:-500, 0] / 32768, expected[500:-500], atol=2e-3)
+
+
 CLIPS = {"name": "x", "files": ["a.wav"]}
 
 
