@@ -22,6 +22,9 @@ from wavegan_tf.core.errors import UserError
 _SUMMARIES = "logs"
 # Of the norms' moving averages. The original's 0.99 is for its 100 000 steps; here a few hundred must do.
 _MOMENTUM = 0.9
+# Scale of the log-mel classifier's last norm before training. Adam moves all 8192 weights of a class by one step size,
+# which is too much at once for logits of features of unit variance, and right for the convolutions before them.
+_LAST_SCALE = 0.1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ class FitOptions(flags.Options):
         choices=("adam", "sgd"),
     )  # fmt: skip
     max_epochs: int = flags.option(
-        0, "Passes over the clips at most; 0: 6 for log_mel, 25 for waveform, 40 for pitch.", minimum=0
+        0, "Passes over the clips at most; 0: 5 for log_mel, 25 for waveform, 40 for pitch.", minimum=0
     )
     patience: int = flags.option(
         0, "Stop after so many passes without a better validation loss; 0: 3 for log_mel, else 8.", minimum=0
@@ -158,10 +161,13 @@ def fit(
     """
     info, path = classifier.info, os.path.join(folder, WEIGHTS_FILE)
     sizes = tuple(len(names) for names in (info.labels, info.families) if names)
-    passes, patience = {"log_mel": (6, 3), "waveform": (25, 8), "pitch": (40, 8)}[info.network]
+    passes, patience = {"log_mel": (5, 3), "waveform": (25, 8), "pitch": (40, 8)}[info.network]
     passes, patience = options.max_epochs or passes, options.patience or patience
     for norm in classifier.network.norms:
         norm.momentum = _MOMENTUM
+    if info.network == "log_mel":
+        scale = classifier.network.norms[-1].gamma
+        scale.assign(_LAST_SCALE * scale)
     initial = options.learning_rate or (1e-3 if options.optimizer == "adam" else 1e-4)
     rate = keras.optimizers.schedules.CosineDecay(initial, passes * max(1, len(train) // options.batch_size))
     optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[options.optimizer](rate)
@@ -190,13 +196,13 @@ def fit(
 
 
 def recalibrate(classifier: Classifier, audio: LabelledAudio, train: np.ndarray, options: FitOptions) -> None:
-    """Gives batch normalisation the averages over all training clips, as they are, in place of the moving ones.
+    """Gives batch normalisation the averages over all training clips, in place of the moving ones.
 
     The last norm of the log-mel classifier has 8192 places, many of which are still in nearly all clips: what moving
     averages of a few hundred batches say of their variances is mostly chance.
     """
     norms = classifier.network.norms
-    for number, (features, _) in enumerate(batches(audio, train, classifier, options, training=False)):
+    for number, (features, _) in enumerate(batches(audio, train, classifier, options, training=True)):
         for norm in norms:
             norm.momentum = 1.0 - 1.0 / (number + 1)  # so the moving average becomes the mean of all batches
         classifier.network(features, training=True)

@@ -1,4 +1,4 @@
-"""`make bench`: input, features, training and generation at the paper's size, beside twins and the machine's peak.
+"""`make bench`: input, features, training, generation and scores at the paper's size, beside twins and machine's peak.
 
 Timings are the best of several runs after a warm-up. Nothing else should run on the machine meanwhile.
 """
@@ -18,7 +18,7 @@ import soundfile
 import tensorflow as tf
 
 from specgan_tf.features import Moments, spectrograms_to_waveforms
-from tests.benchmarks import gansynth
+from tests.benchmarks import gansynth, scoring
 from tests.benchmarks.features import bench_features
 from tests.benchmarks.measure import peak_flops, row
 from tests.benchmarks.training import SPECGAN, WAVEGAN, bench_generation, bench_training
@@ -80,6 +80,8 @@ def main() -> None:
     gansynth.bench_features(options.runs)
     gansynth.bench_training(options.runs)
     gansynth.bench_generation(options.runs)
+    scoring.bench_classifiers(options.runs)
+    scoring.bench_neighbours(options.runs)
 
 
 if __name__ == "__main__":

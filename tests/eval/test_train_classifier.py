@@ -123,12 +123,15 @@ def test_options_are_checked():
         FitOptions(optimizer="adamax")
 
 
-def test_recalibrated_norms_have_the_means_over_all_clips(tmp_path):
+@pytest.mark.parametrize("batch_size", [4, 12])
+def test_recalibrated_norms_have_the_means_over_all_clips(batch_size, tmp_path):
     audio = read_words(str(write_words(tmp_path, 12)))
     classifier = classifiers.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
-    classifier_fit.recalibrate(classifier, audio, np.arange(12), FitOptions(batch_size=4))
-    log_mel = np.stack([classifier_log_mel(audio.wave(tf.constant(i))[None])[0] for i in range(12)])
-    norm = classifier.network.norms[0]
+    classifier_fit.recalibrate(classifier, audio, np.arange(12), FitOptions(batch_size=batch_size))
+    log_mel = np.concatenate([classifier_log_mel(audio.wave(tf.constant(i))[None]) for i in range(12)])
+    norm, whole = classifier.network.norms[0], log_mel.var(axis=(0, 1))
     np.testing.assert_allclose(norm.moving_mean, log_mel.mean(axis=(0, 1)), rtol=1e-4)
-    within = log_mel.reshape(3, 4 * 128, 128).var(axis=1).mean(axis=0)
-    np.testing.assert_allclose(norm.moving_variance, within, rtol=1e-3)
+    if batch_size == 12:
+        np.testing.assert_allclose(norm.moving_variance, whole, rtol=1e-3)
+    else:  # the variance within batches, which are drawn by chance, is that of all less that of the batches' means
+        assert np.all(norm.moving_variance < 1.001 * whole) and np.all(norm.moving_variance > 0.5 * whole)

@@ -1,0 +1,44 @@
+"""Scoring: what the classifiers take, and nearest neighbours beside a plain search."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from eval import classifiers
+from eval.classifiers import Classifier, ClassifierInfo
+from eval.sc09_classifier import LABELS
+from eval.similarity import nearest_distances
+from tests.benchmarks.measure import best_seconds, row
+
+_BATCH = 32
+# Numbers of rows of the log-mel spectrogram of a clip at 2048/128, and their lengths.
+_ROWS, _DIMENSIONS = 2000, 128 * 128
+
+
+def _ask(classifier: Classifier, batches: list[np.ndarray]) -> list[np.ndarray]:
+    return [outputs.scores for outputs in classifier.outputs(batches)]
+
+
+def bench_classifiers(runs: int) -> None:
+    """Clips a second from samples to probabilities, front end included."""
+    clips = np.random.default_rng(0).uniform(-0.5, 0.5, (_BATCH, 16384)).astype(np.float32)
+    for name in classifiers.NETWORKS["sc09"]:
+        classifier = classifiers.build(ClassifierInfo("sc09", name, LABELS), name)
+        seconds = best_seconds(functools.partial(_ask, classifier, [clips, clips]), runs)
+        row(f"SC09 classifier, {name}, batch {_BATCH}", f"{2 * _BATCH / seconds:.0f} clips/s", "", "untrained weights")
+
+
+def bench_neighbours(runs: int) -> None:
+    """Nearest neighbours of a set among itself: ours, and row by row as the original does."""
+    rows = np.random.default_rng(0).normal(size=(_ROWS, _DIMENSIONS)).astype(np.float32)
+    ours = best_seconds(lambda: nearest_distances(rows, rows, 2), max(runs // 2, 1))
+    some = rows[:8]
+    twin = best_seconds(lambda: [np.sort(np.linalg.norm(rows - one, axis=1))[:2] for one in some], 1)
+    row(
+        f"nearest of {_ROWS} log-mel spectrograms",
+        f"{_ROWS / ours:.0f} clips/s",
+        f"{len(some) / twin:.0f} clips/s",
+        "twin: all differences, clip by clip",
+    )
