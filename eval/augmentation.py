@@ -47,6 +47,29 @@ def gain(waves: tf.Tensor, decibels: tf.Tensor) -> tf.Tensor:
     return waves * factors[:, None]
 
 
+def level_and_noise(
+    waves: tf.Tensor, seed: tf.Tensor, quietest: float = -20.0, lowest: float = -140.0, highest: float = -40.0
+) -> tf.Tensor:
+    """Clips of another level (peak `quietest` to 0 dB) in white noise (RMS from `lowest` to `highest` dB).
+
+    Where a file has no noise of its own, as above 4 kHz if it was once sampled at 8 kHz, the logarithm of a mel band
+    holds rounding errors. A network that learns words from these hears none in generated clips, or in real ones that
+    went through a codec. The lowest noise is below what the logarithm's 1e-6 shows.
+
+    Args:
+      waves: float32 [b, t].
+      seed: int [2].
+      quietest: smallest peak in dB.
+      lowest: smallest noise, dB re full scale.
+      highest: largest noise.
+    """
+    count = tf.shape(waves)[0]
+    waves = gain(waves, _uniform(seed, 2, count, quietest, 0.0))
+    deviations = 10.0 ** (_uniform(seed, 3, count, lowest, highest) / 20.0)
+    noise = tf.random.stateless_normal(tf.shape(waves), tf.random.experimental.stateless_fold_in(seed, 4))
+    return waves + deviations[:, None] * noise
+
+
 def speech(waves: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor, quietest: float = -15.0) -> tf.Tensor:
     """Spoken words of another level (peak -15 to 0 dB) and speed (89 to 113 %), begun up to 1/8 s later.
 

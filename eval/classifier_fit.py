@@ -45,10 +45,10 @@ class FitOptions(flags.Options):
     patience: int = flags.option(
         0, "Stop after so many passes without a better validation loss; 0: 3 for log_mel, else 8.", minimum=0
     )
-    augment: bool | None = flags.option(
-        None,
-        "Vary level, and speed and beginning of words, or the pitch of notes (with its label), while training. "
-        "Default: not for log_mel, as the original.",
+    augment: bool = flags.option(
+        True,
+        "Vary what is heard while training: level and noise of words (log_mel), or level, speed and beginning "
+        "(waveform); level and pitch of notes, with its label. The original does not.",
     )
     train_time_limit_secs: float = flags.option(0.0, "Stop training after this time; 0 sets no limit.", minimum=0)
     seed: int = flags.option(0, "Seed of weights, order, split and augmentation.", minimum=0)
@@ -83,8 +83,7 @@ def batches(
     audio: LabelledAudio, chosen: np.ndarray, classifier: Classifier, options: FitOptions, training: bool
 ) -> tf.data.Dataset:
     """What the network sees of the chosen clips and their classes [b, heads]; shuffled and varied for training."""
-    by_default = classifier.info.network != "log_mel"
-    augmented = training and (by_default if options.augment is None else options.augment)
+    augmented = training and options.augment
     num_classes = len(classifier.info.labels)
     lengths, classes = tf.constant(audio.lengths, tf.int64), tf.constant(audio.classes, tf.int64)
 
@@ -94,6 +93,8 @@ def batches(
         if augmented and classifier.info.task == "pitch":
             waves, pitches = augmentation.notes(waves, truth[:, 0], num_classes, seed)
             truth = tf.concat([pitches[:, None], truth[:, 1:]], axis=1)
+        elif augmented and classifier.info.network == "log_mel":
+            waves = augmentation.level_and_noise(waves, seed)
         elif augmented:
             waves = augmentation.speech(waves, tf.gather(lengths, index), seed)
         return classifier.front_end(waves), truth
@@ -196,7 +197,7 @@ def fit(
 
 
 def recalibrate(classifier: Classifier, audio: LabelledAudio, train: np.ndarray, options: FitOptions) -> None:
-    """Gives batch normalisation the averages over all training clips, in place of the moving ones.
+    """Gives batch normalisation averages over all training clips, varied as in training, in place of the moving ones.
 
     The last norm of the log-mel classifier has 8192 places, many of which are still in nearly all clips: what moving
     averages of a few hundred batches say of their variances is mostly chance.

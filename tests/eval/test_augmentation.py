@@ -44,6 +44,20 @@ def test_a_full_word_is_not_moved():
     assert starts.max() <= 4000 - 4000 / np.exp(0.12) + 1
 
 
+def test_noise_is_white_and_levels_are_those_asked_for():
+    waves = np.zeros([400, 4000], np.float32)
+    waves[:, 7] = 0.01
+    ours = augmentation.level_and_noise(tf.constant(waves), SEED, -10.0, -80.0, -30.0).numpy()
+    peaks, noise = 20 * np.log10(ours[:, 7]), ours[:, 8:]
+    assert -11 < peaks.min() < -9 and -1 < peaks.max() < 1
+    levels = 20 * np.log10(noise.std(axis=1))
+    assert levels.min() > -80.5 and levels.max() < -29.5
+    assert abs(np.mean(levels) + 55) < 3 and abs(np.std(levels) - 50 / np.sqrt(12)) < 2
+    power = np.mean(np.square(np.abs(np.fft.rfft(noise / noise.std(axis=1, keepdims=True)))), axis=0) / noise.shape[1]
+    np.testing.assert_allclose(power[1:-1], 1.0, atol=0.35)
+    assert abs(power[1:1000].mean() - power[1000:-1].mean()) < 0.02
+
+
 def test_moved_notes_have_the_pitch_that_their_class_says():
     rate, count, middle = 16000, 32, 30
     wave = np.sin(2 * np.pi * 440 * np.arange(16000) / rate).astype(np.float32)
