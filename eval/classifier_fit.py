@@ -197,7 +197,7 @@ def fit(
 
 
 def recalibrate(classifier: Classifier, audio: LabelledAudio, train: np.ndarray, options: FitOptions) -> None:
-    """Gives batch normalisation averages over all training clips, varied as in training, in place of the moving ones.
+    """Gives batch normalisation the averages over a whole pass of training, in place of the moving ones.
 
     The last norm of the log-mel classifier has 8192 places, many of which are still in nearly all clips: what moving
     averages of a few hundred batches say of their variances is mostly chance.

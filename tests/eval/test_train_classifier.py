@@ -135,3 +135,36 @@ def test_recalibrated_norms_have_the_means_over_all_clips(batch_size, tmp_path):
         np.testing.assert_allclose(norm.moving_variance, whole, rtol=1e-3)
     else:  # the variance within batches, which are drawn by chance, is that of all less that of the batches' means
         assert np.all(norm.moving_variance < 1.001 * whole) and np.all(norm.moving_variance > 0.5 * whole)
+
+
+def test_only_training_clips_are_varied_and_only_on_demand(tmp_path):
+    audio = read_words(str(write_words(tmp_path, 12)))
+    plain = np.concatenate([classifier_log_mel(audio.wave(tf.constant(i))[None]) for i in range(12)])
+    classifier = classifiers.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
+
+    def totals(augment, training):
+        options = FitOptions(batch_size=4, augment=augment)
+        found = classifier_fit.batches(audio, np.arange(12), classifier, options, training)
+        return np.sort(np.concatenate([np.mean(features, axis=(1, 2)) for features, _ in found]))
+
+    expected = np.sort(plain.mean(axis=(1, 2)))
+    np.testing.assert_allclose(totals(True, False), expected, rtol=1e-4)
+    np.testing.assert_allclose(totals(False, True), expected, rtol=1e-4)
+    assert np.abs(totals(True, True) - expected).max() > 0.5
+
+
+def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_of_all_clips(tmp_path):
+    data, test = write_words(tmp_path / "data", 12), write_words(tmp_path / "test", 4, seed=1)
+    call(
+        train_classifier, "--task=sc09", f"--data_dir={data}", f"--test_dir={test}", f"--classifier_dir={tmp_path}/out",
+        "--networks=log_mel", "--max_epochs=1", "--batch_size=5", "--learning_rate=1e-6", "--noaugment",
+    )  # fmt: skip
+    (classifier,) = classifiers.find(str(tmp_path / "out"))
+    first, *_, last = classifier.network.norms
+    np.testing.assert_allclose(last.gamma, 0.1, atol=1e-4)
+    names = json.loads((tmp_path / "out" / "log_mel" / "split.json").read_text())["train"]
+    audio = read_words(str(data), LABELS)
+    chosen = [audio.names.index(name) for name in names]
+    heard = np.concatenate([classifier_log_mel(audio.wave(tf.constant(i))[None]) for i in chosen])
+    assert len(chosen) == 10  # two whole batches: none is left out
+    np.testing.assert_allclose(first.moving_mean, heard.mean(axis=(0, 1)), rtol=1e-4)
