@@ -17,23 +17,6 @@ from wavegan_tf.core.layers import PACKAGE, replica_mean
 PADDINGS = ("same", "valid", "full")
 
 
-def box_upscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
-    """Repeats every pixel: [b, h, w, c] -> [b, h * scale[0], w * scale[1], c]."""
-    if tuple(scale) == (1, 1):
-        return images
-    _, height, width, channels = images.shape
-    # XLA has no gradient of an image resize, and TensorFlow none of that gradient.
-    boxes = tf.tile(images[:, :, None, :, None], [1, 1, scale[0], 1, scale[1], 1])
-    return tf.reshape(boxes, [-1, height * scale[0], width * scale[1], channels])
-
-
-def box_downscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
-    """Means over boxes: [b, h, w, c] -> [b, h // scale[0], w // scale[1], c]; what fills no box is left out."""
-    if tuple(scale) == (1, 1):
-        return images
-    return tf.nn.avg_pool2d(images, list(scale), list(scale), "VALID")
-
-
 def _box_sums(kernel: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
     """The full convolution of a kernel [kh, kw, in, out] with a box of ones of this size.
 
@@ -211,50 +194,6 @@ class PixelNorm(keras.layers.Layer):
     def get_config(self):
         """The constructor's arguments."""
         return {**super().get_config(), "epsilon": self.epsilon}
-
-
-class _Box(keras.layers.Layer):
-    """What the two layers share.
-
-    Args:
-      scale: along each axis.
-    """
-
-    def __init__(self, scale: tuple[int, int], **kwargs):
-        super().__init__(**kwargs)
-        if len(scale) != 2 or min(scale) < 1:
-            raise ValueError(f"scale={scale}: must be two positive integers")
-        self.scale = (int(scale[0]), int(scale[1]))
-
-    def get_config(self):
-        """The constructor's arguments."""
-        return {**super().get_config(), "scale": self.scale}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class BoxUpscale(_Box):
-    """See `box_upscale` (`upscale`, `upscale_height`)."""
-
-    def call(self, x):
-        """[b, h, w, c] -> [b, h * scale[0], w * scale[1], c]."""
-        return box_upscale(x, self.scale)
-
-    def compute_output_shape(self, input_shape):
-        """[b, h * scale[0], w * scale[1], c]."""
-        return (input_shape[0], input_shape[1] * self.scale[0], input_shape[2] * self.scale[1], input_shape[3])
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class BoxDownscale(_Box):
-    """See `box_downscale` (`downscale`, `downscale_height`)."""
-
-    def call(self, x):
-        """[b, h, w, c] -> [b, h // scale[0], w // scale[1], c]."""
-        return box_downscale(x, self.scale)
-
-    def compute_output_shape(self, input_shape):
-        """[b, h // scale[0], w // scale[1], c]."""
-        return (input_shape[0], input_shape[1] // self.scale[0], input_shape[2] // self.scale[1], input_shape[3])
 
 
 def minibatch_mean_stddev(x: tf.Tensor) -> tf.Tensor:

@@ -71,7 +71,7 @@ class GANSynthLosses:
       data: between data and images.
       weights: of the parts.
       consistency: full-size features -> consistency loss, where the generator has to mind it.
-      inner_scale: see `losses.gradient_penalty`.
+      inner_scale: see `losses.gradient_penalty`; for slopes at full size, which are smaller than those at the stage's.
     """
 
     generator: ProgressiveGenerator
@@ -120,7 +120,7 @@ class GANSynthLosses:
             real,
             fake,
             draws["alpha"],
-            self.inner_scale,
+            self.inner_scale * self.data.slope_factor,
             target=weights.gradient_penalty_target / self.data.slope_factor,
         )
         drift, pitch = tf.reduce_mean(tf.square(real_scores)), pitch_loss(pitches, logits)

@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import layers, ops
 
-from gansynth_tf.layers import BoxDownscale, BoxUpscale, MinibatchStdDev, PixelNorm, ScaledConv2D, ScaledDense
+from gansynth_tf.boxes import BoxDownscale, BoxUpscale
+from gansynth_tf.layers import MinibatchStdDev, PixelNorm, ScaledConv2D, ScaledDense
 from gansynth_tf.progressive import Progressive
 from gansynth_tf.schedule import Size, discriminator_alpha, generator_alpha
+from wavegan_tf.core import activations
 from wavegan_tf.core.layers import PACKAGE, Conv2D, Conv2DTranspose
 
 CHANNELS = 2
@@ -183,7 +185,8 @@ class ProgressiveDiscriminator(Progressive):
         self._downscales = [BoxDownscale(self._scales(steps)) for steps in range(self.num_blocks)]
         self._stddev = MinibatchStdDev(dtype=self.dtype_policy)
         (self._make_simple_layers if simple_arch else self._make_layers)()
-        self._add(1, "classification_logits", ScaledDense, num_pitches)
+        # Both heads compute in float32 whatever the other layers do: scores and logits enter losses unrounded.
+        self._add(1, "classification_logits", ScaledDense, num_pitches, dtype="float32")
         self.build((None, *self._size(self.num_blocks), CHANNELS))
 
     def _make_layers(self) -> None:
@@ -192,7 +195,7 @@ class ProgressiveDiscriminator(Progressive):
             self._add(block, "conv0", ScaledConv2D, self._filters[block], self._kernel_size, he_slope=0.0)
             size, padding = (self._start_shape, "valid") if block == 1 else (self._kernel_size, "same")
             self._add(block, "conv1", ScaledConv2D, self._filters[block - 1], size, padding=padding, he_slope=0.0)
-        self._add(1, "logits", ScaledDense, 1)
+        self._add(1, "logits", ScaledDense, 1, dtype="float32")
 
     def _make_simple_layers(self) -> None:
         for block in range(self.num_blocks, 0, -1):
@@ -205,7 +208,7 @@ class ProgressiveDiscriminator(Progressive):
                 )  # fmt: skip
         flat = math.prod(self._start_shape) * (self._filters[1] + 1)
         self._add(1, "last_conv", layers.Dense, self._filters[0], kernel_initializer=_slim_normal(flat))
-        self._add(1, "logits", layers.Dense, 1, kernel_initializer=_slim_normal(self._filters[0]))
+        self._add(1, "logits", layers.Dense, 1, kernel_initializer=_slim_normal(self._filters[0]), dtype="float32")
 
     def build(self, input_shape) -> None:
         """Makes all variables."""
@@ -234,8 +237,7 @@ class ProgressiveDiscriminator(Progressive):
           Scores [b] and pitch logits [b, num_pitches], float32; both come from one pass.
         """
         x = self.last_conv(images, progress, training)
-        scores = self.layer_of(1, "logits")(x)[:, 0]
-        return ops.cast(scores, "float32"), ops.cast(self.layer_of(1, "classification_logits")(x), "float32")
+        return self.layer_of(1, "logits")(x)[:, 0], self.layer_of(1, "classification_logits")(x)
 
     def last_conv(self, images, progress, training: bool = False):
         """What both heads see, [b, filters[0]]."""
@@ -251,7 +253,7 @@ class ProgressiveDiscriminator(Progressive):
                 x = self._block(block, x, training)
         x = self._stddev(x)
         if self._simple_arch:
-            x = ops.relu(self.layer_of(1, "last_conv")(ops.reshape(x, [-1, math.prod(x.shape[1:])])))
+            x = activations.relu(self.layer_of(1, "last_conv")(ops.reshape(x, [-1, math.prod(x.shape[1:])])))
         else:
             x = self._convolve(1, "conv1", self._convolve(1, "conv0", x, training), training)
         return ops.reshape(x, [-1, self._filters[0]])
@@ -259,12 +261,12 @@ class ProgressiveDiscriminator(Progressive):
     def _from_rgb(self, block: int, images, training: bool):
         images = self._downscales[self.num_blocks - block](images)
         if self._simple_arch:
-            return ops.relu(self.layer_of(block, "from_rgb")(images, training=training))
+            return activations.relu(self.layer_of(block, "from_rgb")(images, training=training))
         return self._convolve(block, "from_rgb", images, training)
 
     def _block(self, block: int, x, training: bool):
         if self._simple_arch:
-            return ops.relu(self.layer_of(block, "conv")(x, training=training))
+            return activations.relu(self.layer_of(block, "conv")(x, training=training))
         return self._downscale(self._convolve(block, "conv1", self._convolve(block, "conv0", x, training), training))
 
     def compute_output_shape(self, images_shape, progress_shape=None):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import ops
 
 from gansynth_tf.layers import FadeIn, ScaledConv2D, ScaledDense
 from gansynth_tf.schedule import Size
+from wavegan_tf.core import activations
 
 _SLOPE = 0.2
 
@@ -36,7 +36,7 @@ class Progressive(keras.Model):
 
     def _add(self, block_id: int, role: str, layer: Callable[..., keras.layers.Layer], *args, **kwargs) -> None:
         name = f"{block_name(block_id)}_{role}"
-        self._block_layers[name] = layer(*args, name=name, dtype=self.dtype_policy, **kwargs)
+        self._block_layers[name] = layer(*args, name=name, **{"dtype": self.dtype_policy, **kwargs})
 
     def layer_of(self, block_id: int, role: str) -> keras.layers.Layer:
         """The layer of a block that plays a role: conv0, conv1, to_rgb, from_rgb, ..."""
@@ -50,7 +50,7 @@ class Progressive(keras.Model):
         return [(int(block), role, layer) for (block, role), layer in split]
 
     def _convolve(self, block_id: int, role: str, x, training: bool):
-        return ops.leaky_relu(self.layer_of(block_id, role)(x, training=training), _SLOPE)
+        return activations.leaky_relu(self.layer_of(block_id, role)(x, training=training), _SLOPE)
 
     def _size(self, block_id: int) -> Size:
         heights, widths = self._start_shape

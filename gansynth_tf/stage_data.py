@@ -21,7 +21,7 @@ import math
 
 import tensorflow as tf
 
-from gansynth_tf.layers import box_downscale, box_upscale
+from gansynth_tf.boxes import box_downscale, box_upscale
 from gansynth_tf.normalizer import Normalizer
 from gansynth_tf.schedule import ResolutionSchedule, Size, generator_alpha
 

@@ -143,12 +143,11 @@ class StageModel:
         """Saves everything.
 
         Raises:
-          UserError: a weight is not finite; the last checkpoint stays.
+          UserError: training has diverged; the last checkpoint stays.
         """
-        if not training.all_finite([*self.generator.variables, *self.discriminator.variables, *self.average.variables]):
-            raise UserError(
-                f"image {image_id}: a weight is not finite; training has diverged, the last checkpoint stays"
-            )
+        training.check_sound(
+            f"image {image_id}", list(self._networks().values()), [self.g_optimizer, self.d_optimizer]
+        )
         self.checkpoints.save(image_id)
 
 
@@ -167,18 +166,13 @@ class StageUpdates:
         """Prepares both compiled updates.
 
         Raises:
-          UserError: the batch cannot be divided among the replicas, or XLA cannot compile this combination.
+          UserError: the batch cannot be divided among the replicas.
         """
         replicas, batch_size = run.strategy.num_replicas_in_sync, model.stage.batch_size
         if batch_size % replicas:
             raise UserError(
                 f"--batch_size_schedule: stage {model.stage.stage_id} has batches of {batch_size}; "
                 f"must be a multiple of the {replicas} replicas"
-            )
-        if run.jit_compile and replicas > 1:
-            raise UserError(
-                "--jit_compile: the standard deviation over the batches of several replicas cannot be compiled; "
-                "add --nojit_compile"
             )
         self._run, self._share = run, batch_size // replicas
         options = {"strategy": run.strategy, "jit_compile": run.jit_compile}

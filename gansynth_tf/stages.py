@@ -67,9 +67,7 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
     """
     if config.train_time_limit is not None and runtime.workers > 1:
         raise UserError("--train_time_limit: several workers have no common clock; leave it out to count images")
-    if config.jit_compile is None and runtime.strategy.num_replicas_in_sync > 1:
-        # What it would be by default cannot be compiled; see `StageUpdates`.
-        runtime = dataclasses.replace(runtime, jit_compile=False)
+    runtime = runtime.without_xla_on_replicas(config.jit_compile, "the standard deviation over the batch")
     # It gives up on leaky ReLUs whose gradient has a gradient, and prints that as an error.
     tf.config.optimizer.set_experimental_options({"remapping": False})
     features = make_features(config)

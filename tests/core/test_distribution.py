@@ -6,9 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 
 from tests.commands import checkpoint_values, few_drums, run, run_two_workers, tiny
+from wavegan_tf.core.optimizers import LossScaling, TF1Adam
+from wavegan_tf.core.training import Update
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +80,67 @@ def test_two_replicas_update_like_one(tmp_path):
             assert np.mean(difference > 2e-6 * max(1.0, np.abs(one[name]).max())) < 0.02, (case, name)
 
 
+def overflowing_steps(strategy):
+    """Checks that an overflow in one replica or in the sum changes nothing in any, and that training goes on."""
+    with strategy.scope():
+        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, use_bias=False, name="weights")])
+        optimizer = LossScaling(TF1Adam(0.125), initial_scale=4.0)
+        optimizer.build(network.trainable_variables)
+    kernel = network.trainable_variables[0]
+    kernel.assign(np.ones((3, 1)))
+
+    def loss(x):  # its gradient is the batch
+        return tf.reduce_sum(x @ tf.convert_to_tensor(kernel)), {}
+
+    update = Update(loss, network.trainable_variables, optimizer, strategy)
+    replicas = strategy.num_replicas_in_sync
+    good, other = np.array([[1.0, -2.0, 3.0]], np.float32), np.array([[2.0, 2.0, -1.0]], np.float32)
+    everywhere = range(replicas)
+    in_the_sum = np.finfo(np.float32).max / 3  # each of two replicas' gradients is finite
+    in_one = [(bad, [place]) for bad in (np.inf, np.nan) for place in everywhere]
+    for bad, places in [*in_one, (in_the_sum, everywhere)]:
+        rows = [good.copy() for _ in everywhere]
+        for place in places:
+            rows[place][0, 1] = bad
+        update(_rows(strategy, rows))
+        for value in _values(strategy, kernel):
+            np.testing.assert_array_equal(value, np.ones((3, 1)))
+        assert {float(value) for value in _values(strategy, optimizer.scale)} == {2.0}
+        assert int(optimizer.iterations.numpy()) == 0
+        optimizer.scale.assign(4.0)
+    for rows in ([good] * replicas, [other] * replicas, [good, other][:replicas]):
+        update(_rows(strategy, rows))
+    twin = TF1Adam(0.125)
+    weights = keras.Variable(np.ones((3, 1)))
+    mixed = np.mean([good, other][:replicas], axis=0)
+    for mean in (good, other, mixed):
+        twin.apply([tf.constant(mean.T)], [weights])
+    for value in _values(strategy, kernel):
+        np.testing.assert_allclose(value, weights.numpy(), rtol=1e-6)
+
+
+def _rows(strategy, rows):
+    if len(rows) == 1:
+        return tf.constant(rows[0])
+    return strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(rows[context.replica_id_in_sync_group])
+    )
+
+
+def _values(strategy, variable):
+    return [np.array(value) for value in strategy.experimental_local_results(variable.value)]
+
+
+def test_an_overflow_in_one_replica_is_a_step_skipped_by_all():
+    overflowing_steps(tf.distribute.get_strategy())
+    run("tests.core.test_distribution", "mirrored")
+
+
+@pytest.mark.slow
+def test_an_overflow_in_one_worker_is_a_step_skipped_by_all():
+    run_two_workers("tests.core.test_distribution", "multiworker")
+
+
 def assert_same_run(one, other) -> None:
     """RMSProp is smooth: only the order of summation shows."""
     one, other = checkpoint_values(one), checkpoint_values(other)
@@ -94,3 +160,12 @@ def test_two_worker_processes_train_like_one(tmp_path):
         )
         assert "in 2 workers" in errors
     assert_same_run(tmp_path / "one" / "model.ckpt-3", tmp_path / "two" / "model.ckpt-3")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "multiworker":
+        overflowing_steps(tf.distribute.MultiWorkerMirroredStrategy())
+    else:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        overflowing_steps(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))

@@ -6,7 +6,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from gansynth_tf.layers import box_downscale, box_upscale
+from gansynth_tf.boxes import box_downscale, box_upscale
 from gansynth_tf.losses import LossWeights
 from gansynth_tf.networks import ProgressiveDiscriminator, ProgressiveGenerator
 from gansynth_tf.normalizer import Normalizer

@@ -1,4 +1,4 @@
-"""The same batch gives the same updates on one device, on two, in two processes, under XLA, and nearly in float16."""
+"""The same batch gives the same updates on one device, on two, in two processes, and nearly in float16."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from gansynth_tf.losses import GANSynthLosses
-from gansynth_tf.stage_data import StageData
-from gansynth_tf.stage_features import make_features, run_normalizer
 from gansynth_tf.stage_model import StageModel, StageUpdates
 from tests.commands import run, run_two_workers
 from tests.core.test_distribution import assert_same_run
 from tests.gansynth.reference import config_of
 from tests.gansynth.small import SMALL, SMALLER, arguments
+from tests.steps import stage_steps
 from wavegan_tf.core import runtime
 from wavegan_tf.core.errors import UserError
 
@@ -27,26 +25,8 @@ ROOT = Path(__file__).parents[2]
 
 def two_steps(run_dir, stage_id=3, **options):
     """Metrics and weights of two steps on made-up data, of batches of four."""
-    config = config_of({**SMALL, "adam_beta1": 0.5, "batch_size_schedule": [4], **options})
-    made = runtime.start(config)
-    stage = config.schedule.stage(stage_id)
-    with made.strategy.scope():
-        model = StageModel(config, stage, 61, str(run_dir), made.policy, made.loss_scaled)
-    data = StageData(config.resolutions, stage.num_blocks, run_normalizer(config, None, make_features(config), ""))
-    losses = GANSynthLosses(
-        generator=model.generator,
-        discriminator=model.discriminator,
-        data=data,
-        weights=config.loss_weights(),
-        inner_scale=made.inner_scale,
-    )
-    updates = StageUpdates(config, model, losses, made, np.arange(1.0, 62.0))
-    rng = np.random.default_rng(5)
-    real = rng.normal(size=(4, *config.resolutions.resolutions(stage.num_blocks), 2)).astype(np.float32)
-    pitches = np.eye(61, dtype=np.float32)[[1, 50, 7, 7]]
-    metrics = [updates(12 + 4 * step, np.float32(1.3), (real, pitches)) for step in range(2)]
-    networks = (model.generator, model.discriminator, model.average)
-    return metrics, {v.path + str(place): v.numpy() for place, net in enumerate(networks) for v in net.variables}
+    found = stage_steps(run_dir, 2, stage_id, **options)
+    return found.metrics, found.weights
 
 
 # The CPU divided into two devices; a process can do that but once.
@@ -79,10 +59,6 @@ def test_two_replicas_update_like_one(tmp_path):
     assert_near_run(found["metrics"], found, *expected)
 
 
-def test_xla_updates_like_the_plain_graph(tmp_path):
-    assert_near_run(*two_steps(tmp_path / "xla", stage_id=1, jit_compile=True), *two_steps(tmp_path, stage_id=1))
-
-
 @pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.05), ("float16", 0.01)])
 def test_mixed_precision_gives_nearly_the_same_losses(precision, tolerance, tmp_path):
     exact, _ = two_steps(tmp_path / "exact", stage_id=2)
@@ -102,14 +78,10 @@ def test_batches_that_cannot_be_divided_are_refused(tmp_path):
 
     model = StageModel(config, config.schedule.stage(0), 61, str(tmp_path), keras.DTypePolicy("float32"))
     losses: Any = None
-    for batch_size, jit, message in (
-        (2, False, "--batch_size_schedule: stage 0 has batches of 2; must be a multiple of the 4 replicas"),
-        (4, True, "--jit_compile: the standard deviation over the batches of several replicas cannot be compiled"),
-    ):
-        model.stage = config_of({**SMALL, "batch_size_schedule": [batch_size]}).schedule.stage(0)
-        made = runtime.Runtime(Strategy(), keras.DTypePolicy("float32"), jit, 1.0, 0, 1)
-        with pytest.raises(UserError, match=message):
-            StageUpdates(config, model, losses, made, np.ones(61))
+    message = "--batch_size_schedule: stage 0 has batches of 2; must be a multiple of the 4 replicas"
+    made = runtime.Runtime(Strategy(), keras.DTypePolicy("float32"), False, 1.0, 0, 1)
+    with pytest.raises(UserError, match=message):
+        StageUpdates(config, model, losses, made, np.ones(61))
 
 
 @pytest.mark.slow

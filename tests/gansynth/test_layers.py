@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansynth_tf import layers
+from gansynth_tf import boxes, layers
 from tests.originals import GOLDENS, assert_near
 
 GOLDEN = np.load(GOLDENS / "gansynth" / "layers.npz")
@@ -73,12 +73,12 @@ def test_boxes_are_the_originals(scale):
     images, odd = GOLDEN["images"], GOLDEN["images_odd"]
     checked = 0
     for name, layer, x in (
-        (f"upscale_{scale}", layers.BoxUpscale((scale, scale)), images),
-        (f"downscale_{scale}", layers.BoxDownscale((scale, scale)), images),
-        (f"upscale_height_{scale}", layers.BoxUpscale((scale, 1)), images),
-        (f"downscale_height_{scale}", layers.BoxDownscale((scale, 1)), images),
-        (f"downscale_odd_{scale}", layers.BoxDownscale((scale, scale)), odd),
-        (f"downscale_height_odd_{scale}", layers.BoxDownscale((scale, 1)), odd),
+        (f"upscale_{scale}", boxes.BoxUpscale((scale, scale)), images),
+        (f"downscale_{scale}", boxes.BoxDownscale((scale, scale)), images),
+        (f"upscale_height_{scale}", boxes.BoxUpscale((scale, 1)), images),
+        (f"downscale_height_{scale}", boxes.BoxDownscale((scale, 1)), images),
+        (f"downscale_odd_{scale}", boxes.BoxDownscale((scale, scale)), odd),
+        (f"downscale_height_odd_{scale}", boxes.BoxDownscale((scale, 1)), odd),
     ):
         if name in GOLDEN:
             assert_near(layer(x), GOLDEN[name])
@@ -91,13 +91,49 @@ def test_downscaling_undoes_upscaling_and_each_is_the_others_adjoint():
     rng = np.random.default_rng(0)
     x, y = (tf.constant(rng.normal(size=shape), tf.float32) for shape in ((2, 3, 4, 2), (2, 9, 8, 2)))
     scale = (3, 2)
-    assert_near(layers.box_downscale(layers.box_upscale(x, scale), scale), x)
+    assert_near(boxes.box_downscale(boxes.box_upscale(x, scale), scale), x)
     assert_near(
-        tf.reduce_sum(layers.box_upscale(x, scale) * y),
-        6.0 * tf.reduce_sum(x * layers.box_downscale(y, scale)),
+        tf.reduce_sum(boxes.box_upscale(x, scale) * y),
+        6.0 * tf.reduce_sum(x * boxes.box_downscale(y, scale)),
         1e-5,
         10.0,
     )
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(("size", "scale"), [((4, 6), (2, 2)), ((5, 7), (2, 3)), ((3, 2), (3, 1)), ((9, 8), (4, 8))])
+def test_boxes_have_right_gradients_of_both_orders(size, scale, jit_compile):
+    """Both are linear: their matrices come from unit impulses."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(2, *size, 2)).astype(np.float32)
+    rows, columns = (np.kron(np.eye(n // s), np.full((1, s), 1 / s)) for n, s in zip(size, scale, strict=True))
+    down = [np.pad(m, [(0, 0), (0, n - m.shape[1])]) for m, n in zip((rows, columns), size, strict=True)]
+    up = [np.kron(np.eye(n), np.ones((s, 1))) for n, s in zip(size, scale, strict=True)]
+    for function, (first, second) in ((boxes.box_downscale, down), (boxes.box_upscale, up)):
+
+        @tf.function(jit_compile=jit_compile)
+        def derivatives(x, v, function=function):
+            with tf.GradientTape() as outer:
+                outer.watch(x)
+                with tf.GradientTape() as inner:
+                    inner.watch(x)
+                    y = function(x, scale)
+                    cubes = y**3
+                gradient = inner.gradient(cubes, x)
+                projected = gradient * v
+            return y, gradient, outer.gradient(projected, x)
+
+        def apply(z, a=first, b=second):
+            return np.einsum("hi,bijc,wj->bhwc", a, z, b)
+
+        def adjoint(z, a=first, b=second):
+            return np.einsum("hi,bhwc,wj->bijc", a, z, b)
+
+        v = rng.normal(size=x.shape).astype(np.float32)
+        y, gradient, second_order = derivatives(tf.constant(x), tf.constant(v))
+        assert_near(y, apply(x))
+        assert_near(gradient, adjoint(3 * apply(x) ** 2))
+        assert_near(second_order, adjoint(6 * apply(x) * apply(v)))
 
 
 def test_minibatch_standard_deviation_is_the_originals():
@@ -191,7 +227,7 @@ def test_fade_in_is_the_weighted_sum():
     [
         layers.ScaledConv2D(3, (2, 4), 1, "valid", 0.0, False), layers.ScaledConv2D(3, 3, upscale=(2, 1)),
         layers.ScaledDense(3, 0.2), layers.PixelNorm(0.1),
-        layers.BoxUpscale((3, 1)), layers.BoxDownscale((2, 2)), layers.MinibatchStdDev(), layers.FadeIn(),
+        boxes.BoxUpscale((3, 1)), boxes.BoxDownscale((2, 2)), layers.MinibatchStdDev(), layers.FadeIn(),
     ],
     ids=lambda layer: layer.name,
 )  # fmt: skip
@@ -208,4 +244,4 @@ def test_what_makes_no_sense_is_refused():
     scales: list[tuple] = [(0, 1), (2,)]
     for scale in scales:
         with pytest.raises(ValueError, match="must be two positive integers"):
-            layers.BoxUpscale(scale)
+            boxes.BoxUpscale(scale)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansynth_tf.layers import box_upscale
+from gansynth_tf.boxes import box_upscale
 from gansynth_tf.losses import GANSynthLosses, LossWeights, consistency_loss, pitch_loss
 from gansynth_tf.normalizer import identity, of_rows, prespecified
 from gansynth_tf.progressive import original_names

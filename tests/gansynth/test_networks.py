@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansynth_tf.layers import box_downscale, box_upscale
+from gansynth_tf.boxes import box_downscale, box_upscale
 from gansynth_tf.progressive import original_names
 from tests.gansynth.reference import build_networks, names, networks_of, read, resolutions_of, variables_of
 from tests.originals import GOLDENS, assert_near

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 from gansynth_tf import normalizer
+from gansynth_tf.boxes import box_downscale
 from gansynth_tf.config import GANSynthConfig
-from gansynth_tf.layers import box_downscale
 from gansynth_tf.note_loading import load_notes
 from gansynth_tf.notes import note_batches
 from gansynth_tf.stage_data import StageData

@@ -15,6 +15,7 @@ import tensorflow as tf
 from absl import logging
 
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.optimizers import LossScaling
 
 _NAME = "model.ckpt"
 _KEEP = 5
@@ -28,7 +29,8 @@ Saved: TypeAlias = keras.Model | keras.optimizers.Optimizer | dict[str, tf.Varia
 def named_variables(item: Saved) -> dict[str, tf.Variable]:
     """A network's variables by path, an optimiser's by position, or those that are named already.
 
-    They are named here, because TensorFlow does not follow the lists of layers inside a Keras 3 model.
+    They are named here, because TensorFlow does not follow the lists of layers inside a Keras 3 model. An optimiser's
+    learning rate is left out: the options set it.
     """
     if isinstance(item, dict):
         return item
@@ -37,7 +39,22 @@ def named_variables(item: Saved) -> dict[str, tf.Variable]:
         if len(named) != len(item.variables):
             raise ValueError(f"{item.name}: two variables have the same path")
         return named
-    return {f"{number:04d}": variable.value for number, variable in enumerate(item.variables)}
+    # Loss scaling is kept apart, so that a run can go on in another precision.
+    optimizer = item.inner_optimizer if isinstance(item, LossScaling) else item
+    return {
+        f"{number:04d}": variable.value
+        for number, variable in enumerate(optimizer.variables)
+        if variable is not optimizer.learning_rate
+    }
+
+
+def _loss_scaling(items: dict[str, Saved]) -> dict[str, dict[str, tf.Variable]]:
+    """The state of loss scaling of the optimisers that have one."""
+    return {
+        f"{name}_loss_scaling": {"scale": item.scale.value, "good_steps": item.good_steps.value}
+        for name, item in items.items()
+        if isinstance(item, LossScaling)
+    }
 
 
 def _all(items: dict[str, Saved]) -> dict[str, dict[str, tf.Variable]]:
@@ -160,11 +177,15 @@ class Checkpoints:
         self._directory, self._expected_seed = directory, seed
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._seed = tf.Variable(seed, dtype=tf.int64, trainable=False)
-        self._checkpoint = tf.train.Checkpoint(step=self._step, seed=self._seed, **_all(items))
+        required = {"step": self._step, "seed": self._seed, **_all(items)}
+        self._required = tf.train.Checkpoint(**required)
+        # A run that has been in another precision so far starts it anew.
+        self._optional = tf.train.Checkpoint(**_loss_scaling(items))
+        checkpoint = tf.train.Checkpoint(**required, **_loss_scaling(items))
         _drop_damaged_list(directory)
         _remove_unfinished(directory, "*")
         self._manager = tf.train.CheckpointManager(
-            self._checkpoint,
+            checkpoint,
             directory,
             max_to_keep=_KEEP,
             keep_checkpoint_every_n_hours=_KEEP_EVERY_HOURS,
@@ -181,7 +202,8 @@ class Checkpoints:
         problem = ""
         for path in reversed(_paths(self._directory)):
             try:
-                self._checkpoint.restore(path).expect_partial().assert_existing_objects_matched()
+                self._required.restore(path).expect_partial().assert_existing_objects_matched()
+                self._optional.restore(path).expect_partial()
             except _UNUSABLE as error:
                 problem = f"{path}: cannot be restored ({_reason(error)})"
                 logging.warning("%s", problem)

@@ -250,9 +250,8 @@ class PhaseShuffle(keras.layers.Layer):
         return {**super().get_config(), "radius": self.radius}
 
 
-# A padding that depends on the phase does not compile under XLA, and the gradient of a slice that starts at a variable
-# place has no gradient of its own there. So the shift and its adjoint are both a fixed padding and such a slice, and
-# each is the other's gradient.
+# XLA cannot compile a padding that depends on the phase, and it compiles a slice anew for each start. So the shift and
+# its adjoint are both a fixed padding and a gathering of consecutive samples, and each is the other's gradient.
 
 
 def _shift(x: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
@@ -287,5 +286,5 @@ def _unshift(dy: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
 def _window(x: tf.Tensor, start: tf.Tensor, length: int) -> tf.Tensor:
     """`length` samples of [b, t, c] from `start` on: one start [1] for all examples, or one for each [b]."""
     if start.shape[0] == 1:
-        return tf.slice(x, tf.stack([0, start[0], 0]), [tf.shape(x)[0], length, x.shape[2]])
+        return tf.gather(x, start[0] + tf.range(length), axis=1)
     return tf.gather(x, start[:, None] + tf.range(length)[None], axis=1, batch_dims=1)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from wavegan_tf.core import activations
 from wavegan_tf.core.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
 
 ACTIVATIONS: dict[str, Callable] = {"tanh": ops.tanh, "linear": lambda x: x, "relu": ops.relu}
@@ -170,7 +171,8 @@ class LogitDiscriminator(keras.Model):
             if use_batchnorm
         ]
         self.shuffle = PhaseShuffle(phaseshuffle_rad, dtype=self.dtype_policy)
-        self.output_dense = layers.Dense(1, name="output", dtype=self.dtype_policy)
+        # In float32 whatever the other layers compute in: logits enter the losses unrounded.
+        self.output_dense = layers.Dense(1, name="output", dtype="float32")
         self.build((None, *geometry.sample_shape))
 
     def build(self, input_shape) -> None:
@@ -199,11 +201,11 @@ class LogitDiscriminator(keras.Model):
             x = conv(x, training=training)
             if i and self.norms:
                 x = self.norms[i - 1](x)
-            x = ops.leaky_relu(x, 0.2)
+            x = activations.leaky_relu(x, 0.2)
             if i < self.num_phase_shuffles and phases is not None and self.shuffle.radius:
                 x = self.shuffle(x, phases[i])
         x = ops.reshape(x, [-1, self._geometry.flat])
-        return ops.cast(self.output_dense(x)[:, 0], "float32")
+        return self.output_dense(x)[:, 0]
 
     def compute_output_shape(self, input_shape):
         """[b]."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("adversarial_audio")
@@ -44,6 +45,35 @@ class TF1Adam(keras.optimizers.Adam):
     def second_moments(self) -> list[keras.Variable]:
         """V of each variable, in the order given to `build`."""
         return self._velocities
+
+
+@keras.saving.register_keras_serializable("adversarial_audio")
+class LossScaling(keras.optimizers.LossScaleOptimizer):
+    """Dynamic loss scaling for float16 that takes or skips a step in all replicas alike.
+
+    Keras decides by the gradients of one replica before they are summed up: an overflow in another makes every weight
+    NaN, and several workers may decide differently and wait for each other for ever.
+    """
+
+    def check_finite(self, grads) -> tf.Tensor:
+        """Returns a boolean scalar: the sum over replicas of every gradient is finite; the same in all replicas."""
+        context = tf.distribute.get_replica_context()
+        replicas = context.num_replicas_in_sync
+        if replicas == 1:
+            return super().check_finite(grads)
+        # Where every replica's gradient stays finite times their number, so does the sum.
+        overflows = tf.logical_not(super().check_finite([gradient * replicas for gradient in grads]))
+        return tf.equal(context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(overflows, tf.float32)), 0.0)
+
+    @property
+    def scale(self) -> keras.Variable:
+        """The factor on the loss."""
+        return self.dynamic_scale
+
+    @property
+    def good_steps(self) -> keras.Variable:
+        """Steps since the factor last changed."""
+        return self.step_counter
 
 
 def for_loss(loss: str) -> keras.optimizers.Optimizer:

@@ -10,10 +10,12 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import Options, option
+from wavegan_tf.core.optimizers import LossScaling
 
 # float16 gradients of a logit to its input are small; see losses.gradient_penalty.
 _FLOAT16_INNER_SCALE = 1024.0
@@ -40,7 +42,14 @@ class RuntimeOptions(Options):
         None, "Compile losses and gradients with XLA. Default: with a GPU yes, without no (XLA on a CPU is slower)."
     )
     mixed_precision: str = option(
-        "none", "Type of the networks' arithmetic; weights stay float32.", choices=("none", "bfloat16", "float16")
+        "none",
+        "Type of the networks' arithmetic; weights stay float32. float16 is for GPUs, bfloat16 for CPUs too.",
+        choices=("none", "bfloat16", "float16"),
+    )
+    tf32: bool = option(
+        True,
+        "Let GPUs (Ampere and later) round the factors of float32 products to TensorFloat-32: faster, with about three "
+        "decimal digits.",
     )
     deterministic: bool = option(False, "Use only deterministic operations; slower on a GPU.")
 
@@ -88,8 +97,25 @@ class Runtime:
     def loss_scaled(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
         """The optimiser, with dynamic loss scaling under float16."""
         if self.policy.compute_dtype == "float16":
-            return keras.optimizers.LossScaleOptimizer(optimizer)
+            return LossScaling(optimizer)
         return optimizer
+
+    def without_xla_on_replicas(self, asked: bool | None, what: str) -> Runtime:
+        """A runtime for networks that XLA can compile on a single replica only.
+
+        Args:
+          asked: the option `jit_compile`.
+          what: the part that spans replicas.
+
+        Raises:
+          UserError: XLA was asked for, with several replicas.
+        """
+        if self.strategy.num_replicas_in_sync == 1 or not (self.jit_compile or asked):
+            return self
+        if asked:
+            raise UserError(f"--jit_compile: {what} over several replicas cannot be compiled; add --nojit_compile")
+        logging.info("XLA is off: %s over several replicas cannot be compiled", what)
+        return dataclasses.replace(self, jit_compile=False)
 
     def per_replica(self, share: int, rows: Callable[[int, int], Any], *, of_worker: bool) -> Any:
         """Divides a batch among this worker's replicas.
@@ -129,8 +155,14 @@ def start(options: RuntimeOptions) -> Runtime:
     """
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
     strategy, worker, workers = _make_strategy(options.distribution)
     gpus = tf.config.list_physical_devices("GPU")
+    if options.mixed_precision == "float16" and not gpus:
+        logging.warning(
+            "--mixed_precision=float16: a CPU computes in float16 many times more slowly than in float32; "
+            "--mixed_precision=bfloat16 is for CPUs"
+        )
     keras.utils.set_random_seed(options.seed)
     policies = {"none": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
     return Runtime(

@@ -50,17 +50,12 @@ class Updates:
         """Prepares both compiled updates.
 
         Raises:
-          UserError: the batch cannot be divided among the replicas, or XLA cannot compile this combination.
+          UserError: the batch cannot be divided among the replicas.
         """
         replicas = run.strategy.num_replicas_in_sync
         if batch_size % replicas:
             raise UserError(f"--train_batch_size={batch_size}: must be a multiple of the {replicas} replicas")
         self._gan, self._run, self._share = gan, run, batch_size // replicas
-        has_norms = any("batchnorm" in variable.path for variable in gan.generator.variables)
-        if has_norms and run.jit_compile and replicas > 1:
-            raise UserError(
-                "--jit_compile: batch normalisation over several replicas cannot be compiled; add --nojit_compile"
-            )
         objective = training.AdversarialLosses(
             generator=gan.generator, discriminator=gan.discriminator, loss=gan.loss, inner_scale=run.inner_scale
         )
@@ -126,6 +121,8 @@ def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Ru
     Raises:
       UserError: the data, the checkpoint or a value does not allow it, or training diverged.
     """
+    if config.own("batchnorm"):
+        run = run.without_xla_on_replicas(config.jit_compile, "batch normalisation")
     store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
     with run.strategy.scope():
         gan = make_gan(config, run.policy, train_dir, store)
@@ -186,6 +183,7 @@ class _ChiefWriter:
 
     def __init__(self, config: GanOptions, gan: Gan, trainables: Trainables, train_dir: str, step: int):
         self._config, self._gan, self._checkpoints = config, gan, trainables.checkpoints
+        self._optimizers = [trainables.g_optimizer, trainables.d_optimizer]
         self._tracker = tracking.Tracker(train_dir, step)
         key = draws.purpose_seed(config.seed, 0, "preview/z")
         self._preview = preview.Preview(
@@ -212,8 +210,7 @@ class _ChiefWriter:
 
     def save(self, step: int) -> None:
         """A checkpoint and a preview, unless a weight is not finite."""
-        if not training.all_finite(self._gan.generator.variables + self._gan.discriminator.variables):
-            raise UserError(f"step {step}: a weight is not finite; training has diverged, the last checkpoint stays")
+        training.check_sound(f"step {step}", [self._gan.generator, self._gan.discriminator], self._optimizers)
         self._checkpoints.save(step)
         self._preview.write(step)
         self._tracker.flush()

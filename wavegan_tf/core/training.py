@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import losses
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.optimizers import LossScaling
+
+# Scaled by so little, float16 holds no gradient that matters any more.
+_SMALLEST_LOSS_SCALE = 2.0**-10
 
 Metrics = dict[str, tf.Tensor]
 
@@ -143,6 +148,29 @@ def moving_average(average: keras.Model, network: keras.Model, decay: float) -> 
     return move
 
 
-def all_finite(variables: list[keras.Variable]) -> bool:
-    """Whether no variable holds a NaN or an infinity."""
+def all_finite(variables: Sequence[keras.Variable]) -> bool:
+    """True if no variable holds a NaN or an infinity."""
     return bool(tf.reduce_all([tf.reduce_all(tf.math.is_finite(variable.value)) for variable in variables]))
+
+
+def check_sound(
+    when: str, networks: Sequence[keras.Model], optimizers: Sequence[keras.optimizers.Optimizer]
+) -> None:
+    """Refuses to go on with networks that cannot be trained further; to be called before a checkpoint is written.
+
+    Args:
+      when: how far training is, such as "step 7".
+      networks: all that are trained.
+      optimizers: theirs.
+
+    Raises:
+      UserError: a weight is not finite, or float16 overflows however small the loss is scaled.
+    """
+    if not all_finite([variable for network in networks for variable in network.variables]):
+        raise UserError(f"{when}: a weight is not finite; training has diverged, the last checkpoint stays")
+    for optimizer in optimizers:
+        if isinstance(optimizer, LossScaling) and float(optimizer.scale.value) < _SMALLEST_LOSS_SCALE:
+            raise UserError(
+                f"{when}: --mixed_precision=float16: the gradients overflow at every loss scale and no step is taken; "
+                "go on with --mixed_precision=bfloat16 or none, the last checkpoint stays"
+            )
