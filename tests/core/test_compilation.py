@@ -35,6 +35,8 @@ SLOW = [
     ),
     gan("wavegan", wavegan_batchnorm=True),
     gan("wavegan", wavegan_genr_upsample="nn", wavegan_genr_pp=True),
+    gan("wavegan", per_example=True, distribution="mirrored"),
+    gan("specgan", distribution="mirrored"),
     *({**stage, "mixed_precision": precision} for stage in (FADE_IN, STABLE) for precision in PRECISIONS),
     {**STABLE, "gen_gl_consistency_loss_weight": 1.0},
     {**FADE_IN, "simple_arch": True},
@@ -43,7 +45,8 @@ SLOW = [
 
 def check(cases: list[dict[str, Any]]) -> None:
     for case, found in zip(cases, compilations.count(*cases, seconds=3600), strict=True):
-        assert found["compiled"] == 2, case  # a critic's and a generator's update
+        replicas = 2 if case.get("distribution") == "mirrored" else 1
+        assert found["compiled"] == 2 * replicas, case  # a critic's and a generator's update, for each device
         assert len(found["with_xla"]) == compilations.STEPS
         exact = case.get("mixed_precision", "none") == "none"
         for step, expected in zip(found["with_xla"], found["without"], strict=True):

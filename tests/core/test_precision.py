@@ -11,7 +11,8 @@ import pytest
 import specgan_tf.train
 import wavegan_tf.train
 from specgan_tf.config import SpecGANConfig
-from tests.commands import few_drums
+from tests.commands import few_drums, run, tiny
+from tests.gansynth.small import arguments as stage_arguments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import runtime, trainer
 from wavegan_tf.core.gan_options import GanOptions
@@ -47,3 +48,21 @@ def test_losses_are_near_those_of_float32(first_losses, precision, tolerance):
         for name in ("D_loss", "gradient_penalty", "x_rms"):
             np.testing.assert_allclose(rounded[name], exact[name], rtol=tolerance)
     assert first_losses["none"][0]["D_loss"] != first_losses[precision][0]["D_loss"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("wavegan_tf.train", ["--train_dir={folder}/run", "--data_dir={folder}/drums", *tiny("wavegan")]),
+        ("gansynth_tf.train", stage_arguments("{folder}/run", stable_stage_num_images=8)),
+    ],
+)
+def test_a_run_goes_on_in_every_precision(module, arguments, tmp_path):
+    few_drums(tmp_path / "drums")
+    given = [text.replace("{folder}", str(tmp_path)) for text in arguments]
+    for end, precision in enumerate(("none", "float16", "bfloat16", "float16", "none"), start=1):
+        limit = f"--train_steps={end}" if module.startswith("wavegan") else f"--total_num_images={2 * end}"
+        run(module, *given, limit, f"--mixed_precision={precision}")
+    steps = [json.loads(line)["step"] for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
+    assert steps == ([1, 2, 3, 4, 5] if module.startswith("wavegan") else [2, 4, 6, 8, 10])

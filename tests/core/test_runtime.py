@@ -1,8 +1,10 @@
 import json
+import os
 
 import keras
 import pytest
 import tensorflow as tf
+from absl import logging
 
 from wavegan_tf.core import runtime
 from wavegan_tf.core.errors import UserError
@@ -196,6 +198,55 @@ def test_seed_decides_the_weights():
         runtime.RuntimeOptions(seed=2**31)
     with pytest.raises(UserError, match="^--seed=-1: must be at least 0$"):
         runtime.RuntimeOptions(seed=-1)
+
+
+def test_tensor_float_32_is_a_choice():
+    for chosen in (False, True):
+        runtime.start(runtime.RuntimeOptions(tf32=chosen))
+        assert tf.config.experimental.tensor_float_32_execution_enabled() is chosen
+    assert runtime.RuntimeOptions().tf32
+
+
+def test_gpu_memory_is_taken_as_it_is_needed():
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+
+
+@pytest.mark.parametrize(("gpus", "warnings"), [(0, 1), (1, 0)])
+def test_float16_on_a_cpu_is_warned_of(monkeypatch, gpus, warnings):
+    given = []
+    monkeypatch.setattr(logging, "warning", given.append)
+    pretend_gpus(monkeypatch, gpus)
+    for precision in ("none", "bfloat16", "float16"):
+        runtime.start(runtime.RuntimeOptions(mixed_precision=precision))
+    assert len(given) == warnings
+    assert all("--mixed_precision=bfloat16 is for CPUs" in warning for warning in given)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "asked", "by_default", "compiled"),
+    [
+        (1, None, True, True),
+        (1, True, True, True),
+        (3, None, True, False),
+        (3, None, False, False),
+        (3, False, True, False),
+    ],
+)
+def test_xla_is_left_out_where_replicas_must_meet(monkeypatch, replicas, asked, by_default, compiled):
+    lines = []
+    monkeypatch.setattr(logging, "info", lambda text, *values: lines.append(text % values))
+    strategy = ThreeReplicas() if replicas == 3 else tf.distribute.get_strategy()
+    run = described(strategy=strategy, jit_compile=by_default if asked is None else asked)
+    assert run.without_xla_on_replicas(asked, "batch normalisation").jit_compile is compiled
+    expected = ["XLA is off: batch normalisation over several replicas cannot be compiled"]
+    assert lines == (expected if run.jit_compile and not compiled else [])
+
+
+def test_xla_that_was_asked_for_and_cannot_be_had():
+    run = described(strategy=ThreeReplicas(), jit_compile=True)
+    message = "^--jit_compile: batch normalisation over several replicas cannot be compiled; add --nojit_compile$"
+    with pytest.raises(UserError, match=message):
+        run.without_xla_on_replicas(True, "batch normalisation")
 
 
 def test_deterministic_operations_are_asked_for(monkeypatch):

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tests.originals import assert_near, names, networks_of, read
 from wavegan_tf.core import convolution, losses, optimizers, tf1
-from wavegan_tf.core.training import AdversarialLosses, Update, all_finite, clipping, moving_average
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.training import AdversarialLosses, Update, all_finite, check_sound, clipping, moving_average
 
 LOSS_CASES = [
     (name, loss) for name in names("losses*.npz") for loss in losses.LOSSES if f"{loss}/D_loss" in read(name)[0]
@@ -157,6 +158,19 @@ def test_all_finite_finds_one_bad_weight():
     bad[3, 1, 0] = np.inf
     kernel.assign(bad)
     assert not all_finite(generator.variables)
+
+
+def test_a_run_that_cannot_go_on_is_not_saved():
+    generator, _ = networks_of("wavegan/losses.npz")
+    scaling = optimizers.LossScaling(optimizers.TF1Adam())
+    scaling.build(generator.trainable_variables)
+    check_sound("step 3", [generator], [scaling, optimizers.TF1Adam()])
+    scaling.scale.assign(2.0**-11)
+    with pytest.raises(UserError, match="^step 3: --mixed_precision=float16: the gradients overflow at every loss"):
+        check_sound("step 3", [generator], [scaling])
+    generator.upconvs[0].bias.assign(np.full(generator.upconvs[0].bias.shape, np.nan))
+    with pytest.raises(UserError, match="^step 3: a weight is not finite; training has diverged, the last checkpoint"):
+        check_sound("step 3", [generator], [])
 
 
 def test_moving_average_follows_the_weights_without_correction_for_its_start():

@@ -10,7 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from gansynth_tf.losses import GANSynthLosses
+from gansynth_tf.stage_data import StageData
+from gansynth_tf.stage_features import make_features, run_normalizer
 from gansynth_tf.stage_model import StageModel, StageUpdates
 from tests.commands import run, run_two_workers
 from tests.core.test_distribution import assert_same_run
@@ -68,6 +72,30 @@ def test_mixed_precision_gives_nearly_the_same_losses(precision, tolerance, tmp_
             np.testing.assert_allclose(rounded[step][name], exact[step][name], rtol=tolerance)
     assert rounded[0]["D_loss"] != exact[0]["D_loss"]
     assert all(value.dtype == np.float32 for value in values.values())
+
+
+def test_float16_holds_the_slopes_of_the_first_stage(tmp_path):
+    """At 2 x 16 pixels the slope that is not punished is 64, of data that the normaliser divides by 15."""
+    penalties = []
+    for precision in ("float32", "mixed_float16"):
+        config = config_of({"fmap_base": 1024, "fmap_max": 64, "latent_vector_size": 8})
+        stage = config.schedule.stage(0)
+        model = StageModel(config, stage, 61, str(tmp_path / precision), keras.DTypePolicy(precision))
+        head = model.discriminator.layer_of(1, "logits").kernel
+        head.assign(head * 200.0)
+        features = make_features(config)
+        data = StageData(config.resolutions, stage.num_blocks, run_normalizer(config, None, features, ""))
+        rng = np.random.default_rng(0)
+        images = rng.normal([-3.76, 0.0], [3.2, 0.066], (6, 2, 16, 2)).astype(np.float32)
+        scale = 1024.0 if precision != "float32" else 1.0
+        parts = {"generator": model.generator, "discriminator": model.discriminator, "weights": config.loss_weights()}
+        losses = GANSynthLosses(data=data, inner_scale=scale, **parts)
+        pitches = tf.one_hot(np.arange(6), 61)
+        draws = {"z": tf.constant(rng.normal(size=(6, 8)), tf.float32), "pitches": pitches, "alpha": tf.fill([6], 0.3)}
+        _, metrics = losses.discriminator_loss(tf.constant(images), pitches, draws, tf.constant(0.0))
+        penalties.append(float(metrics["gradient_penalty"]))
+    assert 0.1 < penalties[0] < 10.0  # slopes are up to some four times the target
+    np.testing.assert_allclose(penalties[1], penalties[0], rtol=0.02)
 
 
 def test_batches_that_cannot_be_divided_are_refused(tmp_path):
