@@ -1,4 +1,4 @@
-"""Trains a few real steps with XLA and without, and counts the programs that XLA compiled.
+"""Trains a few real steps as on a GPU, with XLA, and as on a CPU, without; counts the programs that XLA compiled.
 
     python -m tests.compilations DIR '{"model": "wavegan", "wavegan_loss": "lsgan"}' ...
 
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -48,6 +49,7 @@ def count(*cases: dict[str, Any], seconds: int = 900) -> list[dict[str, Any]]:
 
 def _measure(dumped: str, case: dict[str, Any]) -> dict[str, Any]:
     from tests.steps import gan_steps, stage_steps
+    from wavegan_tf.core import convolution
 
     def programs() -> int:
         return len(glob.glob(f"{dumped}/*.before_optimizations.txt"))
@@ -56,7 +58,8 @@ def _measure(dumped: str, case: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for jit_compile in (True, False):
         before = programs()
-        with tempfile.TemporaryDirectory() as folder:
+        forms = mock.patch.object(convolution, "_on_gpu", lambda on_gpu=jit_compile: on_gpu)
+        with tempfile.TemporaryDirectory() as folder, forms:
             if model == "gansynth":
                 found[jit_compile] = stage_steps(folder, STEPS, jit_compile=jit_compile, **options)
             else:

@@ -106,8 +106,12 @@ def conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int, 
     return forward(x, dy)
 
 
+def _on_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def _as_matrix_product(positions: int, strides: Strides) -> bool:
-    return max(strides) > 1 and positions <= _FEW and not tf.config.list_physical_devices("GPU")
+    return max(strides) > 1 and positions <= _FEW and not _on_gpu()
 
 
 def _conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Strides) -> tf.Tensor:
@@ -117,7 +121,7 @@ def _conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Strides) -> tf.Tensor:
 def _conv2d_transpose(y: tf.Tensor, kernel: tf.Tensor, strides: Strides, size: tuple[int, int]) -> tf.Tensor:
     kh, kw, c_in, c_out = kernel.shape
     rows, columns = y.shape[1:3]
-    if strides == (1, 1) and not tf.config.list_physical_devices("GPU"):
+    if strides == (1, 1) and not _on_gpu():
         # An even kernel leaves SAME padding uneven, and its adjoint uneven the other way.
         padding = [[0, 0], [kh // 2, (kh - 1) // 2], [kw // 2, (kw - 1) // 2], [0, 0]]
         return tf.nn.conv2d(y, tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2]), 1, padding)
