@@ -156,8 +156,7 @@ def _write_run(
     except (tf.errors.ResourceExhaustedError, MemoryError, OverflowError):
         raise UserError(f"{CONFIG_FILE}: its networks do not fit into memory; are its sizes right?") from None
     tf1.assign(original_variables(model), checkpoint, CONFIG_FILE)
-    if config.train_time_limit is not None:
-        model.train_time.assign(_scalar(checkpoint, "Variable"))
+    model.train_time.assign(_scalar(checkpoint, "Variable"))
     for name, optimizer in (("generator", model.g_optimizer), ("discriminator", model.d_optimizer)):
         power = _scalar(checkpoint, f"{_OPTIMIZERS}/{name}_train/beta2_power")
         optimizer.iterations.assign(tf1.adam_updates(power, optimizer.beta_2, image_id // stage.batch_size))

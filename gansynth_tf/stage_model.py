@@ -68,7 +68,7 @@ class StageModel:
       generator: with the stage's blocks.
       discriminator: likewise.
       average: the moving average of the generator, which generates.
-      train_time: seconds of training so far, where stages end by the clock; else 0.
+      train_time: seconds of training so far, by which stages may end (`TrainTimeHook`).
     """
 
     def __init__(

@@ -201,8 +201,8 @@ class _StageTraining:
         metrics = self._updates(image_id, progress, real)
         if self._shared.config.debug_hook:
             log_weights(image_id, self._model)
-        if self._shared.config.train_time_limit is not None:
-            self._model.train_time.assign_add(time.monotonic() - started)
+        # Always: a run that counts images can go on by the clock.
+        self._model.train_time.assign_add(time.monotonic() - started)
         return {**metrics, "progress": float(progress)}
 
     def _summarize(

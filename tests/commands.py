@@ -87,9 +87,9 @@ def few_drums(directory: Path, count: int = 6) -> Path:
 
 
 def checkpoint_values(prefix: Path) -> dict[str, np.ndarray]:
-    """All tensors of a TensorFlow checkpoint but the description of its objects and the count of saves."""
+    """All tensors of a TensorFlow checkpoint but the description of its objects, the count of saves and the clock."""
     reader = tf.train.load_checkpoint(str(prefix))
-    left_out = ("OBJECT_GRAPH", "save_counter")
+    left_out = ("OBJECT_GRAPH", "save_counter", "train_time")
     names = [name for name in reader.get_variable_to_shape_map() if not any(part in name for part in left_out)]
     return {name: reader.get_tensor(name) for name in names}
 

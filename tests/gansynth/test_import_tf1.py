@@ -106,6 +106,7 @@ def test_every_stage_keeps_its_weights_slots_and_counters(stage_id, tmp_path):
     policy = keras.DTypePolicy("float32")
     model = StageModel(config, config.schedule.stage(stage_id), config.num_pitches, str(tmp_path / "run"), policy)
     assert model.restore() == ENDS[stage_id]
+    assert float(model.train_time) == theirs["Variable"] > 0.5  # seconds, though images were counted
     found = import_tf1.original_variables(model)
     assert found.keys() == {name for name in theirs if name in weights or "/Adam" in name}
     for name, variable in found.items():
