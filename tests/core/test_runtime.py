@@ -213,7 +213,7 @@ def test_gpu_memory_is_taken_as_it_is_needed():
 
 @pytest.mark.parametrize(("gpus", "warnings"), [(0, 1), (1, 0)])
 def test_float16_on_a_cpu_is_warned_of(monkeypatch, gpus, warnings):
-    given = []
+    given: list[str] = []
     monkeypatch.setattr(logging, "warning", given.append)
     pretend_gpus(monkeypatch, gpus)
     for precision in ("none", "bfloat16", "float16"):

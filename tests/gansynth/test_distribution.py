@@ -88,8 +88,13 @@ def test_float16_holds_the_slopes_of_the_first_stage(tmp_path):
         rng = np.random.default_rng(0)
         images = rng.normal([-3.76, 0.0], [3.2, 0.066], (6, 2, 16, 2)).astype(np.float32)
         scale = 1024.0 if precision != "float32" else 1.0
-        parts = {"generator": model.generator, "discriminator": model.discriminator, "weights": config.loss_weights()}
-        losses = GANSynthLosses(data=data, inner_scale=scale, **parts)
+        losses = GANSynthLosses(
+            generator=model.generator,
+            discriminator=model.discriminator,
+            data=data,
+            weights=config.loss_weights(),
+            inner_scale=scale,
+        )
         pitches = tf.one_hot(np.arange(6), 61)
         draws = {"z": tf.constant(rng.normal(size=(6, 8)), tf.float32), "pitches": pitches, "alpha": tf.fill([6], 0.3)}
         _, metrics = losses.discriminator_loss(tf.constant(images), pitches, draws, tf.constant(0.0))

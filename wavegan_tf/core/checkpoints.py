@@ -166,12 +166,15 @@ class Checkpoints:
     left unfinished is removed.
     """
 
-    def __init__(self, directory: str, seed: int, **items: Saved):
+    def __init__(
+        self, directory: str, seed: int, *, optional: dict[str, dict[str, tf.Variable]] | None = None, **items: Saved
+    ):
         """Prepares to save and restore.
 
         Args:
           directory: the training directory.
           seed: the run's seed; kept and compared.
+          optional: variables that keep their values where a checkpoint has none for them.
           **items: networks, built optimisers and named variables, by name.
         """
         self._directory, self._expected_seed = directory, seed
@@ -179,9 +182,10 @@ class Checkpoints:
         self._seed = tf.Variable(seed, dtype=tf.int64, trainable=False)
         required = {"step": self._step, "seed": self._seed, **_all(items)}
         self._required = tf.train.Checkpoint(**required)
-        # A run that has been in another precision so far starts it anew.
-        self._optional = tf.train.Checkpoint(**_loss_scaling(items))
-        checkpoint = tf.train.Checkpoint(**required, **_loss_scaling(items))
+        # A run that has been in another precision so far starts loss scaling anew.
+        optional = {**(optional or {}), **_loss_scaling(items)}
+        self._optional = tf.train.Checkpoint(**optional)
+        checkpoint = tf.train.Checkpoint(**required, **optional)
         _drop_damaged_list(directory)
         _remove_unfinished(directory, "*")
         self._manager = tf.train.CheckpointManager(

@@ -145,6 +145,7 @@ def import_tf1_run(
         slots = [names[variable.path] for variable in network.trainable_variables]
         tf1.assign_optimizer(optimizer, slots, values, power, updates)
     gan_options.save_run(config, train_dir)
+    trainables.count_from(step, config)
     trainables.checkpoints.save(step)
     lock.release()
     return step

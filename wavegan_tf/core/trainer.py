@@ -18,7 +18,12 @@ from wavegan_tf.core.losses import WGAN_CLIP
 
 
 class Trainables:
-    """Networks, their optimisers and the checkpoints that hold both."""
+    """Networks, their optimisers, and the checkpoints that hold both.
+
+    Attributes:
+      critic_updates: discriminator updates made so far, which number their draws.
+      clips: clips taken so far.
+    """
 
     def __init__(self, gan: Gan, train_dir: str, seed: int, scaled: Callable[[Any], Any] = lambda optimizer: optimizer):
         """Builds the optimisers; to be called in the strategy's scope.
@@ -33,14 +38,35 @@ class Trainables:
         self.d_optimizer = scaled(optimizers.for_loss(gan.loss))
         self.g_optimizer.build(gan.generator.trainable_variables)
         self.d_optimizer.build(gan.discriminator.trainable_variables)
+        self.critic_updates, self.clips = (tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(2))
         self.checkpoints = checkpoints.Checkpoints(
             train_dir,
             seed,
+            optional={"consumed": {"critic_updates": self.critic_updates, "clips": self.clips}},
             generator=gan.generator,
             discriminator=gan.discriminator,
             g_optimizer=self.g_optimizer,
             d_optimizer=self.d_optimizer,
         )
+
+
+    def restore(self, config: GanOptions) -> int:
+        """Restores the newest checkpoint and returns its step, 0 without one.
+
+        Raises:
+          UserError: see `checkpoints.Checkpoints.restore`.
+        """
+        self.critic_updates.assign(-1)
+        step = self.checkpoints.restore() or 0
+        if self.critic_updates.numpy() < 0:
+            self.count_from(step, config)
+        return step
+
+    def count_from(self, step: int, config: GanOptions) -> None:
+        """Counts what `step` steps took, if they were all made with these options."""
+        critic_updates = step * config.own("disc_nupdates")
+        self.critic_updates.assign(critic_updates)
+        self.clips.assign(critic_updates * config.train_batch_size)
 
 
 class Updates:
@@ -55,7 +81,8 @@ class Updates:
         replicas = run.strategy.num_replicas_in_sync
         if batch_size % replicas:
             raise UserError(f"--train_batch_size={batch_size}: must be a multiple of the {replicas} replicas")
-        self._gan, self._run, self._share = gan, run, batch_size // replicas
+        self._gan, self._trainables, self._run = gan, trainables, run
+        self._batch_size, self._share = batch_size, batch_size // replicas
         objective = training.AdversarialLosses(
             generator=gan.generator, discriminator=gan.discriminator, loss=gan.loss, inner_scale=run.inner_scale
         )
@@ -94,10 +121,12 @@ class Updates:
 
     def __call__(self, step: int, batches: Iterator[tf.Tensor]) -> dict[str, float]:
         """Makes the updates of the step after `step`, and returns the metrics of the last of each kind."""
-        updates = self._gan.critic_updates
-        for update in range(step * updates, (step + 1) * updates):
+        updates, first = self._gan.critic_updates, int(self._trainables.critic_updates.numpy())
+        for update in range(first, first + updates):
             drawn = self._rows_drawn("discriminator", update, self._passes)
             metrics = self._discriminator(self._clips(next(batches)), drawn)
+        self._trainables.critic_updates.assign_add(updates)
+        self._trainables.clips.assign_add(updates * self._batch_size)
         metrics = {**metrics, **self._generator(self._rows_drawn("generator", step, 1))}
         return {name: float(value) for name, value in metrics.items()}
 
@@ -128,14 +157,13 @@ def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Ru
         gan = make_gan(config, run.policy, train_dir, store)
         trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
     updates = Updates(gan, trainables, run, config.seed, config.train_batch_size)
-    step = trainables.checkpoints.restore() or 0
+    step = trainables.restore(config)
     _announce(store, gan, run, step, train_dir)
-    clips_per_step = gan.critic_updates * config.train_batch_size
     stream = clips.clip_batches(
         store,
         batch_size=config.train_batch_size,
         seed=config.seed,
-        start_example=step * clips_per_step,
+        start_example=int(trainables.clips.numpy()),
         worker=run.worker,
         num_workers=run.workers,
     )
@@ -152,7 +180,7 @@ def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Ru
             is_summary_due=lambda _: summaries.due(),
             summarize=lambda step, means: writer.summarize(step, means, stream),
             save=writer.save,
-            progress=tracking.Progress(step, config.train_steps, clips_per_step),
+            progress=tracking.Progress(step, config.train_steps, gan.critic_updates * config.train_batch_size),
             any_worker=run.any_worker,
         )
 

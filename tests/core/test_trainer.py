@@ -1,0 +1,65 @@
+"""A run that goes on takes up its clips and draws where it left them, whatever options have changed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import tensorflow as tf
+
+from tests.commands import few_drums
+from wavegan_tf.config import WaveGANConfig
+from wavegan_tf.core import checkpoints, clips, draws, runtime, trainer
+from wavegan_tf.train import make_gan
+
+
+@pytest.fixture
+def taken(tmp_path, monkeypatch):
+    """Notes where each stream of clips begins, and the numbers of the critic's updates as they are drawn."""
+    found: dict[str, list[int]] = {"streams": [], "updates": []}
+    clip_batches, real_call = clips.clip_batches, draws.UpdateDraws.__call__
+
+    def noted_batches(*args, start_example, **kwargs):
+        found["streams"].append(start_example)
+        return clip_batches(*args, start_example=start_example, **kwargs)
+
+    def noted_call(self, purpose, step, passes):
+        if purpose == "discriminator":
+            tf.py_function(lambda update: found["updates"].append(int(update)), [step], [])
+        return real_call(self, purpose, step, passes)
+
+    monkeypatch.setattr(clips, "clip_batches", noted_batches)
+    monkeypatch.setattr(draws.UpdateDraws, "__call__", noted_call)
+    return found
+
+
+def trained(tmp_path, steps, **changes):
+    config = WaveGANConfig(
+        data_dir=str(few_drums(tmp_path / "drums", 4) if not (tmp_path / "drums").exists() else tmp_path / "drums"),
+        data_first_slice=True, wavegan_dim=1, wavegan_kernel_len=9, wavegan_latent_dim=4, wavegan_loss="wgan",
+        preview_n=1, train_steps=steps, **changes,
+    )  # fmt: skip
+    trainer.train(config, str(tmp_path / "run"), make_gan, runtime.start(config))
+    return config
+
+
+def test_clips_and_draws_are_counted_not_computed_from_the_options(tmp_path, taken):
+    trained(tmp_path, 2, wavegan_disc_nupdates=3, train_batch_size=4)
+    trained(tmp_path, 4, wavegan_disc_nupdates=1, train_batch_size=4)
+    trained(tmp_path, 5, wavegan_disc_nupdates=2, train_batch_size=2)
+    assert taken["streams"] == [0, 24, 32]
+    assert taken["updates"] == list(range(6 + 2 + 2))
+
+
+def test_a_checkpoint_that_does_not_count_goes_on_as_if_no_option_had_changed(tmp_path, taken):
+    config = trained(tmp_path, 2, wavegan_disc_nupdates=3, train_batch_size=4)
+    gan = make_gan(config, runtime.start(config).policy)
+    parts = trainer.Trainables(gan, str(tmp_path / "run"), config.seed)
+    parts.restore(config)
+    items = {"generator": gan.generator, "discriminator": gan.discriminator}
+    optimizers = {"g_optimizer": parts.g_optimizer, "d_optimizer": parts.d_optimizer}
+    checkpoints.Checkpoints(str(tmp_path / "run"), config.seed, **items, **optimizers).save(5)  # as before counting
+    assert parts.restore(config) == 5
+    assert (int(parts.critic_updates), int(parts.clips)) == (15, 60)
+    assert parts.restore(dataclasses.replace(config, wavegan_disc_nupdates=1)) == 5
+    assert (int(parts.critic_updates), int(parts.clips)) == (5, 20)
