@@ -74,7 +74,8 @@ def test_the_loss_is_keras_cross_entropy_of_each_head():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(6, 5)).astype(np.float32)
     classes = np.array([[0, 1], [2, 0], [1, -1], [0, -1], [1, 1], [2, 0]])
-    ours = float(classifier_fit.heads_loss((3, 2))(tf.constant(classes), tf.constant(logits)))
+    truth = np.concatenate([classes, classifier_fit.known_weights(classes)], axis=1).astype(np.float32)
+    ours = float(classifier_fit.heads_loss((3, 2))(tf.constant(truth), tf.constant(logits)))
 
     def cross_entropy(truth, part):
         part = part - np.log(np.exp(part).sum(axis=1, keepdims=True))
