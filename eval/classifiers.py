@@ -204,16 +204,14 @@ def find(places: str) -> list[Classifier]:
 
 def _named_apart(found: Sequence[Classifier]) -> list[Classifier]:
     """The same under names that differ, as parts of file names as well."""
-    paths = [os.path.abspath(c.place).split(os.sep) for c in found]
-    numbers = collections.Counter(c.name for c in found)
+    kinds = collections.Counter(c.name for c in found)
+    paths = [os.path.abspath(c.place).removesuffix(f"{os.sep}{c.name}").split(os.sep) for c in found]
+    names: list[str] = []
     for length in range(1, max(map(len, paths), default=0) + 1):
-        names = []
-        for classifier, path in zip(found, paths, strict=True):
-            end = [] if numbers[classifier.name] == 1 else path[-length:]
-            kind = [] if end and end[-1] == classifier.name else [classifier.name]
-            names.append(display_name("/".join([*end, *kind])))
+        ends = [path[-length:] if kinds[c.name] > 1 else [] for c, path in zip(found, paths, strict=True)]
+        names = [display_name("/".join([*end, c.name])) for c, end in zip(found, ends, strict=True)]
         if len({name.replace("/", "_") for name in names}) == len(names):
             return [dataclasses.replace(c, name=name) for c, name in zip(found, names, strict=True)]
-    if found:
-        raise UserError(f"--classifier_dir: the folders' names do not tell {', '.join(names)} apart; rename one")
+    if names:
+        raise UserError(f"--classifier_dir: the folders' names do not tell {' and '.join(names)} apart; rename one")
     return []
