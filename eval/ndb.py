@@ -95,8 +95,10 @@ def bin_counts(centers: ArrayLike, samples: ArrayLike) -> np.ndarray:
     rows, centers = arguments.rows(samples), arguments.rows(centers, "centers")
     if rows.shape[1] != centers.shape[1]:
         raise ArgumentError(f"samples of {rows.shape[1]} numbers do not fit bins of {centers.shape[1]}")
-    # Of centres that coincide the first alone can count.
-    kept = np.sort(np.unique(centers, axis=0, return_index=True)[1])
+    first: dict[bytes, int] = {}  # of centres that coincide the first alone can count
+    for number, center in enumerate(centers):
+        first.setdefault(center.tobytes(), number)
+    kept = np.array(list(first.values()))
     counts = np.zeros(len(centers), np.int64)
     size = max(1, _BLOCK_NUMBERS // rows.shape[1])
     for start in range(0, len(rows), size):

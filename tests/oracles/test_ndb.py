@@ -34,7 +34,7 @@ def test_counts_in_batches_of_every_size(data, k, d, n):
     np.testing.assert_array_equal(np.sum(batches, axis=0), expected)
 
 
-@profile.examples(30)
+@profile.examples(20)
 @given(st.integers(0, 2**32), st.integers(1, 9), st.sampled_from([np.float32, np.float64]))
 def test_one_of_the_batches_of_a_set_counts_as_the_set_does(seed, distinct, kind):
     rng = np.random.default_rng(seed)
