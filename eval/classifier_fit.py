@@ -92,7 +92,7 @@ def first_head_accuracy(size: int):
 def batches(
     audio: LabelledAudio, chosen: np.ndarray, classifier: Classifier, options: FitOptions, training: bool
 ) -> tf.data.Dataset:
-    """What the network sees of the chosen clips, and the truth; shuffled and varied for training.
+    """Inputs of the network for the chosen clips, and the truth; shuffled and varied for training.
 
     The truth is float32 [b, 2 * heads]: the classes, -1 where one is not known, and behind them their weights among
     the chosen clips (`known_weights`).

@@ -25,7 +25,7 @@ _NDB, _SIMILARITY = ("ndb", "ndb_over_k", "js_divergence"), ("d_self", "d_train"
 
 @dataclasses.dataclass
 class SetStatistics:
-    """What one pass over a set gathers.
+    """All that one pass over a set gathers.
 
     Attributes:
       count: clips.
@@ -47,7 +47,7 @@ class SetStatistics:
 
 
 class _Pass:
-    """What is gathered while the batches go by."""
+    """Gathers while the batches go by."""
 
     def __init__(
         self, classifiers: Sequence[Classifier], metrics: Collection[str], centers: np.ndarray | None, path: str

@@ -37,7 +37,7 @@ class Score:
       spread: standard deviation over groups or clips; None where there is none, as of one group or one clip.
       n: number of clips it is of.
       of: "fake", or "real" for the same of the real clips.
-      classifier: that it hangs on; None if it hangs on none.
+      classifier: that it depends on; None if it depends on none.
       groups: of an inception score.
       bins: of an NDB.
       note: why it has no value, or is not what was asked for; "" if there is nothing to say.
@@ -93,7 +93,7 @@ def inception(probabilities: np.ndarray, k: int, of: str = "fake", classifier: C
 def classifier_scores(
     statistics: SetStatistics, classifiers: Sequence[Classifier], metrics: Collection[str], k: int, of: str
 ) -> list[Score]:
-    """The scores of one set that hang on a classifier alone: inception score, accuracies and pitch entropy."""
+    """The scores of one set that depend on a classifier alone: inception score, accuracies and pitch entropy."""
     found = []
     for classifier, probabilities in zip(classifiers, statistics.probabilities, strict=True):
         is_pitch = classifier.info.task == "pitch"

@@ -189,7 +189,7 @@ def _candidates(
     kind, d = np.finfo(dtype), rows.shape[1]
     unit, tiny = float(kind.eps), float(kind.tiny)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not known, and measured
-        a, b = (x.astype(dtype) - origin.astype(dtype) for x in (rows, others))
+        a, b = (np.subtract(x, origin.astype(dtype), dtype=dtype) for x in (rows, others))
         lengths_a = np.sqrt(np.einsum("nd,nd->n", a, a, dtype=np.float64))[:, None]
         lengths_b = np.sqrt(np.einsum("nd,nd->n", b, b, dtype=np.float64))[None]
         squares = lengths_a**2 + lengths_b**2 - 2.0 * (a @ b.T)
