@@ -72,8 +72,10 @@ def fit_bins(train: ArrayLike, k: int = 50, seed: int = 0, n_init: int = 10) -> 
         raise ArgumentError(
             f"{len(rows)} training samples do not fill {k} bins; there must be at least one sample a bin"
         )
-    centers = KMeans(k, n_init=n_init, random_state=seed).fit(rows).cluster_centers_
-    centers = np.asarray(centers, rows.dtype)
+    # A power of two changes no digit; without it the squares of very small or large numbers would vanish or overflow.
+    exponent = np.frexp(np.max(np.abs(rows)))[1]
+    found = KMeans(k, n_init=n_init, random_state=seed).fit(np.ldexp(rows, -exponent)).cluster_centers_
+    centers = np.ldexp(np.asarray(found, rows.dtype), exponent)
     return Bins(centers, bin_counts(centers, rows))
 
 

@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -46,6 +47,21 @@ def test_one_of_the_batches_of_a_set_counts_as_the_set_does(seed, distinct, kind
         np.testing.assert_array_equal(np.sum(parts, axis=0), whole)
     first = [min(i for i in range(12) if np.array_equal(centers[i], center)) for center in centers]
     assert not whole[[i for i in range(12) if first[i] != i]].any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "offset"),
+    [(np.float32, 2.0**-76, 0), (np.float32, 2.0**120, 0), (np.float64, 2.0**-600, 0), (np.float64, 2.0**900, 0),
+     (np.float64, 1, 1e8), (np.float64, 1e39, 0)],
+)  # fmt: skip
+def test_clusters_are_found_at_every_scale(kind, scale, offset):
+    groups = np.repeat(np.eye(5) * 20, 8, axis=0) + np.random.default_rng(0).normal(size=[40, 5])
+    rows = (groups * scale + offset).astype(kind)
+    bins = ndb.fit_bins(rows, 5, n_init=3)
+    order = np.argsort(-np.argmax(bins.centers, axis=1))[::-1]
+    means = groups.reshape(5, 8, 5).mean(axis=1)
+    assert bins.counts.tolist() == [8] * 5 and bins.centers.dtype == kind
+    np.testing.assert_allclose((bins.centers[order].astype(float) - offset) / scale, means, atol=1e-5)
 
 
 counts = st.lists(st.integers(0, 127), min_size=1, max_size=8)
