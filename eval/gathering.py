@@ -118,7 +118,7 @@ def why_no_fid(classifier: Classifier) -> str:
         return ""
     return (
         f"{classifier.name} has {classifier.num_features} features, whose covariance is too large; a FID needs a "
-        f"classifier of at most {MAX_FID_FEATURES}, such as waveform"
+        f"classifier of at most {MAX_FID_FEATURES}, for words the waveform network"
     )
 
 

@@ -149,7 +149,7 @@ def test_a_fid_that_no_classifier_gives_is_refused_at_once(place, tmp_path):
         f"--fake_dir={place}/fake", f"--real_dir={place}/real", f"--classifier_dir={tmp_path}/log_mel",
         f"--output_dir={tmp_path}/out",
     )  # fmt: skip
-    with raises_user_error("--metrics=fid: log_mel has 8192 features.* at most 4096, such as waveform"):
+    with raises_user_error("--metrics=fid: log_mel has 8192 features.* at most 4096, for words the waveform network"):
         call(score, *arguments, "--metrics=fid")
     assert not (tmp_path / "out" / "scores.jsonl").exists()
 
