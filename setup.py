@@ -77,7 +77,7 @@ setup(
         "notebook": ["ipykernel", "nbclient"],
         "serving": ["tensorflow-serving-api"],
         "beam": ["apache-beam"],
-        "dev": ["brotli", "pytest-xdist", "pytest>=8", "ruff", "mypy"],
+        "dev": ["brotli", "hypothesis", "pytest-xdist", "pytest>=8", "ruff", "mypy"],
     },
     entry_points={
         "console_scripts": [

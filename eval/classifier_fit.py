@@ -55,25 +55,35 @@ class FitOptions(flags.Options):
 
 
 def heads_loss(sizes: tuple[int, ...]):
-    """Cross-entropy of logits [b, sum of sizes] and classes [b, heads], summed over heads; class -1 counts nothing."""
+    """Cross-entropy of logits [b, sum of sizes] and `batches`' truth, summed over heads, averaged over clips: [].
 
-    def loss(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    Each clip counts by its weight, so that the mean over all clips of batches of any size is, head by head, the mean
+    over the clips whose class is known.
+    """
+
+    def loss(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        classes, weights = tf.split(truth, 2, axis=1)
         total = tf.constant(0.0)
         for head, part in enumerate(tf.split(logits, sizes, axis=-1)):
-            truth = tf.cast(classes[:, head], tf.int32)
-            known = tf.cast(truth != NO_FAMILY, tf.float32)
-            errors = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(truth, 0), part)
-            total += tf.reduce_sum(errors * known) / tf.maximum(tf.reduce_sum(known), 1.0)
+            known = tf.maximum(tf.cast(classes[:, head], tf.int32), 0)
+            errors = tf.nn.sparse_softmax_cross_entropy_with_logits(known, part)
+            total += tf.reduce_mean(errors * weights[:, head])
         return total
 
     return loss
 
 
+def known_weights(classes: np.ndarray) -> np.ndarray:
+    """Weights float32 of classes [n, heads]: 0 for those not known (-1), equal for the others, 1 in the mean."""
+    known = (classes != NO_FAMILY).astype(np.float64)
+    return (known / np.maximum(known.mean(axis=0), 1 / len(known))).astype(np.float32)
+
+
 def first_head_accuracy(size: int):
     """Share of right answers of the first head."""
 
-    def accuracy(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        right = tf.argmax(logits[:, :size], axis=-1) == tf.cast(classes[:, 0], tf.int64)
+    def accuracy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        right = tf.argmax(logits[:, :size], axis=-1) == tf.cast(truth[:, 0], tf.int64)
         return tf.cast(right, tf.float32)
 
     return accuracy
@@ -82,10 +92,16 @@ def first_head_accuracy(size: int):
 def batches(
     audio: LabelledAudio, chosen: np.ndarray, classifier: Classifier, options: FitOptions, training: bool
 ) -> tf.data.Dataset:
-    """What the network sees of the chosen clips and their classes [b, heads]; shuffled and varied for training."""
+    """Inputs of the network for the chosen clips, and the truth; shuffled and varied for training.
+
+    The truth is float32 [b, 2 * heads]: the classes, -1 where one is not known, and behind them their weights among
+    the chosen clips (`known_weights`).
+    """
     augmented = training and options.augment
     num_classes = len(classifier.info.labels)
     lengths, classes = tf.constant(audio.lengths, tf.int64), tf.constant(audio.classes, tf.int64)
+    weights = np.zeros(audio.classes.shape, np.float32)
+    weights[chosen] = known_weights(audio.classes[chosen])
 
     def prepare(index: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         waves = tf.map_fn(audio.wave, index, fn_output_signature=tf.TensorSpec([classifier.info.clip_len], tf.float32))
@@ -97,6 +113,7 @@ def batches(
             waves = augmentation.level_and_noise(waves, seed)
         elif augmented:
             waves = augmentation.speech(waves, tf.gather(lengths, index), seed)
+        truth = tf.concat([tf.cast(truth, tf.float32), tf.gather(weights, index)], axis=1)
         return classifier.front_end(waves), truth
 
     data = tf.data.Dataset.from_tensor_slices(chosen.astype(np.int64))

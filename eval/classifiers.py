@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from eval.classifier_outputs import Outputs
 from eval.features import CLIP_LEN, SAMPLE_RATE, classifier_log_mel
 from eval.pitch_classifier import PitchClassifier, make_features
 from eval.waveform_classifier import WaveformClassifier
+from wavegan_tf.core.audio_files import display_name
 from wavegan_tf.core.errors import UserError
 
 INFO_FILE, WEIGHTS_FILE = "classifier.json", "best.weights.h5"
@@ -65,18 +67,25 @@ class Classifier:
       info: what it is.
       network: the Keras model.
       front_end: waveforms [b, clip_len] -> what the network sees.
-      name: for tables.
+      name: for tables and file names.
+      place: the folder or checkpoint that it was read from; "" if it was not.
     """
 
     info: ClassifierInfo
     network: Any
     front_end: Callable[[tf.Tensor], tf.Tensor]
     name: str
+    place: str = ""
 
     @property
     def lowest_pitch(self) -> int:
         """MIDI number of the first class of a pitch classifier."""
         return int(self.info.labels[0])
+
+    @property
+    def num_features(self) -> int:
+        """Numbers that the last layer sees of a clip."""
+        return int(self.network.dense.kernel.shape[0])
 
     def outputs(self, batches: Iterable[np.ndarray]) -> Iterator[Outputs]:
         """What it says of batches of waveforms [b, clip_len], full scale 1.0."""
@@ -138,7 +147,7 @@ def load(folder: str) -> Classifier:
         classifier.network.load_weights(os.path.join(folder, WEIGHTS_FILE))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be used ({' '.join(str(error).split())[:200]})") from None
-    return classifier
+    return dataclasses.replace(classifier, place=folder)
 
 
 def load_tf1(path: str) -> Classifier:
@@ -154,7 +163,7 @@ def load_tf1(path: str) -> Classifier:
     with open(f"{prefix}.index", "rb") as file:
         published = hashlib.sha256(file.read()).hexdigest() == PUBLISHED_INDEX
     info = ClassifierInfo("sc09", "log_mel", labels, is_published=published)
-    return Classifier(info, network, classifier_log_mel, "log_mel")
+    return Classifier(info, network, classifier_log_mel, "log_mel", path)
 
 
 def find(places: str) -> list[Classifier]:
@@ -164,8 +173,11 @@ def find(places: str) -> list[Classifier]:
       places: folders with commas between. Each is what eval_train_classifier has written, or one of its sub-folders, or
         a TF1 checkpoint of the original SC09 classifier (its path without extension, or a folder that holds it).
 
+    Returns:
+      The classifiers, each with a name of its own: its kind, or with several of a kind the end of its path besides.
+
     Raises:
-      UserError: a place holds no classifier, or they do not fit together.
+      UserError: a place holds no classifier, one is named twice, or they do not fit together.
     """
     found = []
     for place in filter(None, (part.strip() for part in places.split(","))):
@@ -184,4 +196,22 @@ def find(places: str) -> list[Classifier]:
     kinds = {(c.info.task, c.info.clip_len, c.info.sample_rate) for c in found}
     if len(kinds) > 1:
         raise UserError(f"--classifier_dir={places}: holds classifiers of different tasks or clips; give those of one")
-    return found
+    for place, count in collections.Counter(os.path.realpath(c.place) for c in found).items():
+        if count > 1:
+            raise UserError(f"--classifier_dir={places}: {place} is named twice")
+    return _named_apart(found)
+
+
+def _named_apart(found: Sequence[Classifier]) -> list[Classifier]:
+    """The same under names that differ, as parts of file names as well."""
+    kinds = collections.Counter(c.name for c in found)
+    paths = [os.path.abspath(c.place).removesuffix(f"{os.sep}{c.name}").split(os.sep) for c in found]
+    names: list[str] = []
+    for length in range(1, max(map(len, paths), default=0) + 1):
+        ends = [path[-length:] if kinds[c.name] > 1 else [] for c, path in zip(found, paths, strict=True)]
+        names = [display_name("/".join([*end, c.name])) for c, end in zip(found, ends, strict=True)]
+        if len({name.replace("/", "_") for name in names}) == len(names):
+            return [dataclasses.replace(c, name=name) for c, name in zip(found, names, strict=True)]
+    if names:
+        raise UserError(f"--classifier_dir: the folders' names do not tell {' and '.join(names)} apart; rename one")
+    return []

@@ -6,14 +6,35 @@ import csv
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from eval import arguments
+from eval.arguments import ArgumentError
 from wavegan_tf.core.errors import UserError
 
 
-def confusion_matrix(truth: np.ndarray, answers: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts int [truth, answer] of two lists of classes."""
-    pairs = np.bincount(np.asarray(truth) * num_classes + np.asarray(answers), minlength=num_classes**2)
-    return pairs.reshape(num_classes, num_classes)
+def confusion_matrix(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> np.ndarray:
+    """Counts int64 [truth, answer] of two lists of classes.
+
+    Args:
+      truth: integers [n] from 0 to `num_classes` - 1.
+      answers: the same.
+      num_classes: at least 1.
+
+    Raises:
+      ArgumentError: the lists differ in length, or one holds what is no class.
+    """
+    if num_classes < 1:
+        raise ArgumentError(f"num_classes={num_classes}: must be at least 1")
+    rows, columns = (
+        arguments.class_numbers(values, 0, num_classes - 1, f"class of {name}", f"classes of {name}")
+        for values, name in ((truth, "the truth"), (answers, "the answers"))
+    )
+    if len(rows) != len(columns):
+        raise ArgumentError(f"{len(rows)} classes of the truth and {len(columns)} of the answers do not compare")
+    matrix = np.zeros([num_classes, num_classes], np.int64)
+    np.add.at(matrix, (rows, columns), 1)
+    return matrix
 
 
 def write_csv(matrix: np.ndarray, labels: Sequence[str], path: str) -> None:

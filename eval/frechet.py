@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import ArrayLike
 
-from wavegan_tf.core.errors import UserError
+from eval import arguments
+from eval.arguments import ArgumentError
 
 
 class GaussianFit:
@@ -29,20 +31,20 @@ class GaussianFit:
         """Takes in rows [n, dimensions].
 
         Raises:
-          UserError: they have another shape, or hold numbers that are not finite.
+          ArgumentError: they have another shape, or hold numbers that cannot be used (`arguments.rows`).
         """
-        features = np.asarray(features, np.float64)
-        if features.ndim != 2 or features.shape[1] != len(self.mean):
-            raise UserError(f"features have shape {list(features.shape)}, must have [samples, {len(self.mean)}]")
-        if not np.isfinite(features).all():
-            raise UserError("features hold numbers that are not finite")
-        if not len(features):
+        shape, d = np.shape(features), len(self.mean)
+        if len(shape) != 2 or shape[1] != d:
+            raise ArgumentError(f"features have shape {list(shape)}, must have [samples, {d}]")
+        if not shape[0]:
             return
-        mean = np.mean(features, axis=0)
-        centred, shift = features - mean, mean - self.mean
+        features = arguments.rows(features, "features").astype(np.float64, copy=False)
         total = self.count + len(features)
-        self._scatter += centred.T @ centred + np.outer(shift, shift) * (self.count * len(features) / total)
-        self.mean = self.mean + shift * (len(features) / total)
+        with np.errstate(over="ignore", invalid="ignore"):  # `gaussian_distance` refuses what overflowed
+            mean = np.mean(features, axis=0)
+            centred, shift = features - mean, mean - self.mean
+            self._scatter += centred.T @ centred + np.outer(shift, shift) * (self.count * len(features) / total)
+            self.mean = self.mean + shift * (len(features) / total)
         self.count = total
 
     @property
@@ -50,10 +52,10 @@ class GaussianFit:
         """Unbiased, as of `numpy.cov`: float64 [dimensions, dimensions].
 
         Raises:
-          UserError: there were fewer than two rows.
+          ArgumentError: there were fewer than two rows.
         """
         if self.count < 2:
-            raise UserError(f"{self.count} samples have no covariance; give at least 2")
+            raise ArgumentError(f"{self.count} samples have no covariance; give at least 2")
         return self._scatter / (self.count - 1)
 
 
@@ -61,15 +63,15 @@ def fit(batches: Iterable[np.ndarray]) -> GaussianFit:
     """The Gaussian of rows [n, d] that come in batches, of which one at a time is held.
 
     Raises:
-      UserError: there are none, or as `GaussianFit.update`.
+      ArgumentError: there are none, or as `GaussianFit.update`.
     """
     gaussian = None
     for batch in batches:
         if gaussian is None:
-            gaussian = GaussianFit(np.shape(batch)[-1])
+            gaussian = GaussianFit((*np.shape(batch), 0, 0)[1])
         gaussian.update(batch)
     if gaussian is None:
-        raise UserError("no features to fit")
+        raise ArgumentError("no features to fit")
     return gaussian
 
 
@@ -77,14 +79,12 @@ def frechet_distance(first: GaussianFit, second: GaussianFit) -> float:
     """Squared Frechet (2-Wasserstein) distance of two fits, as FIDs are given: not negative, 0 for equal fits.
 
     Raises:
-      UserError: dimensions differ, or a fit has fewer than two rows.
+      ArgumentError: dimensions differ, a fit has fewer than two rows, or its covariance overflowed.
     """
     return gaussian_distance(first.mean, first.covariance, second.mean, second.covariance)
 
 
-def gaussian_distance(
-    mean1: np.ndarray, covariance1: np.ndarray, mean2: np.ndarray, covariance2: np.ndarray
-) -> float:
+def gaussian_distance(mean1: ArrayLike, covariance1: ArrayLike, mean2: ArrayLike, covariance2: ArrayLike) -> float:
     """|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2)).
 
     C1 C2 is not symmetric, and a general matrix square root of it is slow, and complex once a covariance has fewer
@@ -100,13 +100,25 @@ def gaussian_distance(
       covariance2: [d, d].
 
     Raises:
-      UserError: dimensions differ.
+      ArgumentError: dimensions differ, or a number is not finite.
     """
-    if mean1.shape != mean2.shape:
-        raise UserError(f"features of {len(mean1)} and {len(mean2)} numbers do not compare")
-    overlap = np.sum(scipy.linalg.svdvals(_root(covariance1) @ _root(covariance2)))
-    distance = np.sum((mean1 - mean2) ** 2) + np.trace(covariance1) + np.trace(covariance2) - 2.0 * overlap
-    return max(float(distance), 0.0)
+    (m1, c1), (m2, c2) = _gaussian(mean1, covariance1), _gaussian(mean2, covariance2)
+    if m1.shape != m2.shape:
+        raise ArgumentError(f"features of {len(m1)} and {len(m2)} numbers do not compare")
+    overlap = np.sum(scipy.linalg.svdvals(_root(c1) @ _root(c2)))
+    return max(float(np.sum((m1 - m2) ** 2) + np.trace(c1) + np.trace(c2) - 2.0 * overlap), 0.0)
+
+
+def _gaussian(mean: ArrayLike, covariance: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64 [d] and [d, d]."""
+    mean, covariance = np.asarray(mean, np.float64), np.asarray(covariance, np.float64)
+    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+        raise ArgumentError(
+            f"mean and covariance have shapes {list(mean.shape)} and {list(covariance.shape)}, must have [d] and [d, d]"
+        )
+    if not np.isfinite(mean).all() or not np.isfinite(covariance).all():
+        raise ArgumentError("mean or covariance holds numbers that are not finite: the features are too large")
+    return mean, covariance
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

@@ -11,12 +11,13 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from eval import arguments
+from eval.arguments import ArgumentError
 from eval.features import read_clips
 from eval.sc09_classifier import SC09Classifier, outputs
 from wavegan_tf.core.errors import UserError
-
-_SUM_TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ def choose_files(paths: Sequence[str], n: int | None = None) -> list[str]:
     return shuffled[:n]
 
 
-def inception_score(probabilities: np.ndarray, k: int = 10) -> InceptionScore:
+def inception_score(probabilities: ArrayLike, k: int = 10) -> InceptionScore:
     """The score from a classifier's probabilities.
 
     Arithmetic is in the type of the probabilities, in the original's order; float32 gives its figures. A probability of
@@ -68,9 +69,9 @@ def inception_score(probabilities: np.ndarray, k: int = 10) -> InceptionScore:
       k: number of groups of consecutive rows; divides n.
 
     Raises:
-      UserError: k does not divide n, or the rows are no probabilities.
+      ArgumentError: k does not divide n, or the rows are no probabilities.
     """
-    probabilities = checked_probabilities(probabilities)
+    probabilities = arguments.distributions(probabilities)
     n = len(probabilities)
     if k < 1 or n % k:
         raise _not_divisible(n, k)
@@ -87,29 +88,8 @@ def inception_score(probabilities: np.ndarray, k: int = 10) -> InceptionScore:
     return InceptionScore(float(np.mean(scores)), float(np.std(scores)), np.array(scores), labels)
 
 
-def _not_divisible(n: int, k: int) -> UserError:
-    return UserError(f"{n} samples do not make {k} groups of equal size; choose a number that is divisible")
-
-
-def checked_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """The same as a floating array [n, classes].
-
-    Raises:
-      UserError: another shape, nothing in it, or a row that is no distribution.
-    """
-    array = np.asarray(probabilities)
-    if array.ndim != 2 or not array.size:
-        raise UserError(f"probabilities have shape {list(array.shape)}, must have [samples, classes]")
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float64)
-    wrong = ~np.isfinite(array).all(axis=1) | (array < 0).any(axis=1)
-    wrong |= ~(np.abs(np.sum(array, axis=1) - 1) <= _SUM_TOLERANCE)
-    if wrong.any():
-        raise UserError(
-            f"probabilities: {np.count_nonzero(wrong)} of {len(array)} rows, the first of them row "
-            f"{np.argmax(wrong)}, are not numbers from 0 on that sum to 1"
-        )
-    return array
+def _not_divisible(n: int, k: int) -> ArgumentError:
+    return ArgumentError(f"{n} samples do not make {k} groups of equal size; choose a number that is divisible")
 
 
 def score_files(

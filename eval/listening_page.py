@@ -28,7 +28,8 @@ _KEYS = ("title", "introduction", "question", "picture", "sets", "tables")
 _SET_KEYS = ("name", "text", "path", "files", "captions", "wide", "beside", "blind", "picture")
 _SCORE_COLUMNS = (
     Column("name", "Set"), Column("metric", "Metric"), Column("value", "Value"), Column("spread", "Spread"),
-    Column("n", "n"), Column("of", "Of"),
+    Column("n", "n"), Column("bins", "Bins"), Column("of", "Of"), Column("classifier", "Classifier"),
+    Column("reason", "Why no value"),
 )  # fmt: skip
 
 
@@ -196,6 +197,8 @@ def scores_table(path: str) -> Table:
         value = row.get("value") if isinstance(row, dict) else None
         if not isinstance(row, dict) or "metric" not in row or isinstance(value, bool | str | list | dict):
             raise UserError(f'--scores={display_name(path)}: line {number} needs "metric" and a number as "value"')
+        if isinstance(row.get("classifier"), dict):
+            row["classifier"] = row["classifier"].get("name")
         rows.append({column.key: _plain(row.get(column.key)) for column in _SCORE_COLUMNS})
     if not rows:
         raise UserError(f"--scores={display_name(path)}: holds no scores")

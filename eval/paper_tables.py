@@ -146,14 +146,17 @@ def rows_of(data: str, model: str = "", metric: str = "") -> list[Published]:
     ]  # fmt: skip
 
 
-def why_not_comparable(published: Published, n: int, k: int, is_published_classifier: bool) -> str:
+def why_not_comparable(
+    published: Published, n: int, k: int | None, is_published_classifier: bool, bins: int | None = None
+) -> str:
     """Why a score of ours does not compare with a published one; empty if it does.
 
     Args:
       published: the figure.
       n: number of samples of ours.
-      k: groups of ours.
+      k: groups of our inception score.
       is_published_classifier: whether ours is by the weights that the paper's figures are by (`best_acc-103005`).
+      bins: of our NDB; those published are of 50.
     """
     reasons = []
     if published.classifier and not (is_published_classifier and published.classifier == DONAHUE):
@@ -165,6 +168,8 @@ def why_not_comparable(published: Published, n: int, k: int, is_published_classi
             reasons.append(f"{n} samples, not {published.n}")
         if published.k is not None and k != published.k:
             reasons.append(f"{k} groups, not {published.k}")
+    if published.metric in ("ndb", "ndb_over_k") and bins not in (None, 50):
+        reasons.append(f"{bins} bins, not 50")
     if published.metric in ("ndb", "ndb_over_k", "fid"):
         reasons.append("other training data and features")
     return "; ".join(reasons)

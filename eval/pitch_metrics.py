@@ -9,13 +9,14 @@ that are equally common would be near log 61 = 4.1 even for real notes, where th
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import entr
 
-from eval.inception_score import checked_probabilities
-from wavegan_tf.core.errors import UserError
+from eval import arguments
+from eval.arguments import ArgumentError
 
 
-def pitch_accuracy(probabilities: np.ndarray, pitches: np.ndarray, lowest_pitch: int = 24) -> float:
+def pitch_accuracy(probabilities: ArrayLike, pitches: ArrayLike, lowest_pitch: int = 24) -> float:
     """Share of notes whose likeliest class is the pitch asked for, 0 to 1; of equally likely classes the lowest counts.
 
     Args:
@@ -24,26 +25,23 @@ def pitch_accuracy(probabilities: np.ndarray, pitches: np.ndarray, lowest_pitch:
       lowest_pitch: MIDI number.
 
     Raises:
-      UserError: a row is no distribution, the numbers of notes differ, or a pitch has no class.
+      ArgumentError: a row is no distribution, the numbers of notes differ, or a pitch has no class.
     """
-    probabilities, pitches = checked_probabilities(probabilities), np.asarray(pitches)
+    probabilities, pitches = arguments.distributions(probabilities), np.asarray(pitches)
     n, classes = probabilities.shape
-    if pitches.shape != (n,) or not np.issubdtype(pitches.dtype, np.integer):
-        raise UserError(f"pitches are {pitches.dtype} {list(pitches.shape)}, must be integers [{n}], one a note")
-    wrong = (pitches < lowest_pitch) | (pitches >= lowest_pitch + classes)
-    if wrong.any():
-        highest = lowest_pitch + classes - 1
-        raise UserError(f"pitch {pitches[np.argmax(wrong)]}: must be from {lowest_pitch} to {highest}")
+    if pitches.shape != (n,):
+        raise ArgumentError(f"pitches are {pitches.dtype} {list(pitches.shape)}, must be integers [{n}], one a note")
+    pitches = arguments.class_numbers(pitches, lowest_pitch, lowest_pitch + classes - 1, "pitch", "pitches")
     return float(np.mean(np.argmax(probabilities, axis=1) + lowest_pitch == pitches))
 
 
-def pitch_entropy(probabilities: np.ndarray) -> float:
+def pitch_entropy(probabilities: ArrayLike) -> float:
     """Mean over notes of the entropy of p(pitch | note) in nats: 0 to log(classes); the less, the clearer.
 
     Args:
       probabilities: float [n, classes].
 
     Raises:
-      UserError: a row is no distribution.
+      ArgumentError: a row is no distribution.
     """
-    return float(np.mean(np.sum(entr(checked_probabilities(probabilities).astype(np.float64)), axis=1)))
+    return float(np.mean(np.sum(entr(arguments.distributions(probabilities).astype(np.float64)), axis=1)))

@@ -20,7 +20,7 @@ from eval.features import CLIP_LEN, SAMPLE_RATE, fit_length
 from specgan_tf import moments
 from specgan_tf.features import Moments, spectrograms_to_waveforms, waveforms_to_spectrograms
 from wavegan_tf.core import audio, flags, spectral
-from wavegan_tf.core.audio_files import find_audio_files
+from wavegan_tf.core.audio_files import extension_of, find_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.tracking import Progress
 
@@ -29,6 +29,7 @@ _CODECS = {
     "none": ("WAV", "PCM_16"), "ulaw": ("WAV", "ULAW"), "mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"),
     "opus": ("OGG", "OPUS"),
 }  # fmt: skip
+_LOSSLESS = (".wav", ".flac")
 _BATCH = 64
 
 
@@ -66,6 +67,25 @@ def through_codec(clip: np.ndarray, codec: str, compression: float) -> np.ndarra
     return fit_length(decoded, len(clip))
 
 
+def output_names(names: Sequence[str]) -> list[str]:
+    """Where clips go: under their own names, folders and extensions included, no two at one place.
+
+    Wav and flac files, which hold the clips without loss, keep their names; others get `.wav` behind theirs.
+
+    Args:
+      names: of the files, relative to their folder.
+    """
+    taken = {name for name in names if extension_of(name) in _LOSSLESS}
+    chosen = []
+    for name in names:
+        output = name
+        while extension_of(output) not in _LOSSLESS or (output != name and output in taken):
+            output += ".wav"
+        taken.add(output)
+        chosen.append(output)
+    return chosen
+
+
 def main() -> None:
     """Reads the flags and writes the clips."""
     values = absl_flags.FLAGS
@@ -77,8 +97,11 @@ def main() -> None:
     if values.spectrogram:
         fitted_on = find_audio_files(values.moments_dir) if values.moments_dir else paths
         of_data = moments.of_batches(tf.constant(batch) for batch in read_normalized(fitted_on))
+    names = output_names([os.path.relpath(path, values.data_dir) for path in paths])
+    outputs = [os.path.join(values.output_dir, name) for name in names]
     try:
-        os.makedirs(values.output_dir, exist_ok=True)
+        for folder in {os.path.dirname(path) for path in outputs}:
+            os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise UserError(f"--output_dir={values.output_dir}: cannot be made ({error.strerror})") from None
     progress, done = Progress(0, len(paths), label="clip", rate="clips/s"), 0
@@ -86,9 +109,8 @@ def main() -> None:
         if of_data is not None:
             clips = through_spectrogram(clips, of_data, values.inversion, values.ngl)
         for clip in clips[:, :, 0]:
-            stem = os.path.splitext(os.path.relpath(paths[done], values.data_dir))[0].replace(os.sep, "-")
             heard = through_codec(clip, values.codec, values.compression)
-            audio.write(os.path.join(values.output_dir, f"{stem}.wav"), heard[:, None], SAMPLE_RATE)
+            audio.write(outputs[done], heard[:, None], SAMPLE_RATE)
             done += 1
             progress.update(done, {})
     progress.close()
@@ -98,7 +120,7 @@ def main() -> None:
 def define_flags() -> None:
     """Defines the command's flags."""
     absl_flags.DEFINE_string("data_dir", "", "Folder of real clips; each is peak-normalised, as for training.")
-    absl_flags.DEFINE_string("output_dir", "", "Folder for the clips, 16-bit wav of 16384 samples.")
+    absl_flags.DEFINE_string("output_dir", "", "Folder for the clips, 16 bits, 16384 samples, each under its own name.")
     absl_flags.DEFINE_boolean("spectrogram", True, "Go through SpecGAN's spectrogram and back.")
     absl_flags.DEFINE_string("moments_dir", "", "Folder that the moments are of. Default: --data_dir.")
     absl_flags.DEFINE_enum("inversion", "original", list(spectral.INVERSIONS), "How spectrograms become sound.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -14,7 +13,7 @@ from eval import features
 from eval.inception_score import choose_files
 from eval.labelled_audio import class_of
 from gansynth_tf.note_files import BadNote, note_of_name
-from wavegan_tf.core.audio_files import find_audio_files
+from wavegan_tf.core.audio_files import find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import ServedModel
 
@@ -54,7 +53,7 @@ class ClipFormat:
             number = class_of(path, self.labels) if self.labels else None
             return UNKNOWN if number is None else number
         try:
-            pitch = str(note_of_name(os.path.splitext(os.path.basename(path))[0]).pitch)
+            pitch = str(note_of_name(stem_of(path)).pitch)
         except BadNote:
             return UNKNOWN
         return self.labels.index(pitch) if pitch in self.labels else UNKNOWN

@@ -11,9 +11,9 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import classifiers, score_table, scoring, watch
+from eval import arguments, classifiers, score_table, scoring, watch
 from eval.classifiers import Classifier
-from eval.inception_score import inception_score
+from eval.gathering import why_no_fid
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, ModelSamples, Samples
 from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL, Score
 from wavegan_tf.core import flags
@@ -58,18 +58,26 @@ def chosen_metrics(asked: Sequence[str], found: Sequence[Classifier], has_real: 
             raise UserError(f"--metrics={name}: is not for {'notes' if is_notes else 'words'}")
         if name in missing:
             raise UserError(f"--metrics={name}: needs {missing[name]}")
+    if set(names) == {"fid"} and all(map(why_no_fid, found)):
+        raise UserError(f"--metrics=fid: {why_no_fid(found[0])}")
     return names
 
 
-def _stored_score(path: str, k: int) -> list[Score]:
+def _stored_score(path: str, n: int | None, k: int) -> Score:
+    """The inception score of the first n stored rows, all of them without n."""
     try:
         probabilities = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"--probabilities_file={path}: cannot be read ({error})") from None
     if not isinstance(probabilities, np.ndarray):
         raise UserError(f"--probabilities_file={path}: must be an npy file of one array [samples, classes]")
-    result = inception_score(probabilities, k)
-    return [Score("inception_score", result.mean, result.std, len(probabilities), "fake")]
+    try:
+        probabilities = arguments.distributions(probabilities)
+    except UserError as error:
+        raise UserError(f"--probabilities_file={path}: {error}") from None
+    if n is not None and n > len(probabilities):
+        raise UserError(f"--num_samples={n}: --probabilities_file={path} holds {len(probabilities)}")
+    return scoring.inception(probabilities[:n], k)
 
 
 def _groups(n: int | None) -> int:
@@ -104,15 +112,21 @@ def score_samples(
     for classifier, probabilities in zip(found, statistics.probabilities, strict=True):
         path = os.path.join(values.output_dir, f"{name}_{classifier.name}_probabilities.npy".replace(os.sep, "_"))
         np.save(path, probabilities)
-    if (statistics.classes == UNKNOWN).all():
-        logging.info("no accuracy: it is not known what the clips are meant to be")
     common |= {"name": name, "place": fake.place, "real": real.place if real else None, "seed": values.seed}
-    lines = score_table.records(scores, common, values.num_groups)
+    lines = score_table.records(scores, common)
     path = score_table.append(lines, values.output_dir)
     data = "nsynth" if (found and found[0].info.task == "pitch") or fake.model == "gansynth" else "sc09"
-    print(score_table.side_by_side(scores, data, values.model or fake.model, values.num_groups))
-    print(f"{name}: {len(lines)} scores appended to {path}")
+    print(score_table.side_by_side(scores, data, values.model or fake.model))
+    without = sum(line["value"] is None for line in lines)
+    print(f"{name}: {len(lines)} scores appended to {path}" + (f", {without} without a value" if without else ""))
     return lines
+
+
+def _require_a_value(lines: Sequence[dict[str, Any]]) -> None:
+    """Raises UserError, with the reasons, if none of the records has a value."""
+    if all(line["value"] is None for line in lines):
+        reasons = "; ".join(f"{line['metric']}: {line['reason']}" for line in lines)
+        raise UserError(f"no score has a value ({reasons})")
 
 
 def _prepare_output(output_dir: str) -> None:
@@ -140,12 +154,12 @@ def main() -> None:
     _prepare_output(values.output_dir)
     k = _groups(values.num_samples)
     if values.probabilities_file:
-        scores = _stored_score(values.probabilities_file, k)
+        scores = [_stored_score(values.probabilities_file, values.num_samples, k)]
         name = values.name or os.path.basename(values.probabilities_file)
-        score_table.append(
-            score_table.records(scores, {"name": name, "place": values.probabilities_file}, k), values.output_dir
-        )
-        print(score_table.side_by_side(scores, values.data, values.model, k))
+        lines = score_table.records(scores, {"name": name, "place": values.probabilities_file})
+        score_table.append(lines, values.output_dir)
+        print(score_table.side_by_side(scores, values.data, values.model))
+        _require_a_value(lines)
         return
     found = classifiers.find(values.classifier_dir)
     place = values[sources[0]].value
@@ -164,7 +178,8 @@ def main() -> None:
     fake = make_samples(place, clips, real) if values.model_dir else FolderSamples(
         place, clips, values.num_samples, "fake_dir", values.fix_length
     )  # fmt: skip
-    score_samples(fake, real, found, metrics, values.name or os.path.basename(os.path.normpath(place)))
+    lines = score_samples(fake, real, found, metrics, values.name or os.path.basename(os.path.normpath(place)))
+    _require_a_value(lines)
 
 
 def _model_of(place: str) -> str:

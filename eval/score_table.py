@@ -27,7 +27,7 @@ _NAMES = {
     "pitch_accuracy": "pitch accuracy %",
     "pitch_entropy": "pitch entropy",
     "fid": "FID",
-    "ndb": "NDB (of 50)",
+    "ndb": "NDB",
     "ndb_over_k": "NDB/k",
     "js_divergence": "JS divergence",
     "d_self": "|D|self",
@@ -45,13 +45,12 @@ def versions() -> dict[str, str]:
         return found
 
 
-def records(scores: Sequence[Score], common: dict[str, Any], k: int) -> list[dict[str, Any]]:
-    """A line of scores.jsonl for each score.
+def records(scores: Sequence[Score], common: dict[str, Any]) -> list[dict[str, Any]]:
+    """A line of scores.jsonl for each score; one without a value has null for it, and the reason.
 
     Args:
       scores: of one run.
       common: what is the same for all: name, place, seed and so on.
-      k: groups of the inception score.
     """
     hashes = {id(s.classifier): s.classifier.hash() for s in scores if s.classifier is not None}
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
@@ -59,12 +58,12 @@ def records(scores: Sequence[Score], common: dict[str, Any], k: int) -> list[dic
     for score in scores:
         line: dict[str, Any] = {"metric": score.metric, "value": score.value, "spread": score.spread, "n": score.n}
         line |= {"of": score.of, **common, "time": now, "versions": versions()}
-        if score.metric == "inception_score":
-            line["k"] = min(k, score.n)
+        said = {"k": score.groups, "bins": score.bins, "reason" if score.value is None else "note": score.note}
+        line |= {key: value for key, value in said.items() if value}
         if score.classifier is not None:
             info = score.classifier.info
             line["classifier"] = {
-                "name": score.classifier.name, "sha256": hashes[id(score.classifier)],
+                "name": score.classifier.name, "place": score.classifier.place, "sha256": hashes[id(score.classifier)],
                 "test_accuracy": info.test_accuracy, "test_size": info.test_size, "is_published": info.is_published,
             }  # fmt: skip
         lines.append(line)
@@ -79,17 +78,21 @@ def append(lines: Sequence[dict[str, Any]], output_dir: str) -> str:
 
     Raises:
       UserError: it cannot be written.
+      ValueError: a number is not finite, for which JSON has no word.
     """
     path = os.path.join(output_dir, SCORES_FILE)
+    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
     try:
         with open(path, "a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(line) + "\n" for line in lines))
+            file.write(text)
     except OSError as error:
         raise UserError(f"--output_dir={output_dir}: {SCORES_FILE} cannot be written ({error.strerror})") from None
     return path
 
 
-def _figure(value: float, spread: float | None) -> str:
+def _figure(value: float | None, spread: float | None) -> str:
+    if value is None:
+        return "no value"
     digits = 2 if abs(value) < 1000 else 0
     return f"{value:.{digits}f}" + (f" +- {spread:.{digits}f}" if spread is not None else "")
 
@@ -98,30 +101,35 @@ def _published(rows: Sequence[Published]) -> str:
     return "; ".join(f"{_figure(r.value, r.spread)} [{r.status}] {r.row}" for r in rows) or "-"
 
 
-def side_by_side(scores: Sequence[Score], data: str, model: str, k: int) -> str:
+def _name(score: Score) -> str:
+    """Of a score's row."""
+    name = _NAMES[score.metric] + (f" (of {score.bins})" if score.metric == "ndb" and score.bins else "")
+    name += " of the real clips" if score.of == "real" else ""
+    return name if score.classifier is None else f"{name}, {score.classifier.name}"
+
+
+def side_by_side(scores: Sequence[Score], data: str, model: str) -> str:
     """Ours, the student report's and the paper's figures for each score, and why they do not compare.
 
     Args:
       scores: of one run.
       data: "sc09" or "nsynth".
       model: whose rows to show; "" if it is not known, which shows those of all models.
-      k: groups of the inception score.
     """
     table, notes = [("metric", "ours", "student report", "paper")], []
     for score in scores:
         rows = paper_tables.rows_of(data, "real" if score.of == "real" else model, score.metric)
         student = [row for row in rows if row.source == STUDENT]
         paper = [row for row in rows if row.source in (SC09_PAPER, paper_tables.NSYNTH_PAPER, paper_tables.REPOSITORY)]
-        name = _NAMES[score.metric] + (" of the real clips" if score.of == "real" else "")
-        if score.classifier is not None:
-            name += f", {score.classifier.name}"
+        name = _name(score)
         table.append(
             (name, f"{_figure(score.value, score.spread)} (n={score.n})", _published(student), _published(paper))
         )
+        notes += [f"  {name}: {score.note}"] if score.note else []
         published = score.classifier is not None and score.classifier.info.is_published
         reasons = {}
-        for row in (*student, *paper):
-            if reason := paper_tables.why_not_comparable(row, score.n, k, published):
+        for row in (*student, *paper) if score.value is not None else ():
+            if reason := paper_tables.why_not_comparable(row, score.n, score.groups, published, score.bins):
                 reasons[reason] = row.source
         notes += [f"  {name}: not comparable with {source}: {reason}" for reason, source in reasons.items()]
     widths = [max(len(row[column]) for row in table) for column in range(3)]
@@ -132,7 +140,7 @@ def side_by_side(scores: Sequence[Score], data: str, model: str, k: int) -> str:
 
 def traps(scores: Sequence[Score]) -> list[str]:
     """The two ways to fool oneself with an inception score, where one is printed."""
-    found = [score for score in scores if score.metric == "inception_score"]
+    found = [score for score in scores if score.metric == "inception_score" and score.value is not None]
     if not found:
         return []
     lines = [

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from eval import arguments
+from eval.arguments import ArgumentError
 from eval.features import similarity_log_mel
 from wavegan_tf.core.errors import UserError
 
@@ -55,11 +57,13 @@ class StoredFeatures:
         return self._rows
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
-        start, stop, step = rows.indices(self._rows)
-        count = max(0, stop - start) * self._dimensions
+        chosen = range(*rows.indices(self._rows))
+        low, high = (min(chosen[0], chosen[-1]), max(chosen[0], chosen[-1]) + 1) if chosen else (0, 0)
         # Not np.memmap: its pages count as memory of this process for as long as they are mapped.
-        block = np.fromfile(self._path, np.float32, count, offset=4 * start * self._dimensions)
-        return block.reshape(-1, self._dimensions)[::step]
+        block = np.fromfile(
+            self._path, np.float32, (high - low) * self._dimensions, offset=4 * low * self._dimensions
+        )
+        return block.reshape(-1, self._dimensions)[:: chosen.step]
 
 
 def store_features(clips: Iterable[np.ndarray], path: str) -> StoredFeatures:
@@ -97,7 +101,7 @@ def similarity(train: FeatureSet, query: FeatureSet, exclude_self: bool, block_r
     """|D|train, or with train = query and `exclude_self` |D|self (`nn_dist`).
 
     Args:
-      train: where neighbours are sought; rows [n, d], or [n, ...] which is flattened.
+      train: where neighbours are sought; rows [n, d], or [n, ...] which is flattened, of any real numbers.
       query: for whose rows they are sought.
       exclude_self: if a row's nearest neighbour is at distance zero, take the second nearest. So the clip itself is
         left out, but of two equal clips each is the other's neighbour, at distance zero; and in a set that does not
@@ -123,10 +127,13 @@ def nearest_distances(train: FeatureSet, query: FeatureSet, k: int = 1, block_ro
       float64 [n, k].
 
     Raises:
-      UserError: a set is empty or has fewer than k rows, rows differ in length, or a number is not finite.
+      ArgumentError: a set is empty or has fewer than k rows, k or `block_rows` is not positive, rows differ in length,
+        or a number cannot be used (`arguments.rows`).
     """
+    if k < 1 or block_rows < 1:
+        raise ArgumentError(f"k={k}, block_rows={block_rows}: must be at least 1")
     if not len(query) or len(train) < k:
-        raise UserError(f"{len(query)} clips against {len(train)}: there must be at least 1 and {k}")
+        raise ArgumentError(f"{len(query)} clips against {len(train)}: there must be at least 1 and {k}")
     # Differences do not change when all rows move; the shorter the rows, the smaller the products' rounding errors.
     origin = _mean_row(train, block_rows)
     return np.concatenate([
@@ -135,33 +142,35 @@ def nearest_distances(train: FeatureSet, query: FeatureSet, k: int = 1, block_ro
 
 
 def _blocks(features: FeatureSet, block_rows: int, dimensions: int | None = None) -> Iterator[np.ndarray]:
-    """Float32 [at most block_rows, d] each."""
+    """Float32 or float64 [at most block_rows, d] each."""
     for start in range(0, len(features), block_rows):
         block = features[start : start + block_rows]
-        block = np.ascontiguousarray(block.reshape(len(block), -1), np.float32)
+        block = arguments.rows(block, f"features of the clips from number {start} on")
         if dimensions is not None and block.shape[1] != dimensions:
-            raise UserError(f"features of {block.shape[1]} and {dimensions} numbers do not compare")
-        if not np.isfinite(block).all():
-            raise UserError(f"features of the clips from number {start} on hold numbers that are not finite")
+            raise ArgumentError(f"features of {block.shape[1]} and {dimensions} numbers do not compare")
         yield block
 
 
 def _mean_row(features: FeatureSet, block_rows: int) -> np.ndarray:
-    """Float32 [d]."""
-    total = sum(np.sum(block, axis=0, dtype=np.float64) for block in _blocks(features, block_rows))
-    return (total / len(features)).astype(np.float32)
+    """Float64 [d]."""
+    mean, count = np.zeros(1), 0
+    for block in _blocks(features, block_rows):
+        count += len(block)
+        mean = mean + (np.mean(block, axis=0, dtype=np.float64) - mean) * (len(block) / count)
+    return mean
 
 
 def _block_distances(rows: np.ndarray, train: FeatureSet, k: int, origin: np.ndarray, block_rows: int) -> np.ndarray:
     """`nearest_distances` for the rows of one block."""
-    best = np.full([len(rows), k], np.inf)  # squared
+    best = np.full([len(rows), k], np.inf)
     for others in _blocks(train, block_rows, len(origin)):
-        lower = _candidates(rows, others, origin, best[:, -1], k, np.float32)
-        if np.count_nonzero(lower < np.inf) > _MANY * len(rows):
+        dtype = np.result_type(rows, others).type
+        lower = _candidates(rows, others, origin, best[:, -1], k, dtype)
+        if dtype is np.float32 and np.count_nonzero(lower < np.inf) > _MANY * len(rows):
             lower = np.maximum(lower, _candidates(rows, others, origin, best[:, -1], k, np.float64))
         for i in np.flatnonzero(np.min(lower, axis=1) < np.inf):
             best[i] = _measure(rows[i], others, lower[i], best[i])
-    return np.sqrt(best)
+    return best
 
 
 def _candidates(
@@ -170,44 +179,50 @@ def _candidates(
     """Lower bounds of squared distances [b, c]; infinite for pairs that are surely not among a row's k nearest.
 
     Args:
-      rows: float32 [b, d].
-      others: float32 [c, d].
-      origin: float32 [d], subtracted from both.
-      worst: [b], the k-th smallest squared distance so far.
+      rows: [b, d].
+      others: [c, d].
+      origin: [d], subtracted from both.
+      worst: [b], the k-th smallest distance so far.
       k: how many neighbours are sought.
-      dtype: that the product is computed in.
+      dtype: that the product is computed in; holds all numbers of both without loss.
     """
-    unit = float(np.finfo(dtype).eps)  # twice the unit roundoff: all bounds below are doubled by that
-    a, b = rows.astype(dtype), others.astype(dtype)
-    a -= origin
-    b -= origin
-    lengths_a = np.sqrt(np.einsum("nd,nd->n", a, a, dtype=np.float64))[:, None]
-    lengths_b = np.sqrt(np.einsum("nd,nd->n", b, b, dtype=np.float64))[None]
-    squares = lengths_a**2 + lengths_b**2 - 2.0 * (a @ b.T)
-    # A sum of d products errs by at most d unit roundoffs of the sum of their sizes, whatever its order (Higham,
-    # Accuracy and Stability of Numerical Algorithms, section 3.1), and that sum is at most |a| |b|. The second term
-    # covers the subtraction of the origin and the sums above.
-    error = unit * (rows.shape[1] * lengths_a * lengths_b + 8.0 * (lengths_a + lengths_b) ** 2)
-    known = np.isfinite(squares)  # else the product overflowed
-    upper = np.where(known, squares + error, np.inf)
-    if upper.shape[1] > k:
-        upper = np.partition(upper, k - 1, axis=1)
-    if upper.shape[1] >= k:
-        worst = np.minimum(worst, upper[:, k - 1])
-    lower = np.where(known, squares - error, -np.inf)
-    return np.where(lower <= worst[:, None], lower, np.inf)
+    kind, d = np.finfo(dtype), rows.shape[1]
+    unit, tiny = float(kind.eps), float(kind.tiny)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not known, and measured
+        a, b = (np.subtract(x, origin.astype(dtype), dtype=dtype) for x in (rows, others))
+        lengths_a = np.sqrt(np.einsum("nd,nd->n", a, a, dtype=np.float64))[:, None]
+        lengths_b = np.sqrt(np.einsum("nd,nd->n", b, b, dtype=np.float64))[None]
+        squares = lengths_a**2 + lengths_b**2 - 2.0 * (a @ b.T)
+        # A sum of d products errs by at most d unit roundoffs of the sum of their sizes, whatever its order (Higham,
+        # Accuracy and Stability of Numerical Algorithms, section 3.1), and that sum is at most |a| |b|; `unit` is twice
+        # the roundoff, which doubles all bounds. The second term covers the subtraction of the origin and the sums
+        # above, the third what is lost of numbers below `tiny`.
+        error = unit * (d * lengths_a * lengths_b + 8.0 * (lengths_a + lengths_b) ** 2)
+        error += 8.0 * d * tiny * (1.0 + lengths_a + lengths_b)
+        upper, lower = squares + error, squares - error
+        known = np.isfinite(upper) & np.isfinite(lower)
+        bounds = worst**2
+    if len(others) >= k:
+        bounds = np.minimum(bounds, np.partition(np.where(known, upper, np.inf), k - 1, axis=1)[:, k - 1])
+    lower = np.where(known, lower, -np.inf)
+    return np.where(lower <= bounds[:, None], lower, np.inf)
 
 
 def _measure(row: np.ndarray, others: np.ndarray, lower: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """The k smallest squared distances among `best` and those to rows whose lower bound is below the k-th, sorted."""
+    """The k smallest distances among `best` and those to rows whose lower bound is below the k-th, sorted."""
     order = np.flatnonzero(lower < np.inf)
     order = order[np.argsort(lower[order], kind="stable")]
     for start in range(0, len(order), _CHUNK):
         chunk = order[start : start + _CHUNK]
         # Nothing is nearer than zero: a generator that makes one clip only would have all pairs measured.
-        if best[-1] == 0 or lower[chunk[0]] > best[-1]:
+        if best[-1] == 0 or np.sqrt(max(lower[chunk[0]], 0.0)) > best[-1]:
             break
-        differences = others[chunk].astype(np.float64) - row
-        exact = np.einsum("nd,nd->n", differences, differences)
-        best = np.sort(np.concatenate([best, exact]))[: len(best)]
+        best = np.sort(np.concatenate([best, _lengths(others[chunk].astype(np.float64) - row)]))[: len(best)]
     return best
+
+
+def _lengths(differences: np.ndarray) -> np.ndarray:
+    """Euclidean lengths of rows [n, d] float64; their squares neither overflow nor vanish."""
+    exponents = np.frexp(np.max(np.abs(differences), axis=1))[1]
+    scaled = np.ldexp(differences, -exponents[:, None])
+    return np.ldexp(np.sqrt(np.einsum("nd,nd->n", scaled, scaled)), exponents)

@@ -99,8 +99,8 @@ def measure(
         print(_table(matrix, info.labels))
     if info.families:
         known = truth[:, 1] != NO_FAMILY
-        share = float(np.mean(found[known, 1] == truth[known, 1])) if known.any() else float("nan")
-        print(f"{info.network}: {100 * share:.2f} % of {np.count_nonzero(known)} families right")
+        share = f"{100 * np.mean(found[known, 1] == truth[known, 1]):.2f} %" if known.any() else "none"
+        print(f"{info.network}: {share} of {np.count_nonzero(known)} families right")
     return dataclasses.replace(info, test_accuracy=accuracy, test_size=len(chosen))
 
 
@@ -144,6 +144,9 @@ def _train_one(
     classifier = classifiers.build(info, info.network)
     logging.info("training %s on %d clips, %d for validation", info.network, len(parts.train), len(parts.validation))
     history = classifier_fit.fit(classifier, audio, parts.train, parts.validation, options, folder)
+    # Of the weights that were saved: log_mel's are not those of any pass, as its norms were gathered anew after it.
+    heard = classifier_fit.answers(classifier, audio, parts.validation, options)[:, 0]
+    validation_accuracy = float(np.mean(heard == audio.classes[parts.validation, 0]))
     test_audio, chosen = test
     info = measure(classifier, test_audio, chosen, options, folder)
     with open(os.path.join(folder, SPLIT_FILE), "w", encoding="utf-8") as file:
@@ -157,7 +160,7 @@ def _train_one(
     best = int(np.nanargmin(history["val_loss"]))
     classifiers.save_info(
         info, folder, version=__version__, options=dataclasses.asdict(options), minutes=round(minutes, 2),
-        passes=len(history["val_loss"]), best_pass=best + 1, validation_accuracy=history["val_accuracy"][best],
+        passes=len(history["val_loss"]), best_pass=best + 1, validation_accuracy=validation_accuracy,
         hash=classifier.hash(),
     )  # fmt: skip
     print(f"{info.network}: {minutes:.1f} minutes, best of {len(history['val_loss'])} passes is {best + 1}: {folder}")

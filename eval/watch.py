@@ -6,6 +6,7 @@ The run is exported by its own command, in a process of its own, and what is sco
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -72,8 +73,10 @@ def checkpoints_of(train_dir: str, model: str) -> list[tuple[tuple[str, ...], in
     return found
 
 
-def is_better(metric: str, value: float, best: float | None) -> bool:
-    """Whether a value betters the best one so far."""
+def is_better(metric: str, value: float | None, best: float | None) -> bool:
+    """True if a value betters the best one so far; what is no finite number betters nothing."""
+    if value is None or not math.isfinite(value):
+        return False
     if best is None:
         return True
     return value < best if metric in _FALLING else value > best
@@ -90,14 +93,14 @@ def _export(train_dir: str, model: str, arguments: tuple[str, ...], export_dir: 
     return False
 
 
-def _value(lines: Lines, metric: str) -> tuple[str, float]:
-    """The metric that decides, and its value."""
+def _value(lines: Lines, metric: str) -> tuple[str, float | None]:
+    """The metric that decides, and its value, if it has one."""
     ours = [line for line in lines if line["of"] == "fake"]
     wanted = [line for line in ours if line["metric"] == (metric or "inception_score")]
     if not wanted and metric:
         known = ", ".join(line["metric"] for line in ours)
         raise UserError(f"--best_metric={metric}: is not among the scores; they are {known}")
-    chosen = (wanted or ours)[0]
+    chosen = sorted(wanted or ours, key=lambda line: line["value"] is None)[0]  # the first that has a value
     return chosen["metric"], chosen["value"]
 
 
@@ -177,6 +180,8 @@ def _score_one(
         lines = score(model_dir, step)
         with writer.as_default(step=step):
             for line in lines:
+                if line["value"] is None:
+                    continue
                 name = line["metric"] if line["of"] == "fake" else f"{line['of']}/{line['metric']}"
                 if "classifier" in line:
                     name = f"{line['classifier']['name']}/{name}"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from wavegan_tf.core.audio_files import display_name, find_audio_files
+from wavegan_tf.core.audio_files import display_name, find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
 
 EXAMPLES_FILE = "examples.json"
@@ -120,7 +120,7 @@ def list_notes(data_dir: str, split: str) -> NoteList:
             _add_listed(found, path, files)
     else:
         for path in files:
-            name = _stem(path)
+            name = stem_of(path)
             with _bad_notes_go_to(found, name):
                 found.notes.append(dataclasses.replace(note_of_name(name), path=path))
     chosen = _names_of_split(data_dir, split)
@@ -137,15 +137,11 @@ def _bad_notes_go_to(found: NoteList, name: str) -> Iterator[None]:
         found.bad.append((display_name(name), str(error)))
 
 
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
-
-
 def _add_listed(found: NoteList, list_path: str, files: list[str]) -> None:
     """Adds the notes of one examples.json, and reports what has no entry or no file."""
     entries = _read_examples(list_path)
     folder = os.path.join(os.path.dirname(list_path), "audio")
-    paths = {_stem(path): path for path in files if os.path.dirname(path) == folder}
+    paths = {stem_of(path): path for path in files if os.path.dirname(path) == folder}
     for name in sorted(entries):
         with _bad_notes_go_to(found, name):
             if name not in paths:

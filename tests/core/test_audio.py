@@ -14,7 +14,7 @@ import soundfile
 
 from wavegan_tf.core import audio, graph_decoding
 from wavegan_tf.core.audio import AudioError
-from wavegan_tf.core.audio_files import display_name, find_audio_files
+from wavegan_tf.core.audio_files import display_name, find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -321,3 +321,12 @@ def test_write_errors(tmp_path):
     with pytest.raises(AudioError, match="cannot be written"):
         audio.write(str(tmp_path / "no" / "x.wav"), x, 16000)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "stem"),
+    [("a.b/c4.wav", "c4"), ("c4.mp3.wav", "c4"), ("c4.FLAC.ogg.wav", "c4"), ("plain", "plain"), ("x.1.wav", "x.1"),
+     ("x.dat", "x"), ("mp3.wav", "mp3")],
+)  # fmt: skip
+def test_a_stem_has_no_extension_of_audio(path, stem):
+    assert stem_of(path) == stem

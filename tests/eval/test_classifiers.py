@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import zipfile
@@ -126,3 +127,44 @@ def test_the_baselines_size_of_the_pitch_network():
 @pytest.mark.parametrize(("length", "frames"), [(64000, 128), (4800, 8), (2048, 1), (100, 1), (64001, 128)])
 def test_notes_of_every_length_have_features(length, frames):
     assert make_features(length, 16000).spec_shape == (frames, 1024)
+
+
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        (("a/waveform",), ["waveform"]),
+        (("a/waveform", "b/waveform", "b/log_mel"), ["a/waveform", "b/waveform", "log_mel"]),
+        (("x/a/waveform", "y/a/waveform"), ["x/a/waveform", "y/a/waveform"]),
+        (("x/a", "y/a"), ["x/a/waveform", "y/a/waveform"]),
+        (("first", "second"), ["first/waveform", "second/waveform"]),
+        (("log_mel", "other"), ["log_mel/waveform", "other/waveform"]),
+    ],
+)
+def test_names_tell_classifiers_of_a_kind_apart(places, names, tmp_path, monkeypatch):
+    assert names_of(places, tmp_path, monkeypatch) == names
+
+
+def test_names_differ_as_file_names_as_well(tmp_path, monkeypatch):
+    names = names_of(("a_b/waveform", "z/a/b/waveform", "b/waveform"), tmp_path, monkeypatch)
+    assert len({name.replace("/", "_") for name in names}) == 3 and names[1] == "a/b/waveform"
+
+
+def names_of(places, folder, monkeypatch):
+    """What classifiers are called that lie in these folders; one in a folder log_mel is of that kind."""
+    built = classifiers.build(WORDS, "waveform")
+
+    def load(place):
+        kind = "log_mel" if place.endswith("/log_mel") and len(places) > 2 else "waveform"
+        return dataclasses.replace(built, name=kind, place=place)
+
+    for place in places:
+        (folder / place).mkdir(parents=True)
+        (folder / place / classifiers.INFO_FILE).touch()
+    monkeypatch.setattr(classifiers, "load", load)
+    return [classifier.name for classifier in classifiers.find(",".join(str(folder / place) for place in places))]
+
+
+def test_a_classifier_that_is_named_twice_is_refused(tmp_path):
+    save_classifier(tmp_path / "waveform", WORDS)
+    with raises_user_error("waveform is named twice"):
+        classifiers.find(f"{tmp_path},{tmp_path}/waveform")

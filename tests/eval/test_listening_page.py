@@ -155,6 +155,12 @@ def test_scores_are_a_table_and_bad_lines_are_named(tmp_path):
     path.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
     text = render(Page("", [], [], [listening_page.scores_table(str(path))], ""))
     assert '<td data-value="3.14159">3.142</td><td data-value="0.1">0.1</td>' in text and text.count(">–</td>") == 3
+    lines = [{"metric": "fid", "value": None, "reason": "too large", "classifier": {"name": "a/log_mel", "is": 0}},
+             {"metric": "fid", "value": float("inf"), "classifier": {"name": "b/waveform"}}]  # fmt: skip
+    path.write_text("\n".join(map(json.dumps, lines)))
+    text = render(Page("", [], [], [listening_page.scores_table(str(path))], ""))
+    assert all(f">{shown}</td>" in text for shown in ("–", "a/log_mel", "too large", "inf", "b/waveform"))
+    assert "is&quot;" not in text
     for content, message in [("{", "line 1 is not JSON"), ('{"metric": 1}\n[]', "line 2 needs"), ("\n", "no scores")]:
         path.write_text(content)
         with pytest.raises(UserError, match=message):

@@ -127,7 +127,7 @@ def test_missing_scikit_learn_is_named(monkeypatch):
         (lambda: ndb(Bins(CENTERS, np.ones(3, int)), np.zeros([4, 3])), "samples of 3 numbers do not fit bins of 2"),
         (lambda: different_bins([1, 2], [1, 2, 3]), r"bins of shapes \[2\] and \[3\] do not compare"),
         (lambda: different_bins([1, 2], [0, 0]), "bins of 3 and 0 samples do not compare"),
-        (lambda: different_bins([-1, 2], [1, 0]), "bins of 1 and 1 samples do not compare"),
+        (lambda: different_bins([-1, 2], [1, 0]), "bins hold a count of -1, must be whole numbers from 0 on"),
         (lambda: different_bins([1, 2], [1, 0], 1.0), "significance=1.0: must be between 0 and 1"),
     ],
 )

@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eval import resynthesis
+from eval.labelled_audio import class_of
+from eval.samples import ClipFormat
+from eval.sc09_classifier import LABELS
 from specgan_tf.features import log_magnitudes
 from tests.eval.small import call, raises_user_error, write_words
+from wavegan_tf.core.audio_files import extension_of
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +61,36 @@ def test_a_folder_with_files_is_not_written_to(words, tmp_path):
         call(resynthesis, f"--data_dir={words}", f"--output_dir={tmp_path}")
     with raises_user_error("--output_dir must be given"):
         call(resynthesis, f"--data_dir={words}")
+
+
+NAMES = [
+    "1_george/7_3.wav", "7_3.wav", "a/b.wav", "a-b.wav", "kick.wav", "kick.flac", "kick.mp3", "kick.flac.wav",
+    "x/bass_acoustic_000-036-100.mp3", "C4.ogg", "C4.ogg.wav", "60.mp3", "KICK.WAV", "plain", "plain.wav",
+]  # fmt: skip
+
+
+def labels_of(name):
+    return class_of(name, LABELS), ClipFormat(labels=tuple(map(str, range(24, 85))), is_pitched=True).class_of(name)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(NAMES), unique=True))
+def test_names_keep_folder_extension_and_label_and_none_is_used_twice(names):
+    outputs = resynthesis.output_names(names)
+    assert len(set(outputs)) == len(names)
+    for name, output in zip(names, outputs, strict=True):
+        assert output == name if extension_of(name) in (".wav", ".flac") else output.startswith(f"{name}.wav")
+        assert labels_of(output) == labels_of(name)
+
+
+def test_clips_of_one_name_in_several_folders_and_formats_stay_apart(tmp_path):
+    names = ["1_george/7_3.wav", "2_george/7_3.wav", "kick.wav", "kick.flac", "kick.ogg"]
+    waves = np.random.default_rng(0).normal(0, 0.1, (len(names), 16384))
+    for name, wave in zip(names, waves, strict=True):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "in" / name, wave, 16000)
+    call(resynthesis, f"--data_dir={tmp_path}/in", f"--output_dir={tmp_path}/out", "--nospectrogram")
+    written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
+    assert written == sorted([*names[:-1], "kick.ogg.wav"])
+    for name, wave in zip(names[:-1], waves, strict=False):
+        np.testing.assert_allclose(soundfile.read(tmp_path / "out" / name)[0], wave / np.abs(wave).max(), atol=3e-4)

@@ -1,11 +1,14 @@
+import functools
 import json
 
+import keras
 import numpy as np
 import pytest
 
-from eval import score
+from eval import listening_page, score
 from eval.classifiers import ClassifierInfo
 from eval.inception_score import inception_score
+from eval.page_render import Page, render
 from eval.sc09_classifier import LABELS
 from tests import commands
 from tests.eval.small import call, raises_user_error, save_classifier, write_words
@@ -92,11 +95,69 @@ def test_every_published_row_can_be_printed(capsys):
         (["--model_dir=FAKE/../model", "--output_dir=OUT"], "did you mean .*model/1"),
         (["--fake_dir=FAKE", "--classifier_dir=FAKE", "--output_dir=OUT"], "holds no classifier"),
         (["--probabilities_file=FAKE/zero_000.wav", "--output_dir=OUT"], "cannot be read"),
+        (["--probabilities_file=THREE", "--output_dir=OUT", "--num_samples=10"], "--num_samples=10: .* holds 3"),
+        (["--probabilities_file=HALF", "--output_dir=OUT"], "half.npy: probabilities: 2 of 2 rows"),
         (["--fake_dir=FAKE", "--output_dir=FAKE/zero_000.wav"], "cannot be made"),
         (["--fake_dir=FAKE", "--output_dir=OUT", "--nofix_length"], "has 6000 samples, not 16384"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(arguments, message, place, tmp_path):
-    named = [part.replace("FAKE", str(place / "fake")).replace("OUT", str(tmp_path)) for part in arguments]
+    np.save(tmp_path / "three.npy", np.eye(3))
+    np.save(tmp_path / "half.npy", np.eye(2) / 2)
+    names = {"FAKE": place / "fake", "OUT": tmp_path, "THREE": tmp_path / "three.npy", "HALF": tmp_path / "half.npy"}
+    named = [functools.reduce(lambda part, n: part.replace(n, str(names[n])), names, part) for part in arguments]
     with raises_user_error(message):
         call(score, *named)
+
+
+def test_two_classifiers_of_a_kind_are_told_apart(place, tmp_path, capsys):
+    kinds = {"a": tmp_path / "a", "b": tmp_path / "b" / "waveform"}
+    for seed, folder in enumerate(kinds.values()):
+        keras.utils.set_random_seed(seed)
+        save_classifier(folder, ClassifierInfo("sc09", "waveform", LABELS))
+    call(
+        score, f"--fake_dir={place}/fake", f"--classifier_dir={tmp_path}/a,{tmp_path}/b", "--name=set",
+        f"--output_dir={tmp_path}/out", "--metrics=inception_score",
+    )  # fmt: skip
+    lines = lines_of(tmp_path / "out")
+    assert [line["classifier"]["name"] for line in lines] == ["a/waveform", "b/waveform"]
+    assert [line["classifier"]["place"] for line in lines] == list(map(str, kinds.values()))
+    for line in lines:
+        stored = np.load(tmp_path / "out" / f"set_{line['classifier']['name'].replace('/', '_')}_probabilities.npy")
+        assert inception_score(stored, 10).mean == line["value"]
+    assert lines[0]["value"] != lines[1]["value"]
+    out = capsys.readouterr().out
+    assert "inception score, a/waveform" in out and "inception score, b/waveform" in out
+    text = render(Page("", [], [], [listening_page.scores_table(str(tmp_path / "out" / "scores.jsonl"))], ""))
+    assert ">a/waveform<" in text and ">b/waveform<" in text
+
+
+@pytest.mark.parametrize(("n", "scored", "k"), [(None, 30, 10), (20, 20, 10), (10, 10, 10)])
+def test_the_first_of_stored_probabilities(n, scored, k, tmp_path):
+    rows = np.random.default_rng(0).dirichlet(np.ones(5), 34)
+    np.save(tmp_path / "p.npy", rows)
+    chosen = [f"--num_samples={n}"] if n else []
+    call(score, f"--probabilities_file={tmp_path}/p.npy", f"--output_dir={tmp_path}", *chosen)
+    (line,) = lines_of(tmp_path)
+    assert line["value"] == inception_score(rows[:scored], k).mean and (line["n"], line["k"]) == (scored, k)
+    assert line.get("note") == (None if n else "30 of 34 clips, the rest fills no group of 10")
+
+
+def test_a_fid_that_no_classifier_gives_is_refused_at_once(place, tmp_path):
+    save_classifier(tmp_path / "log_mel", ClassifierInfo("sc09", "log_mel", LABELS))
+    arguments = (
+        f"--fake_dir={place}/fake", f"--real_dir={place}/real", f"--classifier_dir={tmp_path}/log_mel",
+        f"--output_dir={tmp_path}/out",
+    )  # fmt: skip
+    with raises_user_error("--metrics=fid: log_mel has 8192 features.* at most 4096, for words the waveform network"):
+        call(score, *arguments, "--metrics=fid")
+    assert not (tmp_path / "out" / "scores.jsonl").exists()
+
+
+def test_nothing_but_reasons_is_an_error(tmp_path, capsys):
+    write_words(tmp_path / "one", 1)
+    with raises_user_error(r"no score has a value \(d_self: 1 clips against 1"):
+        call(score, f"--fake_dir={tmp_path}/one", "--metrics=d_self", f"--output_dir={tmp_path}")
+    (line,) = lines_of(tmp_path)
+    assert (line["value"], line["spread"]) == (None, None) and line["reason"].startswith("1 clips against 1")
+    assert "no value (n=1)" in capsys.readouterr().out

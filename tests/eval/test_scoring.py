@@ -1,10 +1,13 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.spatial.distance
 import soundfile
 import tensorflow as tf
 
-from eval import classifiers, ndb, scoring
+from eval import classifiers, ndb, score_table, scoring
 from eval.classifiers import ClassifierInfo
 from eval.features import classifier_log_mel, pooled_log_mel, similarity_log_mel
 from eval.frechet import gaussian_distance
@@ -53,6 +56,7 @@ def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
     assert found["fid", "fake"].value == pytest.approx(fid, rel=1e-3)
     rows = [pooled_log_mel(tf.constant(c.astype(np.float32) / 32767)).numpy() for c in (fakes, reals)]
     bins = ndb.ndb(ndb.fit_bins(rows[1], 50, 0), rows[0])
+    assert found["ndb", "fake"].bins == len(bins.different) == 50
     assert found["ndb", "fake"].value == bins.ndb and found["js_divergence", "fake"].value == bins.js_divergence
     features = [similarity_log_mel(c).numpy().reshape(len(c), -1).astype(float) for c in (fakes, reals)]
     own, train = (scipy.spatial.distance.cdist(features[0], other) for other in features)
@@ -93,7 +97,7 @@ def test_the_order_of_real_clips_noise_and_one_clip_again_and_again(classifier, 
     for name, folder in folders.items():
         samples = FolderSamples(str(folder), ClipFormat(labels=LABELS), None, "fake_dir")
         scores, _ = scoring.score(samples, real, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
-        found[name] = {score.metric: score.value for score in scores if score.of == "fake"}
+        found[name] = {score.metric: score.value for score in scores if score.of == "fake" and score.value is not None}
     assert found["same"]["inception_score"] == pytest.approx(1.0, abs=1e-5)
     assert found["same"]["d_self"] == 0 < found["other"]["d_self"]
     assert found["other"]["d_train"] < found["noise"]["d_train"]
@@ -113,3 +117,84 @@ def test_an_empty_set_is_one_line(tmp_path):
 
     with raises_user_error("nowhere: holds no clips"):
         scoring.gather(Empty(), [], ["d_self"], str(tmp_path), "fake")
+
+
+def sets_of(folder, real, fake):
+    return tuple(
+        FolderSamples(str(write_words(folder / name, count, seed)), ClipFormat(labels=LABELS), None, f"{name}_dir")
+        for seed, (name, count) in enumerate((("fake", fake), ("real", real)))
+    )
+
+
+@pytest.mark.parametrize(("real", "fake"), [(1, 1), (3, 2), (13, 24)])
+def test_small_sets_have_the_scores_that_were_measured_and_reasons_for_the_others(classifier, real, fake, tmp_path):
+    ours, theirs = sets_of(tmp_path, real, fake)
+    scores, _ = scoring.score(ours, theirs, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
+    found = {(score.metric, score.of): score for score in scores}
+    assert all(np.isfinite(score.value) if score.value is not None else score.note for score in scores)
+    for of, n in (("fake", fake), ("real", real)):
+        inception = found["inception_score", of]
+        assert (inception.groups, inception.n) == ((1, n) if n < 10 else (10, n - n % 10))
+        assert (inception.spread is None) == (n < 10)
+        assert inception.note == (
+            f"one group, as {n} clips do not fill 10" if n < 10 else f"{n - n % 10} of {n} clips, the rest fills no "
+            "group of 10"
+        )  # fmt: skip
+    assert found["ndb", "fake"].bins == found["js_divergence", "fake"].bins == real
+    assert (found["d_self", "fake"].value is None) == (fake == 1)
+    assert (found["d_train", "fake"].spread is None) == (fake == 1)
+    assert (found["fid", "fake"].value is None) == (min(real, fake) == 1)
+    lines = score_table.records(scores, {})
+    path = score_table.append(lines, str(tmp_path))
+
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    read = [json.loads(line, parse_constant=refuse) for line in Path(path).read_text().splitlines()]
+    for line, score in zip(read, scores, strict=True):
+        assert line["value"] == score.value and line.get("k") == score.groups and line.get("bins") == score.bins
+        assert bool(line.get("reason")) == (score.value is None)
+    text = score_table.side_by_side(scores, "sc09", "wavegan")
+    assert f"NDB (of {real})" in text and "of 50)" not in text and f"{real} bins, not 50" not in text
+
+
+def test_bins_are_no_more_than_there_are_clips_that_differ(tmp_path):
+    fake, real = sets_of(tmp_path, 60, 5)
+    paths = sorted((tmp_path / "real").iterdir())
+    for path in paths[7:]:
+        path.write_bytes(paths[0].read_bytes())
+    scores, _ = scoring.score(fake, real, [], ["ndb", "ndb_over_k"], str(tmp_path), 10, 0)
+    assert [score.bins for score in scores] == [7, 7]
+    number, share = (score.value for score in scores)
+    assert number is not None and share == pytest.approx(number / 7)
+
+
+def test_a_classifier_that_says_no_numbers_leaves_the_other_scores(classifier, sets, tmp_path):
+    broken = classifiers.build(INFO, "broken")
+    broken.network.dense.bias.assign(np.full(10, np.nan))
+    broken.network.convolutions[-1].kernel.assign(np.full_like(broken.network.convolutions[-1].kernel, np.inf))
+    names = ["inception_score", "label_accuracy", "fid"]
+    with np.errstate(invalid="ignore"):
+        scores, _ = scoring.score(sets[0], sets[1], [broken, classifier], names, str(tmp_path), 10, 0)
+    found = {(score.classifier.name, score.metric, score.of): score for score in scores if score.classifier}
+    assert len(found) == len(scores) == 10
+    for (name, metric, _), score in found.items():
+        assert (score.value is None) == (name == "broken"), (name, metric)
+    assert "are not numbers from 0 on that sum to 1" in found["broken", "inception_score", "fake"].note
+    assert "not finite" in found["broken", "fid", "fake"].note
+
+
+def test_unknown_classes_and_too_many_features_are_reasons(tmp_path):
+    log_mel = classifiers.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
+    write_words(tmp_path / "x", 4, labels=("cat", "dog"))
+    samples = FolderSamples(str(tmp_path / "x"), ClipFormat(labels=LABELS), None, "fake_dir")
+    scores, _ = scoring.score(samples, samples, [log_mel], ["label_accuracy", "fid"], str(tmp_path), 10, 0)
+    notes = {(score.metric, score.of): (score.value, score.n, score.note) for score in scores}
+    assert notes["label_accuracy", "fake"] == (None, 0, "it is not known what the clips are meant to be")
+    assert notes["fid", "fake"][0] is None and "log_mel has 8192 features" in notes["fid", "fake"][2]
+
+
+def test_a_number_that_json_does_not_know_is_never_written(tmp_path):
+    with pytest.raises(ValueError, match="Out of range float"):
+        score_table.append([{"value": 1.0}, {"value": float("nan")}], str(tmp_path))
+    assert not (tmp_path / "scores.jsonl").exists()

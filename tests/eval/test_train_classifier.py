@@ -1,15 +1,17 @@
 import csv
 import json
+import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from eval import classifier_fit, classifiers, train_classifier
 from eval.classifier_fit import FitOptions
-from eval.classifiers import ClassifierInfo
+from eval.classifiers import Classifier, ClassifierInfo
 from eval.features import classifier_log_mel
-from eval.labelled_audio import read_words
+from eval.labelled_audio import LabelledAudio, read_words
 from eval.sc09_classifier import LABELS
 from tests import commands
 from tests.eval.small import call, raises_user_error, write_words
@@ -74,7 +76,8 @@ def test_the_loss_is_keras_cross_entropy_of_each_head():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(6, 5)).astype(np.float32)
     classes = np.array([[0, 1], [2, 0], [1, -1], [0, -1], [1, 1], [2, 0]])
-    ours = float(classifier_fit.heads_loss((3, 2))(tf.constant(classes), tf.constant(logits)))
+    truth = np.concatenate([classes, classifier_fit.known_weights(classes)], axis=1).astype(np.float32)
+    ours = float(classifier_fit.heads_loss((3, 2))(tf.constant(truth), tf.constant(logits)))
 
     def cross_entropy(truth, part):
         part = part - np.log(np.exp(part).sum(axis=1, keepdims=True))
@@ -83,6 +86,31 @@ def test_the_loss_is_keras_cross_entropy_of_each_head():
     known = classes[:, 1] >= 0
     expected = cross_entropy(classes[:, 0], logits[:, :3]) + cross_entropy(classes[known, 1], logits[known, 3:])
     assert ours == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("unknown", ["some", "none", "all"])
+def test_the_validation_loss_is_the_mean_over_the_known_classes_in_batches_of_every_size(unknown):
+    rng, n = np.random.default_rng(1), 11
+    classes = np.stack([rng.integers(0, 3, 20), rng.integers(0, 2, 20)], axis=1)
+    if unknown != "none":
+        classes[np.arange(20) % 3 > 0 if unknown == "some" else slice(None), 1] = -1
+    waves = rng.normal(size=(20, 4)).astype(np.float32)
+    network = keras.Sequential([keras.layers.Input([4]), keras.layers.Dense(5)])
+    info = ClassifierInfo("pitch", "pitch", ("60", "61", "62"), ("bass", "brass"), clip_len=4)
+    classifier = Classifier(info, network, tf.identity, "pitch")
+    audio = LabelledAudio(("x",) * 20, classes, np.full(20, 4), (), lambda index: tf.constant(waves)[index])
+    chosen = np.arange(3, 3 + n)
+    logits, expected = network(waves[chosen]).numpy().astype(float), 0.0
+    for head, part in enumerate((logits[:, :3], logits[:, 3:])):
+        truth = classes[chosen, head]
+        errors = [math.log(sum(map(math.exp, row))) - row[c] for row, c in zip(part, truth, strict=True) if c >= 0]
+        expected += sum(errors) / max(len(errors), 1)
+    network.compile("sgd", classifier_fit.heads_loss((3, 2)), metrics=[classifier_fit.first_head_accuracy(3)])
+    for size in (2, 3, 4, n - 1, n, n + 1):
+        data = classifier_fit.batches(audio, chosen, classifier, FitOptions(batch_size=size), training=False)
+        found = network.evaluate(data, verbose=0, return_dict=True)
+        assert found["loss"] == pytest.approx(expected, rel=1e-5), size
+        assert found["accuracy"] == pytest.approx(np.mean(logits[:, :3].argmax(axis=1) == classes[chosen, 0]))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +181,16 @@ def test_only_training_clips_are_varied_and_only_on_demand(tmp_path):
     assert np.abs(totals(True, True) - expected).max() > 0.5
 
 
-def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_of_all_clips(tmp_path):
+def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_of_all_clips(tmp_path, monkeypatch):
+    saved_class, recalibrate = [], classifier_fit.recalibrate
+
+    def recalibrate_and_answer_one_class(classifier, audio, train, options):
+        recalibrate(classifier, audio, train, options)
+        first, _ = (index for index in range(len(audio.names)) if index not in train)
+        saved_class.extend([int(audio.classes[first, 0])] * 2)
+        classifier.network.dense.bias.assign(100.0 * np.eye(len(LABELS))[saved_class[0]])
+
+    monkeypatch.setattr(classifier_fit, "recalibrate", recalibrate_and_answer_one_class)
     data, test = write_words(tmp_path / "data", 12), write_words(tmp_path / "test", 4, seed=1)
     call(
         train_classifier, "--task=sc09", f"--data_dir={data}", f"--test_dir={test}", f"--classifier_dir={tmp_path}/out",
@@ -168,3 +205,8 @@ def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_o
     heard = np.concatenate([classifier_log_mel(audio.wave(tf.constant(i))[None]) for i in chosen])
     assert len(chosen) == 10  # two whole batches: none is left out
     np.testing.assert_allclose(first.moving_mean, heard.mean(axis=(0, 1)), rtol=1e-4)
+
+    info = json.loads((tmp_path / "out" / "log_mel" / "classifier.json").read_text())
+    validation = [index for index in range(12) if index not in chosen]
+    said = classifier_fit.answers(classifier, audio, np.array(validation), FitOptions())[:, 0]
+    assert said.tolist() == saved_class and info["more"]["validation_accuracy"] == 0.5

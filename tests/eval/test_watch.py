@@ -87,3 +87,11 @@ def test_a_folder_without_a_run_is_one_line(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with raises_user_error("config.json: cannot be read"):
         watch.model_of(str(tmp_path))
+
+
+def test_what_has_no_value_is_never_the_best():
+    for metric in ("fid", "inception_score"):
+        for value in (None, float("nan"), float("inf")):
+            assert not watch.is_better(metric, value, None) and not watch.is_better(metric, value, 1.0)
+    lines = [{"of": "fake", "metric": "fid", "value": value} for value in (None, 3.0, 2.0)]
+    assert watch._value(lines, "fid") == ("fid", 3.0) and watch._value(lines[:1], "") == ("fid", None)

@@ -71,6 +71,14 @@ def extension_of(path: str) -> str:
     return os.path.splitext(path)[1].lower()
 
 
+def stem_of(path: str) -> str:
+    """The name of a file without its extension; of `c4.mp3.wav`, which was made of `c4.mp3`, without both: `c4`."""
+    stem, _ = os.path.splitext(os.path.basename(path))
+    while extension_of(stem) in AUDIO_EXTENSIONS:
+        stem, _ = os.path.splitext(stem)
+    return stem
+
+
 def _has_audio_start(path: str) -> bool:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
