@@ -13,7 +13,7 @@ from absl import logging
 
 from gansynth_tf import instruments, midi, mixing
 from gansynth_tf.config import MODEL
-from wavegan_tf.core import audio, flags, generation
+from wavegan_tf.core import audio, audio_store, flags, generation
 from wavegan_tf.core.audio_files import display_name
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import METADATA_FILE, ServedModel
@@ -118,6 +118,7 @@ def _render_midi(model: ServedModel, low: int, high: int) -> None:
     notes = midi.read_midi(values.midi_file, low, high, sustain=values.midi_sustain, drums=values.midi_drums)
     total = float(notes.end_times.max())
     logging.info("%s: %d notes in %.1f seconds", display_name(values.midi_file), len(notes), total)
+    audio_store.report_skipped([(display_name(values.midi_file), fault) for fault in notes.faults], "read")
     if notes.out_of_range:
         logging.warning("left out: %d notes whose pitches are not from %d to %d", notes.out_of_range, low, high)
     if notes.without_length:
