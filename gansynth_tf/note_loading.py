@@ -7,16 +7,14 @@ import os
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 import tensorflow as tf
 from absl import logging
 
 from gansynth_tf import note_records
 from gansynth_tf.note_files import BadNote, list_notes
 from gansynth_tf.notes import NoteOptions, NoteStore
-from wavegan_tf.core import audio_cache, audio_store
-from wavegan_tf.core.audio import normalize_peak
+from wavegan_tf.core import audio, audio_cache, audio_store
+from wavegan_tf.core.audio_conversion import Unusable, convert
 from wavegan_tf.core.errors import UserError
 
 # How many notes of each pitch from 24 upwards the training split of GANSynth's subset of NSynth has, by the original.
@@ -68,8 +66,7 @@ def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     notes = [by_path[path] for path in decoded.files]
     odd = []
     for note, length in zip(notes, decoded.lengths, strict=True):
-        rate = soundfile.info(os.fsencode(note.path)).samplerate
-        odd += _oddities(note.name, int(length), rate, options)
+        odd += _oddities(note.name, int(length), audio.probe(note.path)[0], options)
     audio_store.report_skipped(odd, "changed")
     contents = {"names": [note.name for note in notes], "pitches": [note.pitch for note in notes]}
     bad = [*listed.bad, *((by_path[path].name, reason) for path, reason in decoded.skipped)]
@@ -114,16 +111,17 @@ def _read_records(options: NoteOptions, files: list[str], spool: audio_cache.Sam
             seen += 1
             if not options.chooses(note):
                 continue
-            if not np.isfinite(wave).all():
-                raise BadNote(f"{note.name} holds samples that are not finite")
+            rate = options.sample_rate if rate is None else rate
+            wave = np.concatenate(list(convert([wave[:, None]], rate, options.sample_rate)))
         except BadNote as error:
             bad.append((place, str(error)))
             continue
-        if rate is not None and rate != options.sample_rate:
-            wave = soxr.resample(wave, rate, options.sample_rate, quality="HQ")
-        wave = normalize_peak(wave) if options.data_normalize else wave
-        lengths.append(spool.extend([wave[:, None]]))
-        odd += _oddities(note.name, lengths[-1], rate or options.sample_rate, options)
+        except Unusable as error:
+            bad.append((place, f"{note.name} {error}"))
+            continue
+        wave = audio.normalize_peak(wave) if options.data_normalize else wave
+        lengths.append(spool.extend([wave]))
+        odd += _oddities(note.name, lengths[-1], rate, options)
         names.append(note.name)
         pitches.append(note.pitch)
     if not names:

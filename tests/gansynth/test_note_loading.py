@@ -12,6 +12,7 @@ import soundfile
 
 from gansynth_tf.note_loading import SUBSET_PITCH_COUNTS, load_notes
 from gansynth_tf.notes import NoteOptions
+from tests import other_decoders
 from tests.gansynth import record_files
 from tests.gansynth.test_note_files import ENTRIES, NOTES
 from tests.originals import GOLDENS
@@ -116,6 +117,16 @@ def test_odd_lengths_and_rates_are_mended_and_named(tmp_path, caplog):
     np.testing.assert_array_equal(waves["short_C5"], np.pad(sound[:999], (left, 64000 - 999 - left)))
     spectrum = np.abs(np.fft.rfft(waves["fast_C6"]))
     assert np.argmax(spectrum) == 4000 and len(waves["fast_C6"]) == 64000
+
+
+def test_notes_that_only_ffmpeg_decodes(tmp_path, monkeypatch, caplog):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "flute_C4.m4a").write_bytes(b"for ffmpeg alone")
+    other_decoders.install(monkeypatch, np.arange(-2000, 2000, dtype=np.int16), 44100)
+    with caplog.at_level(logging.INFO, logger="absl"):
+        store = loaded(tmp_path, data_dir=str(tmp_path / "notes"))
+    assert store.names == ("flute_C4",) and list(store.lengths) == [1452]
+    assert "changed flute_C4: is at 44100 Hz, resampled to 16000" in caplog.text
 
 
 def test_records_at_other_rates_are_resampled(tmp_path, caplog):
