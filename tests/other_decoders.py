@@ -11,7 +11,7 @@ import pytest
 
 class _Decoded:
     def __init__(self, samples: np.ndarray, rate: int) -> None:
-        self.samplerate, self.channels, self.duration = rate, 1, len(samples) / rate
+        self.samplerate, self.channels = rate, 1
         self._samples = samples
 
     def __enter__(self) -> _Decoded:
