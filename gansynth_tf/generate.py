@@ -107,8 +107,8 @@ def _waves(model: ServedModel, z: np.ndarray, pitches: np.ndarray) -> Iterator[n
 
 def _write_notes(model: ServedModel, z: np.ndarray, pitches: np.ndarray, joined: str = "") -> None:
     """Writes each note under a name that tells its pitch, as `gansynth_train --data_dir` reads it."""
-    generation.prepare_output(z)
     names = [f"{number:06d}_midi{pitch:03d}" for number, pitch in enumerate(pitches)]
+    generation.prepare_output(z, [*names, joined] if joined else names)
     generation.write_clips(_waves(model, z, pitches), names, model.sample_rate, joined)
 
 
@@ -129,10 +129,10 @@ def _render_midi(model: ServedModel, low: int, high: int) -> None:
     z = instruments.instruments_of_clip(
         total, given, values.secs_per_instrument, lambda count: model.latents(count, values.seed)
     )
-    generation.prepare_output(z)
+    name = os.path.splitext(os.path.basename(values.midi_file))[0]
+    generation.prepare_output(z, [name])
     of_notes = instruments.note_latents(notes.start_times, z, instruments.instrument_times(len(z), total))
     waves = generation.with_progress(_waves(model, of_notes, notes.pitches), len(notes), "note")
-    name = os.path.splitext(os.path.basename(values.midi_file))[0]
     path = os.path.join(values.output_dir, f"{name}.{values.format}")
     _write_clip(path, mixing.mix(waves, notes, model.sample_rate), model.sample_rate)
     logging.info("%s: %d instruments of %s", display_name(path), len(z), values.model_dir)

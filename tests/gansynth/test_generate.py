@@ -138,7 +138,32 @@ def test_notes_that_are_not_played_are_counted(model_dir, tmp_path):
     assert "left out: 1 notes that end where they start" in errors
     # Two instruments at least, where the original fails.
     assert len(np.load(tmp_path / "out" / "latents.npy")) == 2 and (tmp_path / "out" / "song.flac").exists()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["latents.npy", "song.flac"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["generated.json", "latents.npy", "song.flac"]
+
+
+def test_a_folder_holds_one_run(model_dir, tmp_path, parse):
+    """As many latents as clips, whatever was there before."""
+
+    def run_again(*arguments):
+        parse(f"--model_dir={model_dir}", f"--output_dir={tmp_path / 'out'}", *arguments)
+        generate_command.main()
+        return sorted(path.name for path in (tmp_path / "out").glob("*.*"))
+
+    others = ["generated.json", "interpolation.wav", "latents.npy"]
+    run_again("--num_samples=2", "--pitch=60", "--interpolate", "--interpolate_steps=2")
+    with pytest.raises(UserError, match=r"out: holds audio already \(000000_midi060.wav\).*--overwrite"):
+        run_again("--num_samples=2", "--pitch=61")
+    found = run_again("--pitch=61", "--interpolate_steps=1", "--overwrite")
+    assert found == ["000000_midi061.wav", "000001_midi061.wav", *others]
+    assert len(np.load(tmp_path / "out" / "latents.npy")) == 2
+
+
+def test_a_midi_clip_goes_over_no_file_that_was_there(model_dir, tmp_path, parse):
+    (tmp_path / "example.wav").write_bytes(b"mine")
+    parse(f"--model_dir={model_dir}", f"--output_dir={tmp_path}", f"--midi_file={EXAMPLE}", "--overwrite")
+    with pytest.raises(UserError, match=r"example.wav there was not generated; name another folder"):
+        generate_command.main()
+    assert (tmp_path / "example.wav").read_bytes() == b"mine" and len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.fixture
