@@ -20,7 +20,7 @@ _SYSEX = (0xF0, 0xF7)
 # Data bytes of each kind of channel message, and of the system messages that have any.
 _CHANNEL_SIZES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 _SYSTEM_SIZES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
-_CHUNK_HEAD = 8
+_CHUNK_HEAD, _HEADER_LENGTH = 8, 6
 _HEADER, _TRACK = b"MThd", b"MTrk"
 _END_EVENT = bytes([META, _END_OF_TRACK, 0])
 
@@ -76,11 +76,11 @@ def read_events(path: str) -> MidiFile:
         data = stream.read()
     if data[:4] == b"RIFF" and data[8:12] == b"RMID":
         data = data[max(0, data.find(_HEADER)) :]
-    if data[:4] != _HEADER or len(data) < _CHUNK_HEAD + 6:
+    if data[:4] != _HEADER or len(data) < _CHUNK_HEAD + _HEADER_LENGTH:
         raise DamagedMidi("it does not begin with a MIDI header")
     length, kind, count, division = struct.unpack_from(">IHHh", data, 4)
     file = MidiFile(kind, division)
-    _read_tracks(data, _CHUNK_HEAD + length, file)
+    _read_tracks(data, _CHUNK_HEAD + (length if _is_chunk(data, _CHUNK_HEAD + length) else _HEADER_LENGTH), file)
     if not file.tracks:
         raise DamagedMidi("it holds no track")
     if count != len(file.tracks):

@@ -228,6 +228,14 @@ def test_files_that_hold_more_or_less_than_they_say(tmp_path, content, expected,
     assert played(str(tmp_path / "x.rmi")) == expected
 
 
+@pytest.mark.parametrize(("length", "more"), [(0, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 2), (30, 0), (0xFFFFFFFF, 0)])
+def test_a_header_may_be_longer_or_lie_about_its_length(tmp_path, length, more):
+    words = midi_files.header(2)[8:] + bytes(more)
+    tracks = midi_files.chunk(b"MTrk", NOTES) + midi_files.chunk(b"MTrk", LATER)
+    (tmp_path / "x.mid").write_bytes(midi_files.chunk(b"MThd", words, length) + tracks)
+    assert played(str(tmp_path / "x.mid")) == OF_NOTES + OF_LATER
+
+
 @pytest.mark.parametrize("length", [*range(len(NOTES) + 40), 1 << 20, 0xFFFFFFFF])
 def test_a_track_ends_with_its_end_event_whatever_its_length_says(tmp_path, length):
     chunks = midi_files.chunk(b"MTrk", NOTES, length) + midi_files.chunk(b"MTrk", LATER)
