@@ -38,7 +38,7 @@ class Decoding:
 
 @dataclasses.dataclass(frozen=True)
 class AudioStore:
-    """Decoded files, one behind the other.
+    """Decoded files, each after the other.
 
     Attributes:
       files: those that could be decoded.
