@@ -67,7 +67,7 @@ wheel: $(INSTALLED)
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 lock:
-	uv pip compile setup.py --constraints requirements.in --extra dev --extra io --extra midi --extra notebook --extra eval --universal --python-version 3.10 \
+	uv pip compile setup.py --constraints requirements.in --extra dev --extra io --extra notebook --extra eval --universal --python-version 3.10 \
 	  --no-python-downloads --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock
 
 clean:

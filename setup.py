@@ -73,7 +73,6 @@ setup(
         ],
         "nsynth": ["tensorflow-datasets"],
         "eval": ["scikit-learn", "matplotlib"],
-        "midi": ["mido"],
         "notebook": ["ipykernel", "nbclient"],
         "serving": ["tensorflow-serving-api"],
         "beam": ["apache-beam"],

@@ -38,24 +38,13 @@ def read_clip(path: str, caption: str) -> Clip:
             rate, channels = file.samplerate, file.channels
             exact = file.read(dtype="int16", always_2d=True) if file.subtype in _EXACT and channels <= 2 else None
     except (OSError, soundfile.SoundFileError):
-        rate, channels, exact = *_probe(path), None
+        rate, channels, exact = *audio.probe(path), None
     is_low = 0 < rate < _LOWEST_RATE
     if exact is not None and len(exact) and not is_low:
         return Clip(caption, exact, rate)
     new_rate = _AUDIBLE_RATE if is_low else None
     samples = audio.decode(path, new_rate, channels if channels <= 2 else 1, normalize=False)
     return Clip(caption, audio.to_int16(samples), new_rate or rate)
-
-
-def _probe(path: str) -> tuple[int, int]:
-    """Sample rate and channels of a file that libsndfile does not read; zeros if nothing else reads it either."""
-    import audioread
-
-    try:
-        with audioread.audio_open(path) as file:
-            return int(file.samplerate), int(file.channels)
-    except Exception:  # decoders of broken files raise anything; `audio.decode` will say what is wrong
-        return 0, 1
 
 
 def read_files(paths: Sequence[str], captions: Sequence[str] | None) -> list[Clip]:

@@ -118,9 +118,7 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
         "ALL", "Axes that grow: both (ALL), or time alone (H).", choices=SCALE_MODES, resume="fixed"
     )
     scale_base: int = option(2, "How much larger each resolution is than the one before.", minimum=2, resume="fixed")
-    num_resolutions: int = option(
-        7, "Resolutions of the progressive networks.", minimum=1, maximum=20, resume="fixed"
-    )
+    num_resolutions: int = option(7, "Resolutions of the progressive networks.", minimum=1, maximum=20, resume="fixed")
     simple_arch: bool = option(
         False, "Strided convolutions with ReLU, without pixel norm and weight scaling.", resume="fixed"
     )

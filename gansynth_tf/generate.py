@@ -13,7 +13,7 @@ from absl import logging
 
 from gansynth_tf import instruments, midi, mixing
 from gansynth_tf.config import MODEL
-from wavegan_tf.core import audio, flags, generation
+from wavegan_tf.core import audio, audio_store, flags, generation
 from wavegan_tf.core.audio_files import display_name
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import METADATA_FILE, ServedModel
@@ -107,8 +107,8 @@ def _waves(model: ServedModel, z: np.ndarray, pitches: np.ndarray) -> Iterator[n
 
 def _write_notes(model: ServedModel, z: np.ndarray, pitches: np.ndarray, joined: str = "") -> None:
     """Writes each note under a name that tells its pitch, as `gansynth_train --data_dir` reads it."""
-    generation.prepare_output(z)
     names = [f"{number:06d}_midi{pitch:03d}" for number, pitch in enumerate(pitches)]
+    generation.prepare_output(z, [*names, joined] if joined else names)
     generation.write_clips(_waves(model, z, pitches), names, model.sample_rate, joined)
 
 
@@ -118,6 +118,7 @@ def _render_midi(model: ServedModel, low: int, high: int) -> None:
     notes = midi.read_midi(values.midi_file, low, high, sustain=values.midi_sustain, drums=values.midi_drums)
     total = float(notes.end_times.max())
     logging.info("%s: %d notes in %.1f seconds", display_name(values.midi_file), len(notes), total)
+    audio_store.report_skipped([(display_name(values.midi_file), fault) for fault in notes.faults], "read")
     if notes.out_of_range:
         logging.warning("left out: %d notes whose pitches are not from %d to %d", notes.out_of_range, low, high)
     if notes.without_length:
@@ -128,10 +129,10 @@ def _render_midi(model: ServedModel, low: int, high: int) -> None:
     z = instruments.instruments_of_clip(
         total, given, values.secs_per_instrument, lambda count: model.latents(count, values.seed)
     )
-    generation.prepare_output(z)
+    name = os.path.splitext(os.path.basename(values.midi_file))[0]
+    generation.prepare_output(z, [name])
     of_notes = instruments.note_latents(notes.start_times, z, instruments.instrument_times(len(z), total))
     waves = generation.with_progress(_waves(model, of_notes, notes.pitches), len(notes), "note")
-    name = os.path.splitext(os.path.basename(values.midi_file))[0]
     path = os.path.join(values.output_dir, f"{name}.{values.format}")
     _write_clip(path, mixing.mix(waves, notes, model.sample_rate), model.sample_rate)
     logging.info("%s: %d instruments of %s", display_name(path), len(z), values.model_dir)

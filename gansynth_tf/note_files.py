@@ -21,10 +21,20 @@ PITCH_LIMITS = range(128)
 _NSYNTH_NAME = re.compile(
     r"(?P<family>[a-z_]+?)_(?P<source>acoustic|electronic|synthetic)_\d+-(?P<pitch>\d{3})-(?P<velocity>\d{3})"
 )
-_NOTE_NAME = re.compile(r"([A-Ga-g])([#sb]?)(\d)")
-_NAMED_NUMBER = re.compile(r"(?:midi|note|pitch|p)(\d{1,3})", re.IGNORECASE)
+# Where a word begins (FluteC4 has two) and ends; a note's may end with how it is played: v1, vel100, rr2, pp, mf.
+_BEGIN = r"(?:(?<![A-Za-z0-9#♯♭])|(?<=[a-z])(?=[A-Z]))"
+_END = r"(?![A-Za-z0-9#♯♭])"
+_PLAYED = r"(?:(?:v|vel|rr)[0-9]{1,3}|p{1,4}|m[pf]|f{1,4}|sfz)*"
+_NOTE_NAME = re.compile(rf"{_BEGIN}([A-Ga-g])([#♯s♭b]?)([0-9]){_PLAYED}{_END}")
+_NAMED_NUMBER = re.compile(rf"{_BEGIN}(?i:(?:note|pitch|key)|midi[ _-]?)([0-9]{{1,3}}){_END}")
+_NUMBER = re.compile(rf"{_BEGIN}[pP]?([0-9]+){_END}")
+# C_4 may be a note or the fourth of section C; C-1 is the lowest note of MIDI, or C1.
+_UNCLEAR = re.compile(rf"{_BEGIN}[A-Ga-g][#♯s♭b]?[ _-]+[0-9]{_END}")
+# Pitch and velocity. Smaller numbers may as well be a count and a pitch.
+_PITCH_AND_VELOCITY = re.compile(rf"{_BEGIN}(0?(?:2[1-9]|[3-9][0-9]))[ _-](1[0-9][0-9]){_END}")
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_ACCIDENTALS = {"": 0, "#": 1, "s": 1, "b": -1}
+_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "s": 1, "♭": -1, "b": -1}
+_ADVICE = "name it as bass_acoustic_000-036-100, flute_C#4 or flute_midi61"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +64,11 @@ class BadNote(Exception):
 
 @dataclasses.dataclass
 class NoteList:
-    """Notes, and (name, reason) of those that cannot be used."""
+    """Notes, (name, reason) of those that cannot be used, and how many are of other splits."""
 
     notes: list[Note] = dataclasses.field(default_factory=list)
     bad: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    of_other_splits: int = 0
 
 
 def checked_pitch(pitch: Any, name: str) -> int:
@@ -75,25 +86,34 @@ def checked_pitch(pitch: Any, name: str) -> int:
 
 
 def note_of_name(name: str) -> Note:
-    """What a file name without extension tells: bass_acoustic_000-036-100, flute_C#4, horn-midi60, 60.
+    """Reads a file name without extension: bass_acoustic_000-036-100, flute_C#4, FluteE♭4pp, horn-midi60, 60, 60_100.
 
-    Middle C is C4, MIDI number 60.
+    Middle C is C4, MIDI number 60. Bare numbers count where no note is named; midi61, note61, pitch61 and key61
+    count beside it.
 
     Raises:
-      BadNote: it tells no pitch, or several.
+      BadNote: it tells no pitch, or several, or it is not clear which.
     """
     match = _NSYNTH_NAME.fullmatch(name)
     if match:
         pitch = checked_pitch(int(match["pitch"]), name)
         return Note(name, pitch, match["family"], match["source"], int(match["velocity"]))
-    words = [word for word in re.split(r"[^A-Za-z0-9#]+", name) if word]
-    named = {_pitch_of_note(*match.groups()) for match in map(_NOTE_NAME.fullmatch, words) if match}
-    numbered = {int(match[1]) for match in map(_NAMED_NUMBER.fullmatch, words) if match}
-    pitches = named or numbered or {int(word) for word in words if word.isdecimal() and int(word) in PITCH_LIMITS}
+    velocity = None
+    pitches = {_pitch_of_note(*groups) for groups in _NOTE_NAME.findall(name)}
+    pitches |= {int(number) for number in _NAMED_NUMBER.findall(name)}
+    if not pitches:
+        unclear = _UNCLEAR.search(name)
+        if unclear:
+            raise BadNote(f"its name tells no clear pitch ({unclear[0]}); {_ADVICE}")
+        numbers = [int(number) for number in _NUMBER.findall(name) if int(number) in PITCH_LIMITS]
+        pair = _PITCH_AND_VELOCITY.search(name)
+        if pair and len(numbers) == 2 and int(pair[2]) in PITCH_LIMITS:
+            numbers = [int(pair[1])]
+            velocity = int(pair[2])
+        pitches = set(numbers)
     if len(pitches) != 1:
-        what = "several pitches" if pitches else "no pitch"
-        raise BadNote(f"its name tells {what}; name it as bass_acoustic_000-036-100, flute_C#4 or flute_midi61")
-    return Note(name, checked_pitch(pitches.pop(), name))
+        raise BadNote(f"its name tells {'several pitches' if pitches else 'no pitch'}; {_ADVICE}")
+    return Note(name, checked_pitch(pitches.pop(), name), velocity=velocity)
 
 
 def _pitch_of_note(letter: str, accidental: str, octave: str) -> int:
@@ -125,6 +145,7 @@ def list_notes(data_dir: str, split: str) -> NoteList:
                 found.notes.append(dataclasses.replace(note_of_name(name), path=path))
     chosen = _names_of_split(data_dir, split)
     if chosen is not None:
+        found.of_other_splits = sum(note.name not in chosen for note in found.notes)
         found.notes = [note for note in found.notes if note.name in chosen]
     return found
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 import tensorflow as tf
 from absl import logging
 
 from gansynth_tf import note_records
 from gansynth_tf.note_files import BadNote, list_notes
 from gansynth_tf.notes import NoteOptions, NoteStore
-from wavegan_tf.core import audio_cache, audio_store
-from wavegan_tf.core.audio import normalize_peak
+from wavegan_tf.core import audio, audio_cache, audio_store
+from wavegan_tf.core.audio_conversion import Unusable, convert
 from wavegan_tf.core.errors import UserError
 
 # How many notes of each pitch from 24 upwards the training split of GANSynth's subset of NSynth has, by the original.
@@ -45,9 +45,12 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
         raise UserError(f"one of --data_dir, --tfds_data_dir and --train_data_path must be given, not {given}")
     load = {"data_dir": _load_folder, "tfds_data_dir": _load_tfds, "train_data_path": _load_records}[places[0]]
     store = load(options, options.data_cache_dir or cache_dir)
+    for flag, count in store.left_out.items():
+        logging.info("notes left out by %s: %d", flag, count)
     logging.info(
-        "data: %d notes of pitches %d to %d, %.0f seconds, %d notes skipped",
+        "data: %d notes of pitches %d to %d, %.0f seconds, %d notes skipped, %d left out",
         len(store), store.pitches.min(), store.pitches.max(), len(store.samples) / options.sample_rate, len(store.bad),
+        sum(store.left_out.values()),
     )  # fmt: skip
     return store
 
@@ -55,9 +58,13 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
 def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     listed = list_notes(options.data_dir, options.data_split)
     _check_bad(listed.bad, options)
-    by_path = {note.path: note for note in listed.notes if options.chooses(note)}
+    reasons = {note.path: options.reason_against(note) for note in listed.notes}
+    left_out = collections.Counter(reason for reason in reasons.values() if reason)
+    if listed.of_other_splits:
+        left_out[f"--data_split={options.data_split}"] = listed.of_other_splits
+    by_path = {note.path: note for note in listed.notes if not reasons[note.path]}
     if not by_path:
-        raise _nothing_chosen(options.data_dir, len(listed.notes), listed.bad)
+        raise _no_notes(options.data_dir, left_out, listed.bad)
     decoded = audio_store.open_store(
         list(by_path),
         audio_store.Decoding(options.sample_rate, 1, options.data_normalize),
@@ -68,13 +75,13 @@ def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     notes = [by_path[path] for path in decoded.files]
     odd = []
     for note, length in zip(notes, decoded.lengths, strict=True):
-        rate = soundfile.info(os.fsencode(note.path)).samplerate
-        odd += _oddities(note.name, int(length), rate, options)
+        odd += _oddities(note.name, int(length), audio.probe(note.path)[0], options)
     audio_store.report_skipped(odd, "changed")
     contents = {"names": [note.name for note in notes], "pitches": [note.pitch for note in notes]}
     bad = [*listed.bad, *((by_path[path].name, reason) for path, reason in decoded.skipped)]
     key = audio_cache.cache_key([note.path for note in notes], _decoding_key(options, contents))
-    return _store(options, {**contents, "lengths": decoded.lengths, "bad": bad}, decoded.samples, key)
+    contents |= {"lengths": decoded.lengths, "bad": bad, "left_out": left_out}
+    return _store(options, contents, decoded.samples, key)
 
 
 def _load_tfds(options: NoteOptions, cache_dir: str) -> NoteStore:
@@ -91,6 +98,9 @@ def _load_records(options: NoteOptions, cache_dir: str) -> NoteStore:
 
 
 def _load_record_files(options: NoteOptions, files: list[str], cache_dir: str) -> NoteStore:
+    def is_current(contents: dict[str, Any]) -> bool:
+        return all(note_records.first_damage(path) == place for path, place in contents["damaged"])
+
     key = audio_cache.cache_key(files, _decoding_key(options, {}))
     contents, samples = audio_store.spooled(
         os.path.join(cache_dir, f"notes-{key}.f32"),
@@ -98,37 +108,47 @@ def _load_record_files(options: NoteOptions, files: list[str], cache_dir: str) -
         1,
         options.data_cache_mb << 20,
         lambda spool: _read_records(options, files, spool),
+        is_current,
     )
     _check_bad(contents["bad"], options)
     audio_store.report_skipped(contents["odd"], "changed")
-    return _store(options, contents, samples, key)
+    read = {"names": contents["names"], "pitches": contents["pitches"]}  # not all of the files may be readable
+    return _store(options, contents, samples, audio_cache.cache_key(files, _decoding_key(options, read)))
 
 
 def _read_records(options: NoteOptions, files: list[str], spool: audio_cache.SampleSpool) -> dict[str, Any]:
     """Puts the chosen notes of record files into the spool; returns what `NoteStore` says about them."""
-    names, pitches, lengths, bad, odd = [], [], [], [], []
-    seen = 0
-    for place, record in note_records.records(files):
+    names, pitches, lengths, bad, odd, damaged = [], [], [], [], [], []
+    left_out: collections.Counter[str] = collections.Counter()
+    found = ((path, *record) for path in files for record in note_records.records([path]))
+    for path, place, record in found:
+        if isinstance(record, str):
+            damaged.append((path, place))
         try:
             note, wave, rate = note_records.parse(place, record)
-            seen += 1
-            if not options.chooses(note):
+            reason = options.reason_against(note)
+            if reason:
+                left_out[reason] += 1
                 continue
-            if not np.isfinite(wave).all():
-                raise BadNote(f"{note.name} holds samples that are not finite")
+            rate = options.sample_rate if rate is None else rate
+            wave = np.concatenate(list(convert([wave[:, None]], rate, options.sample_rate)))
         except BadNote as error:
             bad.append((place, str(error)))
             continue
-        if rate is not None and rate != options.sample_rate:
-            wave = soxr.resample(wave, rate, options.sample_rate, quality="HQ")
-        wave = normalize_peak(wave) if options.data_normalize else wave
-        lengths.append(spool.extend([wave[:, None]]))
-        odd += _oddities(note.name, lengths[-1], rate or options.sample_rate, options)
+        except Unusable as error:
+            bad.append((place, f"{note.name}: {error}"))
+            continue
+        wave = audio.normalize_peak(wave) if options.data_normalize else wave
+        lengths.append(spool.extend([wave]))
+        odd += _oddities(note.name, lengths[-1], rate, options)
         names.append(note.name)
         pitches.append(note.pitch)
     if not names:
-        raise _nothing_chosen(files[0], seen, bad)
-    return {"names": names, "pitches": pitches, "lengths": lengths, "bad": bad, "odd": odd}
+        raise _no_notes(files[0], left_out, bad)
+    return {
+        "names": names, "pitches": pitches, "lengths": lengths, "bad": bad, "odd": odd, "damaged": damaged,
+        "left_out": left_out,
+    }  # fmt: skip
 
 
 def _oddities(name: str, length: int, rate: int, options: NoteOptions) -> list[tuple[str, str]]:
@@ -149,14 +169,12 @@ def _check_bad(bad: list, options: NoteOptions) -> None:
     audio_store.report_skipped(bad)
 
 
-def _nothing_chosen(place: str, usable: int, bad: list) -> UserError:
-    if not usable:
+def _no_notes(place: str, left_out: Mapping[str, int], bad: list) -> UserError:
+    counts = [f"{count} left out by {flag}" for flag, count in left_out.items()]
+    if bad or not counts:
         name, reason = bad[0] if bad else ("the split", "has none")
-        return UserError(f"{place}: holds no note that can be used; {name}: {reason}")
-    return UserError(
-        f"{place}: none of its {usable} notes is chosen by --data_sources, --data_families, --data_velocities, "
-        "--data_min_pitch and --data_max_pitch"
-    )
+        return UserError("; ".join([f"{place}: holds no note that can be used", f"{name}: {reason}", *counts]))
+    return UserError(f"{place}: none of its {sum(left_out.values())} notes is chosen: {', '.join(counts)}")
 
 
 def _decoding_key(options: NoteOptions, contents: dict[str, Any]) -> dict[str, Any]:
@@ -179,4 +197,5 @@ def _store(options: NoteOptions, contents: dict[str, Any], samples: tf.Tensor, k
         audio_length=options.audio_length,
         key=key,
         bad=tuple((name, reason) for name, reason in contents["bad"]),
+        left_out=dict(contents["left_out"]),
     )

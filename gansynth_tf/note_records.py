@@ -77,6 +77,11 @@ def records(files: list[str]) -> Iterator[tuple[str, bytes | str]]:
             yield f"{shown}, from record {index}", f"cannot be read ({error.message.splitlines()[0]})"
 
 
+def first_damage(path: str) -> str:
+    """The name of the place from which a file cannot be read; empty if all of it can."""
+    return next((place for place, record in records([path]) if isinstance(record, str)), "")
+
+
 def parse(place: str, record: bytes | str) -> tuple[Note, np.ndarray, int | None]:
     """What a record holds.
 

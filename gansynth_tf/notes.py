@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -87,18 +87,20 @@ class NoteOptions(flags.Options):
         """Length of a one-hot pitch."""
         return self.data_max_pitch - self.data_min_pitch + 1
 
-    def chooses(self, note: Note) -> bool:
-        """Whether a note is one of those to take."""
+    def reason_against(self, note: Note) -> str:
+        """The flag by which a note is not one of those to take, with its value; empty if it is."""
+        if not self.data_min_pitch <= note.pitch <= self.data_max_pitch:
+            return f"--data_min_pitch={self.data_min_pitch} --data_max_pitch={self.data_max_pitch}"
         velocity = None if note.velocity is None else str(note.velocity)
         velocities = [str(int(word)) for word in _words(self.data_velocities)]
-        return self.data_min_pitch <= note.pitch <= self.data_max_pitch and all(
-            not words or value is None or value in words
-            for words, value in (
-                (_words(self.data_sources), note.source),
-                (_words(self.data_families), note.family),
-                (velocities, velocity),
-            )
-        )
+        for name, words, value in (
+            ("data_sources", _words(self.data_sources), note.source),
+            ("data_families", _words(self.data_families), note.family),
+            ("data_velocities", velocities, velocity),
+        ):
+            if words and value is not None and value not in words:
+                return f"--{name}={getattr(self, name)}"
+        return ""
 
 
 def _words(text: str) -> list[str]:
@@ -119,6 +121,7 @@ class NoteStore:
       audio_length: samples that a note is cropped or padded to.
       key: names the notes and how they were decoded.
       bad: (name, reason) of those that could not be used.
+      left_out: how many others were not chosen, by the flag that decided.
     """
 
     names: tuple[str, ...]
@@ -130,6 +133,7 @@ class NoteStore:
     audio_length: int
     key: str
     bad: tuple[tuple[str, str], ...]
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)

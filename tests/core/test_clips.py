@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import soundfile
 import tensorflow as tf
 from absl import logging
 
+from tests import other_decoders
 from wavegan_tf.core import audio, audio_cache, audio_store, clips
 from wavegan_tf.core.audio_store import AudioStore, Decoding, open_store
 from wavegan_tf.core.clips import ClipOptions, ClipStore, clip_batches, load_clips
@@ -284,6 +286,27 @@ def test_bad_files_are_named_and_counted(tmp_path, monkeypatch):
         lines.clear()
         with pytest.raises(UserError, match="00_empty.wav: is empty.*--nodata_skip_bad"):
             load(BAD, tmp_path, data_cache_mb=0, data_skip_bad=False)
+
+
+def test_what_was_skipped_is_tried_again(sounds, tmp_path, monkeypatch):
+    """A cache on disk remembers no failure that is over, such as of a decoder that was not installed."""
+    for name in ("a.m4a", "z.m4a"):
+        (Path(sounds) / name).write_bytes(b"for ffmpeg alone")
+    other_decoders.install(monkeypatch, None)
+    arguments = {"cache_dir": tmp_path / "cache", "data_cache_mb": 0, "data_normalize": False}
+    for _ in range(2):  # decoded, then from the cache
+        before = load(sounds, **arguments)
+        assert (before.summary.files, before.summary.skipped) == (4, 2)
+        with pytest.raises(UserError, match="a.m4a: format not recognised by libsndfile, nor by ffmpeg"):
+            load(sounds, data_skip_bad=False, **arguments)
+    samples = np.arange(-2000, 2000, dtype=np.int16)
+    other_decoders.install(monkeypatch, samples)
+    for _ in range(2):
+        after = load(sounds, **arguments)
+        assert (after.summary.files, after.summary.skipped) == (6, 0)
+        wave = (samples / np.float32(32768))[:, None]
+        np.testing.assert_array_equal(after.audio.samples, np.concatenate([before.audio.samples, wave, wave]))
+        other_decoders.install(monkeypatch, None)  # what is in the cache needs no decoder
 
 
 def test_nothing_to_train_on(sounds, tmp_path):

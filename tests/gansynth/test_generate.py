@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import mido
 import numpy as np
 import pytest
 import soundfile
@@ -14,7 +13,8 @@ from absl import flags as absl_flags
 from gansynth_tf import generate as generate_command
 from gansynth_tf import import_tf1, instruments, midi, mixing
 from gansynth_tf.note_files import note_of_name
-from tests.commands import command, one_line_error, read_int16, run
+from tests import midi_files
+from tests.commands import one_line_error, read_int16, run
 from tests.originals import GOLDENS
 from wavegan_tf.core import audio
 from wavegan_tf.core.errors import UserError
@@ -125,18 +125,45 @@ def test_a_midi_clip_is_the_mix_of_its_notes(model_dir, model, tmp_path):
 
 
 def test_notes_that_are_not_played_are_counted(model_dir, tmp_path):
-    file, track = mido.MidiFile(), mido.MidiTrack()
-    for pitch, length in ((60, 200), (24, 200), (20, 200), (62, 0)):
-        track += [mido.Message("note_on", note=pitch), mido.Message("note_off", note=pitch, time=length)]
-    file.tracks.append(track)
-    file.save(tmp_path / "song.mid")
+    messages = []
+    for pitch, length in ((60, 40), (24, 40), (20, 40), (62, 0)):
+        messages += [midi_files.on(0, pitch), midi_files.off(length, pitch)]
+    track = midi_files.track(messages)
+    (tmp_path / "song.mid").write_bytes(midi_files.header(3) + midi_files.chunk(b"MTrk", track, 0))
     errors = generate(model_dir, tmp_path / "out", f"--midi_file={tmp_path / 'song.mid'}", "--format=flac")
     assert "2 notes in 0.4 seconds" in errors
+    assert f"read {tmp_path / 'song.mid'}: its header gives 3 as the number of tracks, and it holds 1" in errors
+    assert f"read {tmp_path / 'song.mid'}: track 1 has 0 bytes by its length, and ends after {len(track)}" in errors
     assert "left out: 1 notes whose pitches are not from 24 to 84" in errors
     assert "left out: 1 notes that end where they start" in errors
     # Two instruments at least, where the original fails.
     assert len(np.load(tmp_path / "out" / "latents.npy")) == 2 and (tmp_path / "out" / "song.flac").exists()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["latents.npy", "song.flac"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["generated.json", "latents.npy", "song.flac"]
+
+
+def test_a_folder_holds_one_run(model_dir, tmp_path, parse):
+    """As many latents as clips, whatever was there before."""
+
+    def run_again(*arguments):
+        parse(f"--model_dir={model_dir}", f"--output_dir={tmp_path / 'out'}", *arguments)
+        generate_command.main()
+        return sorted(path.name for path in (tmp_path / "out").glob("*.*"))
+
+    others = ["generated.json", "interpolation.wav", "latents.npy"]
+    run_again("--num_samples=2", "--pitch=60", "--interpolate", "--interpolate_steps=2")
+    with pytest.raises(UserError, match=r"out: holds audio already \(000000_midi060.wav\).*--overwrite"):
+        run_again("--num_samples=2", "--pitch=61")
+    found = run_again("--pitch=61", "--interpolate_steps=1", "--overwrite")
+    assert found == ["000000_midi061.wav", "000001_midi061.wav", *others]
+    assert len(np.load(tmp_path / "out" / "latents.npy")) == 2
+
+
+def test_a_midi_clip_goes_over_no_file_that_was_there(model_dir, tmp_path, parse):
+    (tmp_path / "example.wav").write_bytes(b"mine")
+    parse(f"--model_dir={model_dir}", f"--output_dir={tmp_path}", f"--midi_file={EXAMPLE}", "--overwrite")
+    with pytest.raises(UserError, match=r"example.wav there was not generated; name another folder"):
+        generate_command.main()
+    assert (tmp_path / "example.wav").read_bytes() == b"mine" and len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.fixture
@@ -198,11 +225,3 @@ def test_mistakes_end_the_command_with_one_line(model_dir, tmp_path):
     assert "broken.mid: cannot be read as MIDI" in one_line_error(errors)
     assert "--model_dir must be given" in one_line_error(run(GENERATE, code=1))
     assert "pitch" in one_line_error(generate(model_dir, tmp_path / "out", "--pitch=high", code=2))
-
-
-def test_without_mido_it_says_what_to_install(model_dir, tmp_path):
-    (tmp_path / "mido.py").write_text("raise ImportError\n")
-    arguments = [f"--model_dir={model_dir}", f"--output_dir={tmp_path / 'out'}", f"--midi_file={EXAMPLE}"]
-    process = command(GENERATE, *arguments, PYTHONPATH=str(tmp_path))
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 1 and "needs the package mido (pip install mido)" in one_line_error(errors)

@@ -30,7 +30,10 @@ def write_wav(path, samples=160):
         ("bass_acoustic_000-036-100", 36), ("synth_lead_synthetic_012-127-025", 127), ("flute_C4", 60), ("a4", 69),
         ("piano F#3 (2)", 54), ("horn_Bb2_soft", 46), ("cello Cs5", 73), ("e0", 16), ("pad-midi61", 61),
         ("note048", 48), ("Pitch7 take 2", 7), ("60", 60), ("my sound 72", 72), ("rate16000_72", 72),
-        ("violin_A4_440", 69),
+        ("violin_A4_440", 69), ("flute_C♯4", 61), ("E♭4", 63), ("Cello D♭2 (3)", 37), ("F♯-mute A♯3", 58),
+        ("A0v1", 21), ("A4vel100rr2", 69), ("C4pp", 60), ("Ds5mf", 75), ("FluteC4", 60), ("BassE♭2v3", 39),
+        ("key60", 60), ("PianoKey60", 60), ("Midi 61", 61), ("midi_61 take 2", 61), ("C4_midi60", 60), ("p60", 60),
+        ("60_100", 60), ("piano 060-127", 60), ("21_100", 21), ("a_61", 61), ("disc4 61", 61), ("x_C4_2_90", 60),
     ],
 )  # fmt: skip
 def test_names_tell_the_pitch(name, pitch):
@@ -49,7 +52,14 @@ def test_nsynths_names_tell_more():
         ("kick", "tells no pitch"), ("take 3 of 61", "tells several pitches"), ("c4-e4", "tells several pitches"),
         ("sound_440", "tells no pitch"), ("midi200", "pitch 200 is not a MIDI number from 0 to 127"),
         ("bass_acoustic_000-136-100", "pitch 136 is not a MIDI number"),
-    ],
+        ("C 4", r"no clear pitch \(C 4\)"), ("flute_C_4", r"no clear pitch \(C_4\)"), ("A-4", "no clear pitch"),
+        ("C-1", "no clear pitch"), ("C♯ 4", "no clear pitch"), ("part b 4 061", "no clear pitch"),
+        ("take_b2_midi61", "several pitches"), ("piano_p1_060", "several pitches"), ("C4_midi61", "several pitches"),
+        ("C4 A0v1", "several pitches"), ("12_60", "several pitches"), ("60_64", "several pitches"),
+        ("1_60_100", "several pitches"), ("20_100", "several pitches"), ("disc4", "no pitch"), ("C10", "no pitch"),
+        ("C44", "no pitch"), ("monkey60", "no pitch"), ("C4x", "no pitch"), ("C##4", "no pitch"),
+        ("B9", "pitch 131 is not a MIDI number"), ("H4", "no pitch"), ("٦٠", "no pitch"), ("", "no pitch"),
+        ],
 )  # fmt: skip
 def test_names_that_tell_no_pitch_are_bad(name, reason):
     with pytest.raises(BadNote, match=reason):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ import soundfile
 
 from gansynth_tf.note_loading import SUBSET_PITCH_COUNTS, load_notes
 from gansynth_tf.notes import NoteOptions
+from tests import other_decoders
 from tests.gansynth import record_files
 from tests.gansynth.test_note_files import ENTRIES, NOTES
 from tests.originals import GOLDENS
@@ -118,6 +120,16 @@ def test_odd_lengths_and_rates_are_mended_and_named(tmp_path, caplog):
     assert np.argmax(spectrum) == 4000 and len(waves["fast_C6"]) == 64000
 
 
+def test_notes_that_only_ffmpeg_decodes(tmp_path, monkeypatch, caplog):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "flute_C4.m4a").write_bytes(b"for ffmpeg alone")
+    other_decoders.install(monkeypatch, np.arange(-2000, 2000, dtype=np.int16), 44100)
+    with caplog.at_level(logging.INFO, logger="absl"):
+        store = loaded(tmp_path, data_dir=str(tmp_path / "notes"))
+    assert store.names == ("flute_C4",) and list(store.lengths) == [1452]
+    assert "changed flute_C4: is at 44100 Hz, resampled to 16000" in caplog.text
+
+
 def test_records_at_other_rates_are_resampled(tmp_path, caplog):
     tone = np.sin(np.arange(4 * 22050) * 2 * np.pi * 1000 / 22050).astype(np.float32) / 2
     path = record_files.write(
@@ -127,6 +139,80 @@ def test_records_at_other_rates_are_resampled(tmp_path, caplog):
         store = loaded(tmp_path, train_data_path=str(path))
     assert "changed tone: is at 22050 Hz, resampled to 16000" in caplog.text
     assert np.argmax(np.abs(np.fft.rfft(store.wave(np.int64(0))[:, 0]))) == 4000
+
+
+@pytest.mark.parametrize("rate", [1000, 8000, 11025, 16000, 22050, 44100, 44101, 48000, 96000, 1_000_000])
+def test_records_at_any_rate_are_the_notes_of_files(tmp_path, rate):
+    """Whatever the length: around multiples of what one sample of the result takes."""
+    rng, examples = np.random.default_rng(rate), []
+    (tmp_path / "notes").mkdir()
+    for index, length in enumerate([1, 2, 3, 62, 63, 64, *rng.integers(100, 5000, 12)]):
+        sound, name = rng.uniform(-1, 1, length).astype(np.float32), f"flute_acoustic_{index:03d}-060-100"
+        soundfile.write(tmp_path / "notes" / f"{name}.wav", sound, rate, "FLOAT")
+        examples.append(record_files.nsynth_example(name, 60, sound, 0, 2, sample_rate=rate))
+    path = record_files.write(tmp_path / "a.tfrecord", examples)
+    files, records = loaded(tmp_path, data_dir=str(tmp_path / "notes")), loaded(tmp_path, train_data_path=str(path))
+    assert files.names == records.names and not records.bad
+    np.testing.assert_array_equal(files.lengths, records.lengths)
+    np.testing.assert_array_equal(files.samples, records.samples)
+
+
+@pytest.mark.parametrize("rate", [-(2**63), -1, 0, 1, 999, 1_000_001, 2**31, 2**63 - 1])
+def test_records_at_impossible_rates_are_left_out_and_named(tmp_path, rate):
+    examples = [record_files.nsynth_example(f"n{i}", 60, NSYNTH[i, :99]) for i in range(2)]
+    examples.append(record_files.nsynth_example("odd", 61, NSYNTH[2, :99], sample_rate=rate))
+    path = record_files.write(tmp_path / "a.tfrecord", examples)
+    store = loaded(tmp_path, train_data_path=str(path))
+    reason = f"odd: sample rate {rate} Hz is not between 1000 and 1000000"
+    assert store.names == ("n0", "n1") and store.bad == (("a.tfrecord, record 2", reason),)
+    only = record_files.write(tmp_path / "b.tfrecord", examples[2:])
+    with pytest.raises(UserError, match=f"b.tfrecord: holds no note that can be used; b.tfrecord, record 0: {reason}"):
+        loaded(tmp_path, train_data_path=str(only))
+
+
+def test_records_without_samples_are_left_out_and_named(tmp_path):
+    examples = [record_files.nsynth_example(f"n{i}", 60, NSYNTH[i, : 99 * i]) for i in range(2)]
+    path = record_files.write(tmp_path / "a.tfrecord", examples)
+    store = loaded(tmp_path, train_data_path=str(path))
+    assert store.names == ("n1",) and store.bad == (("a.tfrecord, record 0", "n0: has no audio"),)
+
+
+def test_what_is_not_chosen_is_counted_by_its_reason(tmp_path, records, caplog):
+    expected = {"--data_min_pitch=24 --data_max_pitch=84": 1, "--data_sources=acoustic": 1}
+    with caplog.at_level(logging.INFO, logger="absl"):
+        for _ in range(2):  # the second time from the cache
+            assert loaded(tmp_path, train_data_path=str(records), data_cache_mb=0).left_out == expected
+    assert "notes left out by --data_sources=acoustic: 1" in caplog.text
+    assert "data: 2 notes of pitches 30 to 60, 8 seconds, 0 notes skipped, 2 left out" in caplog.text
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    named = ("flute_acoustic_000-060-100", "x_acoustic_000-061-050")
+    for name in ("flute_C4", "flute_C♯4", "flute_C0", "flute_F_4", *named):
+        soundfile.write(folder / f"{name}.wav", np.zeros(100), 16000)
+    store = loaded(tmp_path, data_dir=str(folder), data_families="flute", data_velocities="100")
+    assert list(store.pitches) == [60, 61, 60] and [name for name, _ in store.bad] == ["flute_F_4"]
+    assert store.left_out == {"--data_min_pitch=24 --data_max_pitch=84": 1, "--data_families=flute": 1}
+    (folder / "nsynth-gansynth_splits.csv").write_text("id,split\nflute_C4,train\nflute_C0,train\nflute_C♯4,test\n")
+    store = loaded(tmp_path, data_dir=str(folder))
+    assert store.names == ("flute_C4",)
+    assert store.left_out == {"--data_min_pitch=24 --data_max_pitch=84": 1, "--data_split=train": 3}
+
+
+def test_a_record_file_that_could_not_be_read_is_tried_again(tmp_path):
+    examples = [record_files.nsynth_example(f"n{i}", 60, NSYNTH[i]) for i in range(3)]
+    whole = record_files.write(tmp_path / "a.tfrecord", examples).read_bytes()
+    status = (tmp_path / "a.tfrecord").stat()
+    cut = bytearray(whole)
+    cut[-10] ^= 1
+    arguments = {"train_data_path": str(tmp_path / "a.tfrecord"), "data_cache_mb": 0}
+    keys = []
+    for content, names in ((cut, ("n0", "n1")), (cut, ("n0", "n1")), (whole, ("n0", "n1", "n2"))):
+        (tmp_path / "a.tfrecord").write_bytes(content)
+        os.utime(tmp_path / "a.tfrecord", ns=(status.st_atime_ns, status.st_mtime_ns))
+        store = loaded(tmp_path, **arguments)
+        keys.append(store.key)
+        assert store.names == names and len(store.bad) == 3 - len(names)
+    assert keys[0] == keys[1] != keys[2]
 
 
 def broken_folder(folder):
@@ -177,7 +263,7 @@ def test_bad_records_are_named_and_left_out(tmp_path):
         assert store.names == ("good",)
         assert dict(store.bad) == {
             "a.tfrecord, record 1": "is no tf.train.Example",
-            "a.tfrecord, record 2": "nan holds samples that are not finite",
+            "a.tfrecord, record 2": "nan: holds samples that are not finite: 9 NaN, 0 Inf",
             "a.tfrecord, record 3": "pitch 200 is not a MIDI number from 0 to 127",
         }
     with pytest.raises(UserError, match="a.tfrecord, record 1: is no tf.train.Example; mend or remove it"):
@@ -203,7 +289,10 @@ def test_notes_that_do_not_fit_in_memory_go_to_a_file(tmp_path, records, kind):
     [
         ({}, "one of --data_dir, --tfds_data_dir and --train_data_path must be given, not none"),
         ({"data_dir": "a", "train_data_path": "b"}, "not --data_dir and --train_data_path"),
-        ({"data_dir": str(NOTES), "data_min_pitch": 90, "data_max_pitch": 99}, "none of its 16 notes is chosen by"),
+        (
+            {"data_dir": str(NOTES), "data_min_pitch": 90, "data_max_pitch": 99},
+            "none of its 16 notes is chosen: 16 left out by --data_min_pitch=90 --data_max_pitch=99$",
+        ),
         ({"data_dir": "/nowhere"}, "is not a folder"),
         ({"train_data_path": "/nowhere"}, "no such file"),
         ({"tfds_data_dir": "/nowhere"}, "tfds build nsynth/gansynth_subset"),

@@ -9,34 +9,28 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import math
 import os
 import stat
 import warnings
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
 
 from wavegan_tf.core import graph_decoding
+from wavegan_tf.core.audio_conversion import MAX_SECONDS as MAX_SECONDS
+from wavegan_tf.core.audio_conversion import Unusable, convert
 from wavegan_tf.core.audio_files import SNDFILE_EXTENSIONS, display_name, extension_of
 from wavegan_tf.core.errors import UserError
 
 BLOCK_FRAMES = 1 << 18
-MAX_SECONDS = 24 * 3600
-# Hz, of files that are resampled: a header of 1 Hz would make gigabytes of a small file.
-MIN_RATE, MAX_RATE = 1_000, 1_000_000
 
 _FORMAT_NOT_RECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 
 
 class AudioError(UserError):
     """A file that can't be used; the message is "<path>: <reason>"."""
-
-
-class _Unusable(Exception):
-    """The reason alone; `decode_blocks` puts the path before it."""
 
 
 def decode(
@@ -85,23 +79,35 @@ def decode_blocks(
     Raises:
       AudioError: as `decode`. A fault may show only at the last block: use none of them before all have come.
     """
+    with _named_errors(path):
+        rate, blocks = _scipy_blocks(path) if fast_wav else _open(path, sample_rate)
+        if fast_wav and sample_rate not in (None, rate):
+            raise Unusable(f"is at {rate} Hz, not {sample_rate}, and --data_fast_wav cannot resample")
+        yield from convert(blocks, rate, sample_rate, num_channels)
+
+
+def probe(path: str) -> tuple[int, int]:
+    """Sample rate in Hz and number of channels of a file, by whatever decodes it.
+
+    Raises:
+      AudioError: nothing does.
+    """
+    with _named_errors(path), _open_sndfile(path) or _open_audioread(path) as file:
+        return file.samplerate, file.channels
+
+
+@contextlib.contextmanager
+def _named_errors(path: str) -> Iterator[None]:
+    """Refuses what is no regular file, and turns all that decoding may raise into an AudioError of this path."""
     try:
         _check_regular(path)
-        rate, blocks = _scipy_blocks(path) if fast_wav else _open(path, sample_rate)
-        if sample_rate is not None and sample_rate != rate:
-            if fast_wav:
-                raise _Unusable(f"is at {rate} Hz, not {sample_rate}, and --data_fast_wav cannot resample")
-            if not MIN_RATE <= rate <= MAX_RATE:
-                raise _Unusable(f"sample rate {rate} Hz is not between {MIN_RATE} and {MAX_RATE}")
-            yield from _map_channels(_resample(_finite(blocks, rate), rate, sample_rate), num_channels)
-        else:
-            yield from _map_channels(_finite(blocks, rate), num_channels)
+        yield
     except Exception as error:  # decoders of broken files raise anything
         raise AudioError(f"{display_name(path)}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, _Unusable):
+    if isinstance(error, Unusable):
         return str(error)
     if isinstance(error, soundfile.LibsndfileError):
         return f"cannot be decoded ({error.error_string.rstrip('.') or 'broken data'})"
@@ -113,19 +119,16 @@ def _reason(error: Exception) -> str:
 def _check_regular(path: str) -> None:
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-        raise _Unusable("is not a regular file")
+        raise Unusable("is not a regular file")
     if status.st_size == 0:
-        raise _Unusable("is empty (0 bytes)")
+        raise Unusable("is empty (0 bytes)")
 
 
 def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]]:
     """Sample rate and blocks, float32 [t, the file's channels], by the reader that fits."""
-    try:
-        file = soundfile.SoundFile(os.fsencode(path))
-    except soundfile.LibsndfileError as error:
-        if error.code == _FORMAT_NOT_RECOGNISED and extension_of(path) not in SNDFILE_EXTENSIONS:
-            return _audioread_blocks(path)
-        raise
+    file = _open_sndfile(path)
+    if file is None:
+        return _audioread_blocks(path)
     if wanted_rate in (None, file.samplerate):
         audio = graph_decoding.decode(path, file)
         if audio is not None:
@@ -134,22 +137,50 @@ def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]
     return file.samplerate, _soundfile_blocks(file)
 
 
+class _StraightOn(soundfile.SoundFile):
+    """A file that is read from its beginning to its end.
+
+    After every block of a file that can be sought in, soundfile seeks to where it is already. In the last packet of an
+    Opus stream that ends elsewhere: what is left would be read wrong.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _open_sndfile(path: str) -> soundfile.SoundFile | None:
+    """The file at its start; None if it is for other decoders."""
+    try:
+        return _StraightOn(os.fsencode(path))
+    except soundfile.LibsndfileError as error:
+        if error.code == _FORMAT_NOT_RECOGNISED and extension_of(path) not in SNDFILE_EXTENSIONS:
+            return None
+        raise
+
+
 def _soundfile_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
     with file:
         while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
             yield block
 
 
-def _audioread_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:
-    """What librosa falls back on: ffmpeg or the system's decoders, 16-bit."""
+def _open_audioread(path: str) -> Any:
+    """The file, by what librosa falls back on: ffmpeg or the system's decoders."""
     audioread = importlib.import_module("audioread")
 
     try:
         file = audioread.audio_open(path)
     except audioread.NoBackendError:
-        raise _Unusable("format not recognised by libsndfile, nor by ffmpeg if that is installed") from None
+        raise Unusable("format not recognised by libsndfile, nor by ffmpeg if that is installed") from None
     if file.samplerate < 1 or file.channels < 1:
-        raise _Unusable(f"header gives {file.samplerate} Hz and {file.channels} channels")
+        file.close()
+        raise Unusable(f"header gives {file.samplerate} Hz and {file.channels} channels")
+    return file
+
+
+def _audioread_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:
+    """16-bit."""
+    file = _open_audioread(path)
 
     def blocks() -> Iterator[np.ndarray]:
         with file:
@@ -165,58 +196,10 @@ def _scipy_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:
     warnings.filterwarnings("ignore", category=wavfile.WavFileWarning)
     rate, samples = wavfile.read(path)
     if samples.dtype not in (np.int16, np.float32):
-        raise _Unusable(f"holds {samples.dtype} samples, and --data_fast_wav reads int16 and float32 only")
+        raise Unusable(f"holds {samples.dtype} samples, and --data_fast_wav reads int16 and float32 only")
     if samples.dtype == np.int16:
         samples = samples / np.float32(32768)
     return rate, iter([np.asarray(samples, np.float32).reshape(len(samples), -1)])
-
-
-def _finite(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
-    """Passes blocks on; raises once all are read if there were no samples, or NaN or Inf among them."""
-    frames = nan = inf = 0
-    for block in blocks:
-        frames += len(block)
-        if frames > MAX_SECONDS * rate:
-            raise _Unusable(f"is longer than {MAX_SECONDS // 3600} hours")
-        if not np.isfinite(block).all():
-            nan += np.count_nonzero(np.isnan(block))
-            inf += np.count_nonzero(np.isinf(block))
-        if not nan + inf:
-            yield block
-    if frames == 0:
-        raise _Unusable("holds no samples")
-    if nan + inf:
-        raise _Unusable(f"holds samples that are not finite: {nan} NaN, {inf} Inf")
-
-
-def _resample(blocks: Iterator[np.ndarray], rate: int, new_rate: int) -> Iterator[np.ndarray]:
-    """Soxr HQ as librosa calls it, in a stream: the same samples bit for bit, padded to the same length."""
-    stream = None
-    frames_in = frames_out = 0
-    last = np.zeros((0, 1), np.float32)
-    for last in blocks:
-        stream = stream or soxr.ResampleStream(rate, new_rate, last.shape[1], "float32", quality="soxr_hq")
-        resampled = stream.resample_chunk(last)
-        frames_in += len(last)
-        frames_out += len(resampled)
-        yield resampled
-    if stream is not None:
-        resampled = stream.resample_chunk(last[:0], last=True)
-        length = math.ceil(frames_in * (new_rate / rate)) - frames_out
-        yield np.pad(resampled, ((0, max(0, length - len(resampled))), (0, 0)))
-
-
-def _map_channels(blocks: Iterator[np.ndarray], num_channels: int) -> Iterator[np.ndarray]:
-    for block in blocks:
-        channels = block.shape[1]
-        if channels == num_channels:
-            yield block
-        elif num_channels == 1:
-            yield np.mean(block, axis=1, keepdims=True)
-        elif channels == 1 and num_channels == 2:
-            yield np.repeat(block, 2, axis=1)
-        else:
-            raise _Unusable(f"has {channels} channels, which do not fit --data_num_channels={num_channels}")
 
 
 def to_int16(x: np.ndarray) -> np.ndarray:

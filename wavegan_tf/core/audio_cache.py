@@ -20,7 +20,7 @@ from absl import logging
 
 from wavegan_tf.core.errors import UserError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _CHECKED_BYTES = 1 << 20
 _ALIGNMENT = 64
 

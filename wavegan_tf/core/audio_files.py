@@ -34,11 +34,7 @@ def display_name(path: str) -> str:
 
 
 def find_audio_files(data_dir: str) -> list[str]:
-    """All audio files under a folder, sub-folders included, sorted by path.
-
-    A file counts as audio by its extension, in any case. A file with another extension, or none, counts if it
-    begins as an audio container does; so lists, licences and pictures beside the sounds are no bad audio.
-    Hidden files and folders (leading dot) are left out. Links to folders are followed, each folder once.
+    """`list_audio_files` of --data_dir.
 
     Raises:
       UserError: the folder does not exist, can't be listed or holds no audio.
@@ -46,13 +42,29 @@ def find_audio_files(data_dir: str) -> list[str]:
     shown = display_name(data_dir)
     if not os.path.isdir(data_dir):
         raise UserError(f"--data_dir={shown}: is not a folder; give the folder that holds the audio files")
+    found = list_audio_files(data_dir)
+    if not found:
+        raise UserError(f"--data_dir={shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders")
+    return found
+
+
+def list_audio_files(root: str) -> list[str]:
+    """All audio files under a folder, sub-folders included, sorted by path.
+
+    A file counts as audio by its extension, in any case. A file with another extension, or none, counts if it
+    begins as an audio container does; so lists, licences and pictures beside the sounds are no bad audio.
+    Hidden files and folders (leading dot) are left out. Links to folders are followed, each folder once.
+
+    Raises:
+      UserError: a folder can't be listed.
+    """
 
     def fail(error: OSError) -> None:
         raise UserError(f"{display_name(error.filename)}: cannot be listed ({error.strerror})")
 
     found: list[str] = []
     visited: set[tuple[int, int]] = set()
-    for folder, subfolders, names in os.walk(data_dir, followlinks=True, onerror=fail):
+    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=fail):
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in visited:
             subfolders.clear()
@@ -61,8 +73,6 @@ def find_audio_files(data_dir: str) -> list[str]:
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
         found += [path for path in paths if extension_of(path) in AUDIO_EXTENSIONS or _has_audio_start(path)]
-    if not found:
-        raise UserError(f"--data_dir={shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders")
     return sorted(found)
 
 

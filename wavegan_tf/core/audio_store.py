@@ -38,7 +38,7 @@ class Decoding:
 
 @dataclasses.dataclass(frozen=True)
 class AudioStore:
-    """Decoded files, one behind the other.
+    """Decoded files, each after the other.
 
     Attributes:
       files: those that could be decoded.
@@ -67,7 +67,7 @@ def open_store(
     memory_limit: int,
     skip_bad: bool = True,
 ) -> AudioStore:
-    """Decodes files, or opens the cache of an earlier run over the same files.
+    """Decodes files, or opens the cache of an earlier run over the same files if what that skipped still fails.
 
     Args:
       files: paths, in the order in which the store shall hold them.
@@ -89,9 +89,14 @@ def open_store(
             )
         return contents
 
+    def is_current(contents: dict[str, Any]) -> bool:
+        with ThreadPoolExecutor(_num_threads()) as pool:
+            paths = [path for path, _ in contents["skipped"]]
+            return not any(pool.map(functools.partial(_decodes, decoding), paths))
+
     key = cache_key(files, dataclasses.asdict(decoding))
     cache_path = os.path.join(cache_dir, f"audio-{key}.f32")
-    contents, samples = spooled(cache_path, key, decoding.num_channels, memory_limit, decode_all)
+    contents, samples = spooled(cache_path, key, decoding.num_channels, memory_limit, decode_all, is_current)
     skipped = tuple((path, reason) for path, reason in contents["skipped"])
     if skipped and not skip_bad:
         raise _bad_file(*skipped[0])
@@ -100,7 +105,12 @@ def open_store(
 
 
 def spooled(
-    cache_path: str, key: str, num_channels: int, memory_limit: int, fill: Callable[[SampleSpool], dict[str, Any]]
+    cache_path: str,
+    key: str,
+    num_channels: int,
+    memory_limit: int,
+    fill: Callable[[SampleSpool], dict[str, Any]],
+    is_current: Callable[[dict[str, Any]], bool] = lambda contents: True,
 ) -> tuple[dict[str, Any], tf.Tensor]:
     """Samples in memory or in a file, or what an earlier run left in that file.
 
@@ -110,6 +120,7 @@ def spooled(
       num_channels: c.
       memory_limit: bytes to keep in memory at most; more goes to the file.
       fill: puts the samples into a spool and returns what is to be known about them, as JSON values.
+      is_current: tells from these values whether what an earlier run left is still what `fill` would give.
 
     Returns:
       What `fill` returned, and float32 [total, c] on the CPU.
@@ -118,6 +129,9 @@ def spooled(
       UserError: there is no room for the file.
     """
     contents, samples = read_index(cache_path, key), None
+    if contents is not None and not is_current(contents):
+        logging.info("%s: made anew, what was skipped then can be read now", cache_path)
+        contents = None
     if contents is None:
         spool = SampleSpool(cache_path, memory_limit)
         try:
@@ -209,6 +223,16 @@ def _decode_short(decoding: Decoding, path: str) -> np.ndarray | audio.AudioErro
         return error
     waveform = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     return audio.normalize_peak(waveform) if decoding.normalize else waveform
+
+
+def _decodes(decoding: Decoding, path: str) -> bool:
+    """Tells whether the whole file can be decoded."""
+    try:
+        for _ in audio.decode_blocks(path, decoding.sample_rate, decoding.num_channels, decoding.fast_wav):
+            pass
+    except audio.AudioError:
+        return False
+    return True
 
 
 def _value(result: np.ndarray | audio.AudioError) -> np.ndarray:

@@ -13,6 +13,7 @@ from absl import flags, logging
 from wavegan_tf.core import audio
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require
+from wavegan_tf.core.generated import claim_folder
 from wavegan_tf.core.serving import ServedModel
 from wavegan_tf.core.tracking import Progress
 
@@ -32,7 +33,8 @@ def define_flags(
       interpolated: latents that it passes through by default.
     """
     flags.DEFINE_string("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
-    flags.DEFINE_string("output_dir", "", "Where the audio files and latents.npy go.")
+    flags.DEFINE_string("output_dir", "", "Where the audio files and latents.npy go; a folder without audio.")
+    flags.DEFINE_boolean("overwrite", False, "Remove what an earlier run wrote into --output_dir, and nothing else.")
     flags.DEFINE_integer(
         "num_samples",
         NUM_SAMPLES,
@@ -76,18 +78,23 @@ def choose_latents(model: ServedModel, count: int) -> np.ndarray:
     return model.latents(count, values.seed)
 
 
-def prepare_output(z: np.ndarray) -> None:
-    """Makes --output_dir and keeps the latents there.
+def prepare_output(z: np.ndarray, names: Sequence[str]) -> None:
+    """Makes --output_dir ready for clips, by --overwrite, and keeps the latents there.
+
+    Args:
+      z: latents.
+      names: of the clips' files, without extension.
 
     Raises:
-      UserError: it cannot be written, or the latents would go over those that were given.
+      UserError: it holds audio already or cannot be written, or the latents would go over those that were given.
     """
     output_dir, given = flags.FLAGS.output_dir, flags.FLAGS.latents_file
     path = os.path.join(output_dir, LATENTS_FILE)
     try:
-        os.makedirs(output_dir, exist_ok=True)
         if given and os.path.exists(path) and os.path.samefile(path, given):
             raise UserError(f"--output_dir={output_dir}: {LATENTS_FILE} there is --latents_file; name another folder")
+        files = [LATENTS_FILE, *(f"{name}.{flags.FLAGS.format}" for name in names)]
+        claim_folder(output_dir, files, flags.FLAGS.overwrite)
         np.save(f"{path}.tmp.npy", z)
         os.replace(f"{path}.tmp.npy", path)
     except OSError as error:
@@ -110,7 +117,7 @@ def write_clips(clips: Iterable[np.ndarray], names: Sequence[str], sample_rate: 
       clips: as many as `names`.
       names: of the files, without extension.
       sample_rate: Hz.
-      joined: name of a file with all clips, one behind the other; none if it is empty.
+      joined: name of a file with all clips, each after the other; none if it is empty.
 
     Raises:
       AudioError: a file cannot be written.
@@ -141,10 +148,10 @@ def main(model_name: str, signature: str = "serving_default", **inputs: tf.Tenso
     z = choose_latents(model, values.num_samples)
     if values.interpolate:
         z = interpolate(z, values.interpolate_steps)
-    prepare_output(z)
+    names, joined = [f"{number:06d}" for number in range(len(z))], INTERPOLATION_NAME if values.interpolate else ""
+    prepare_output(z, [*names, joined] if joined else names)
     clips = model.generate({"z": z}, "G_z", values.batch_size, signature, **inputs)
-    names = [f"{number:06d}" for number in range(len(z))]
-    write_clips(clips, names, model.sample_rate, INTERPOLATION_NAME if values.interpolate else "")
+    write_clips(clips, names, model.sample_rate, joined)
 
 
 def read_latents(path: str, latent_dim: int) -> np.ndarray:

@@ -1,0 +1,91 @@
+"""Blocks of samples to the rate and the channels that are wanted, whatever they come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import soxr
+
+MAX_SECONDS = 24 * 3600
+# Hz, of what is resampled: a header of 1 Hz would make gigabytes of a small file.
+MIN_RATE, MAX_RATE = 1_000, 1_000_000
+
+
+class Unusable(Exception):
+    """Why audio cannot be used; the message is the reason alone."""
+
+
+def convert(
+    blocks: Iterable[np.ndarray], rate: int, sample_rate: int | None = None, num_channels: int = 1
+) -> Iterator[np.ndarray]:
+    """Checks, resamples and maps the channels of a waveform that comes in blocks.
+
+    Args:
+      blocks: float32 [t, c].
+      rate: theirs, in Hz.
+      sample_rate: the wanted one, in Hz (soxr HQ, the same samples as `librosa.resample`); None keeps it.
+      num_channels: of the result. Any number is averaged to 1; 1 is duplicated to 2; else they must agree.
+
+    Yields:
+      float32 [t, num_channels].
+
+    Raises:
+      Unusable: there are no samples, or more than 24 hours of them, or some are not finite, or the rate or the channels
+        do not fit. It may show only at the last block: use none of them before all have come.
+    """
+    checked = _finite(blocks, rate)
+    if sample_rate not in (None, rate):
+        if not MIN_RATE <= rate <= MAX_RATE:
+            raise Unusable(f"sample rate {rate} Hz is not between {MIN_RATE} and {MAX_RATE}")
+        checked = _resample(checked, rate, sample_rate)
+    yield from _map_channels(checked, num_channels)
+
+
+def _finite(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    """Passes blocks on; raises once all are read if there were no samples, or NaN or Inf among them."""
+    frames = nan = inf = 0
+    for block in blocks:
+        frames += len(block)
+        if frames > MAX_SECONDS * rate:
+            raise Unusable(f"is longer than {MAX_SECONDS // 3600} hours")
+        if not np.isfinite(block).all():
+            nan += np.count_nonzero(np.isnan(block))
+            inf += np.count_nonzero(np.isinf(block))
+        if not nan + inf:
+            yield block
+    if frames == 0:
+        raise Unusable("holds no samples")
+    if nan + inf:
+        raise Unusable(f"holds samples that are not finite: {nan} NaN, {inf} Inf")
+
+
+def _resample(blocks: Iterator[np.ndarray], rate: int, new_rate: int) -> Iterator[np.ndarray]:
+    """Soxr HQ as librosa calls it, in a stream: the same samples bit for bit, padded to the same length."""
+    stream = None
+    frames_in = frames_out = 0
+    last = np.zeros((0, 1), np.float32)
+    for last in blocks:
+        stream = stream or soxr.ResampleStream(rate, new_rate, last.shape[1], "float32", quality="soxr_hq")
+        resampled = stream.resample_chunk(last)
+        frames_in += len(last)
+        frames_out += len(resampled)
+        yield resampled
+    if stream is not None:
+        resampled = stream.resample_chunk(last[:0], last=True)
+        length = math.ceil(frames_in * (new_rate / rate)) - frames_out
+        yield np.pad(resampled, ((0, max(0, length - len(resampled))), (0, 0)))
+
+
+def _map_channels(blocks: Iterator[np.ndarray], num_channels: int) -> Iterator[np.ndarray]:
+    for block in blocks:
+        channels = block.shape[1]
+        if channels == num_channels:
+            yield block
+        elif num_channels == 1:
+            yield np.mean(block, axis=1, keepdims=True)
+        elif channels == 1 and num_channels == 2:
+            yield np.repeat(block, 2, axis=1)
+        else:
+            raise Unusable(f"has {channels} channels, which do not fit --data_num_channels={num_channels}")
