@@ -139,6 +139,9 @@ def _conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int,
     (kh, kw), c_in, c_out = kernel_size, x.shape[3], dy.shape[3]
     height, width = x.shape[1:3]
     rows, columns = dy.shape[1:3]
+    if kh == kw == 1 and max(strides) > 1:
+        # TensorFlow's CPU kernel crashes on some sizes.
+        return _conv2d_kernel_gradient(x[:, :: strides[0], :: strides[1]], dy, kernel_size, (1, 1))
     if not _as_matrix_product(rows * columns, strides):
         return tf.raw_ops.Conv2DBackpropFilter(
             input=x,
