@@ -15,8 +15,12 @@ SHAPES = [
     ((1, 30), 1, 2, (1, 6), (1, 3)), ((1, 9), 2, 2, (1, 2), (1, 4)), ((1, 12), 2, 1, (1, 5), (1, 1)),
     ((8, 8), 3, 2, (5, 5), (2, 2)), ((7, 4), 2, 3, (3, 3), (2, 2)), ((5, 6), 2, 2, (2, 3), (3, 1)),
     ((4, 6), 1, 2, (4, 1), (2, 2)), ((3, 4), 2, 2, (5, 5), (2, 2)), ((6, 5), 2, 3, (3, 3), (1, 1)),
-    ((5, 6), 2, 3, (4, 2), (1, 1)), ((64, 64), 4, 3, (1, 1), (2, 2)), ((5, 7), 2, 3, (1, 1), (2, 3)),
-    ((1, 64), 4, 3, (1, 1), (1, 4)), ((1, 9), 2, 2, (1, 1), (1, 2)), ((6, 9), 2, 2, (1, 3), (2, 2)),
+    ((5, 6), 2, 3, (4, 2), (1, 1)),
+]  # fmt: skip
+# TensorFlow's own filter gradient crashes on the first of these.
+ONE_WIDE = [
+    ((64, 64), 4, 3, (1, 1), (2, 2)), ((5, 7), 2, 3, (1, 1), (2, 3)), ((1, 64), 4, 3, (1, 1), (1, 4)),
+    ((1, 9), 2, 2, (1, 1), (1, 2)), ((6, 9), 2, 2, (1, 3), (2, 2)),
 ]  # fmt: skip
 
 
@@ -46,7 +50,7 @@ def arrays(size, c_in, c_out, kernel_size, strides):
     return [rng.normal(size=shape).astype(np.float32) for shape in shapes]
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES + ONE_WIDE, ids=str)
 def test_each_equals_its_definition(shape, path):
     size, _, _, kernel_size, strides = shape
     x, kernel, y = arrays(*shape)
