@@ -17,6 +17,7 @@ import tensorflow as tf
 from wavegan_tf.core import flags
 from wavegan_tf.core.audio_files import find_audio_files
 from wavegan_tf.core.audio_store import AudioStore, Decoding, open_store
+from wavegan_tf.core.cluster import digest_of_audio
 from wavegan_tf.core.draws import purpose_seed
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.slicing import Slicing, clip_counts, clip_positions, expected_clips
@@ -29,7 +30,9 @@ _BLOCK_DRAWS = 1 << 16
 class ClipOptions(flags.Options):
     """Where the audio is and how clips are cut from it; names and defaults are the original's."""
 
-    data_dir: str = flags.option("", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.")
+    data_dir: str = flags.option(
+        "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.", per_worker=True
+    )
     data_sample_rate: int = flags.option(
         16000, "Samples per second; files at other rates are resampled.", minimum=1, resume="fixed"
     )
@@ -55,11 +58,14 @@ class ClipOptions(flags.Options):
         "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",
         minimum=0,
         resume="free",
+        per_worker=True,
     )
     data_skip_bad: bool = flags.option(
         True, "Report files that cannot be used and go on, instead of stopping at the first.", resume="free"
     )
-    data_cache_dir: str = flags.option("", "Folder for that file; default: data_cache in --train_dir.", resume="free")
+    data_cache_dir: str = flags.option(
+        "", "Folder for that file; default: data_cache in --train_dir.", resume="free", per_worker=True
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,6 +116,16 @@ class ClipStore:
     def clips_per_pass(self) -> float:
         """Clips in one pass, on average over the random starts."""
         return expected_clips(self.audio.lengths, self.slicing)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Names what is trained on; for `Cluster.agree`."""
+        samples = self.audio.samples
+        return {
+            "number of audio files": len(self.audio.files),
+            "number of samples in them": int(samples.shape[0]),
+            "content of the audio files": digest_of_audio(self.audio.lengths, samples),
+        }
 
     @property
     def summary(self) -> ClipSummary:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from wavegan_tf.core import checkpoints, clips, draws, loop, optimizers, preview, runtime, tracking, training
+from wavegan_tf.core import checkpoints, clips, cluster, draws, loop, optimizers, preview, runtime, tracking, training
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan import Gan, MakeGan
 from wavegan_tf.core.gan_options import GanOptions
@@ -114,7 +114,18 @@ class Updates:
         return self._run.per_replica(self._share, lambda start, stop: draws.rows(drawn, start, stop), of_worker=False)
 
 
-def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Runtime) -> None:
+# (options, training directory, the run's audio) -> statistics of it that are kept there, by name.
+Prepare = Callable[[Any, str, clips.ClipStore], dict[str, np.ndarray]]
+
+
+def nothing(config: GanOptions, train_dir: str, store: clips.ClipStore) -> dict[str, np.ndarray]:
+    """For a model that keeps no statistics of its audio."""
+    return {}
+
+
+def train(
+    config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Runtime, prepare: Prepare = nothing
+) -> None:
     """Trains until the options or a signal end it.
 
     Args:
@@ -122,16 +133,22 @@ def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Ru
       train_dir: locked by this process; holds the checkpoints to continue from, if any.
       make_gan: called in the strategy's scope.
       run: from `runtime.start`.
+      prepare: called before `make_gan`.
 
     Raises:
-      UserError: the data, the checkpoint or a value does not allow it, or training diverged.
+      UserError: the data, the checkpoint or a value does not allow it, workers differ in these, or training diverged.
     """
     store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
+    run.cluster.agree(store.facts)
+    statistics = run.cluster.chief_first(lambda: prepare(config, train_dir, store))
+    run.cluster.agree({name: cluster.digest(array) for name, array in statistics.items()})
     with run.strategy.scope():
         gan = make_gan(config, run.policy, train_dir, store)
         trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
     updates = Updates(gan, trainables, run, config.seed, config.train_batch_size)
     step = trainables.checkpoints.restore() or 0
+    # The chief writes nothing before all have read.
+    run.cluster.agree({"step of the checkpoint": step}, "all workers must see the same --train_dir")
     _announce(store, gan, run, step, train_dir)
     clips_per_step = gan.critic_updates * config.train_batch_size
     stream = clips.clip_batches(
@@ -156,7 +173,7 @@ def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Ru
             summarize=lambda step, means: writer.summarize(step, means, stream),
             save=writer.save,
             progress=tracking.Progress(step, config.train_steps, clips_per_step),
-            any_worker=run.any_worker,
+            cluster=run.cluster,
         )
 
 
