@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from specgan_tf import features, moments
@@ -48,15 +47,9 @@ def make_gan(
     )
 
 
-def prepare(config: SpecGANConfig, train_dir: str, store: ClipStore) -> dict[str, np.ndarray]:
-    """The moments of a run, which `make_gan` finds in its directory from then on."""
-    stored = moments.of_run(config, train_dir, store)
-    return {"moments (--data_moments_fp)": np.stack([stored.mean, stored.std])}
-
-
 def main() -> None:
     """Reads the flags and trains."""
-    commands.train(SpecGANConfig, make_gan, prepare)
+    commands.train(SpecGANConfig, make_gan, moments.prepare)
 
 
 def define_flags() -> None:

@@ -102,8 +102,8 @@ class Cluster:
         values = self.exchange(dict(facts))
         problem = self._place and difference(values, self._place.name, remedy)
         if problem:
-            # All know by themselves; that another ends is no news.
-            self._ending.acquire()
+            # All know it by themselves; none is to hear first that another has ended.
+            self.leave()
             raise UserError(problem)
 
     @contextlib.contextmanager

@@ -50,6 +50,7 @@ class Links:
         self._told: set[int] = set()
         self._ready: set[int] = set()
         self._gone: set[int] = set()
+        self._missed: set[int] = set()
         self._heard: dict[int, float] = {}
         self._trouble: dict[int, str] = {}
         self._unknown_since: dict[int, float] = {}
@@ -93,7 +94,7 @@ class Links:
                     self._joined = True
                     break
                 if time.monotonic() - begun > ANNOUNCE_SECS:
-                    waited_for = [peer for peer in self._peers if peer in missing or peer not in self._ready]
+                    waited_for = missing or [peer for peer in self._peers if peer not in self._ready]
                     text = ", ".join(self._place.addresses[peer] + self._trouble.get(peer, "") for peer in waited_for)
                     if text != announced:
                         announced = text
@@ -159,8 +160,9 @@ class Links:
                 self._changed.notify_all()
             with contextlib.suppress(OSError):
                 link.recv(1)  # Nothing comes but the end.
-            # Once all have joined, what was said before the end counts, which comes by the other connection.
-            self._forget(peer, link)
+            # Once all have joined, what was said before the end counts, and that comes by the other connection.
+            if not (self._joined or self._forget(peer, link)):
+                self._lost(peer, "has ended")
 
     def _note(self, peer: int, error: Exception) -> None:
         """Keeps why a worker is not there."""
@@ -187,6 +189,8 @@ class Links:
         with contextlib.suppress(*greeting.BROKEN):
             lines = link.makefile("rb")
             hello = greeting.read_hello(link, lines)
+            if self._joined or self._closed:
+                raise ValueError("too late")
             refusal = greeting.mistake(self._place, hello) or self._admit(hello["from"], link)
             if refusal:
                 logging.warning("a worker is refused: %s", refusal)
@@ -227,12 +231,14 @@ class Links:
             self._ended(str(message["end"]))
 
     def _forget(self, peer: int, link: socket.socket) -> bool:
-        """Sees to a connection that is over; returns False if the worker should be there still."""
-        greeting.hang_up(link)
+        """Sees to a connection that is over; returns False, once, if the worker should be there still."""
         with self._changed:
-            if self._closed or peer in self._gone or link not in (self._out.get(peer), self._in.get(peer)):
+            greeting.hang_up(link)
+            is_known = self._in.get(peer) is link or self._out.get(peer) is link
+            if self._closed or not is_known or peer in self._gone or peer in self._missed:
                 return True
             if self._joined:
+                self._missed.add(peer)
                 return False
             # It may come again. What it had said does not count then.
             for links in (self._out, self._in):

@@ -146,6 +146,7 @@ def run(
     save_schedule = Schedule(options.train_save_secs)
     saved = summarized = step
     means = MeanMetrics()
+    is_any_signalled = False
     try:
         while not is_end(step):
             wishes = cluster.exchange([bool(stop.received), stop.is_late, save_schedule.due()])
@@ -166,8 +167,8 @@ def run(
                 summarized = step
     finally:
         progress.close()
-    if stop.received:
-        logging.info("%s: stopping after step %d", stop.received, step)
+    if stop.received or is_any_signalled:
+        logging.info("%s: stopping after step %d", stop.received or "a signal to another worker", step)
     if step > summarized:
         summarize(step, means.take())
     if step > saved:

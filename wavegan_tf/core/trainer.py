@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from wavegan_tf.core import checkpoints, clips, cluster, draws, loop, optimizers, preview, runtime, tracking, training
+from wavegan_tf.core import checkpoints, clips, draws, loop, optimizers, preview, runtime, tracking, training
+from wavegan_tf.core.cluster import Cluster
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan import Gan, MakeGan
 from wavegan_tf.core.gan_options import GanOptions
@@ -114,13 +115,12 @@ class Updates:
         return self._run.per_replica(self._share, lambda start, stop: draws.rows(drawn, start, stop), of_worker=False)
 
 
-# (options, training directory, the run's audio) -> statistics of it that are kept there, by name.
-Prepare = Callable[[Any, str, clips.ClipStore], dict[str, np.ndarray]]
+# Called with (options, training directory, the run's audio, workers) before the networks are made.
+Prepare = Callable[[Any, str, clips.ClipStore, Cluster], None]
 
 
-def nothing(config: GanOptions, train_dir: str, store: clips.ClipStore) -> dict[str, np.ndarray]:
-    """For a model that keeps no statistics of its audio."""
-    return {}
+def nothing(config: GanOptions, train_dir: str, store: clips.ClipStore, cluster: Cluster) -> None:
+    """For a model that needs nothing but its audio."""
 
 
 def train(
@@ -133,15 +133,14 @@ def train(
       train_dir: locked by this process; holds the checkpoints to continue from, if any.
       make_gan: called in the strategy's scope.
       run: from `runtime.start`.
-      prepare: called before `make_gan`.
+      prepare: sees to what `make_gan` expects in `train_dir`.
 
     Raises:
       UserError: the data, the checkpoint or a value does not allow it, workers differ in these, or training diverged.
     """
     store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
     run.cluster.agree(store.facts)
-    statistics = run.cluster.chief_first(lambda: prepare(config, train_dir, store))
-    run.cluster.agree({name: cluster.digest(array) for name, array in statistics.items()})
+    prepare(config, train_dir, store, run.cluster)
     with run.strategy.scope():
         gan = make_gan(config, run.policy, train_dir, store)
         trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
