@@ -39,7 +39,7 @@ def read_until(process: subprocess.Popen, text: str) -> None:
     """Reads a worker's standard error up to a line with the text."""
     timer = threading.Timer(180, process.kill)
     timer.start()
-    assert any(text in line for line in process.stderr), f"ended before it said {text!r}"
+    assert process.stderr and any(text in line for line in process.stderr), f"ended before it said {text!r}"
     timer.cancel()
 
 
@@ -80,7 +80,7 @@ def test_other_files_end_both_workers_with_one_line(tmp_path):
 # Where a worker is killed or stopped; see faulty.py.
 PHASES = {
     "before TensorFlow connects": ("wavegan_tf.core.runtime", "_multi_worker_strategy"),
-    "while they agree": ("wavegan_tf.core.clips", "digest_of_audio"),
+    "while they agree": ("wavegan_tf.core.trainer", "digest_of_audio"),
     "while variables are made": ("wavegan_tf.core.trainer", "Trainables"),
     "before the first update": ("wavegan_tf.core.loop", "run"),
     "within an update": ("wavegan_tf.core.draws", "rows"),

@@ -1,5 +1,6 @@
 import json
 import random
+from typing import Any
 
 import pytest
 
@@ -110,8 +111,10 @@ def test_mistakes_are_one_line_that_names_them(monkeypatch, config, message):
     assert "\n" not in text and len(text) < 300
 
 
-VALUES = [None, True, False, 0, 1, -1, 2, 1.5, 10**30, float("nan"), "", "0", "worker", "chief", "a:1", "b:2", "a", ":",
-          "://", "[", "[::1]:5", "a:99999", "grpc://a:1", "\n", "é:1", [], {}, [1], ["a:1"], ["a:1", "b:2"]]  # fmt: skip
+VALUES: list[Any] = [
+    None, True, False, 0, 1, -1, 2, 1.5, 10**30, float("nan"), "", "0", "worker", "chief", "a:1", "b:2", "a", ":", "://",
+    "[", "[::1]:5", "a:99999", "grpc://a:1", "\n", "é:1", [], {}, [1], ["a:1"], ["a:1", "b:2"],
+]  # fmt: skip
 NAMES = ["cluster", "task", "worker", "chief", "ps", "master", "type", "index", "rpc_layer"]
 
 
@@ -129,7 +132,7 @@ def test_any_other_form_is_a_mistake_or_understood(monkeypatch):
     rng = random.Random(1)
     understood = 0
     for _ in range(3000):
-        config = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
+        config: dict[str, Any] = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
         for part in rng.sample([config, config["cluster"], config["task"]], rng.randrange(1, 3)):
             part[rng.choice(NAMES)] = scrambled(rng)
         try:

@@ -17,7 +17,6 @@ import tensorflow as tf
 from wavegan_tf.core import flags
 from wavegan_tf.core.audio_files import find_audio_files
 from wavegan_tf.core.audio_store import AudioStore, Decoding, open_store
-from wavegan_tf.core.cluster import digest_of_audio
 from wavegan_tf.core.draws import purpose_seed
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.slicing import Slicing, clip_counts, clip_positions, expected_clips
@@ -50,22 +49,17 @@ class ClipOptions(flags.Options):
     )
     data_pad_end: bool = flags.option(False, "Zero-pad the last clip of a file instead of dropping it.", resume="fixed")
     data_normalize: bool = flags.option(True, "Scale each file to a peak of 1.", resume="fixed")
-    data_fast_wav: bool = flags.option(
-        False, "Read with scipy: 16-bit and float32 wav only, at the right rate.", resume="free"
-    )
+    data_fast_wav: bool = flags.option(False, "Read with scipy: 16-bit and float32 wav only, at the right rate.")
     data_cache_mb: int = flags.option(
         2048,
         "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",
         minimum=0,
-        resume="free",
         per_worker=True,
     )
     data_skip_bad: bool = flags.option(
-        True, "Report files that cannot be used and go on, instead of stopping at the first.", resume="free"
+        True, "Report files that cannot be used and go on, instead of stopping at the first."
     )
-    data_cache_dir: str = flags.option(
-        "", "Folder for that file; default: data_cache in --train_dir.", resume="free", per_worker=True
-    )
+    data_cache_dir: str = flags.option("", "Folder for that file; default: data_cache in --train_dir.", per_worker=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,16 +110,6 @@ class ClipStore:
     def clips_per_pass(self) -> float:
         """Clips in one pass, on average over the random starts."""
         return expected_clips(self.audio.lengths, self.slicing)
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Names what is trained on; for `Cluster.agree`."""
-        samples = self.audio.samples
-        return {
-            "number of audio files": len(self.audio.files),
-            "number of samples in them": int(samples.shape[0]),
-            "content of the audio files": digest_of_audio(self.audio.lengths, samples),
-        }
 
     @property
     def summary(self) -> ClipSummary:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl import logging
 
 from wavegan_tf.core import checkpoints, clips, draws, loop, optimizers, preview, runtime, tracking, training
-from wavegan_tf.core.cluster import Cluster
+from wavegan_tf.core.cluster import Cluster, digest_of_audio
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan import Gan, MakeGan
 from wavegan_tf.core.gan_options import GanOptions
@@ -139,7 +139,13 @@ def train(
       UserError: the data, the checkpoint or a value does not allow it, workers differ in these, or training diverged.
     """
     store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
-    run.cluster.agree(store.facts)
+    run.cluster.agree(
+        {
+            "number of audio files": len(store.audio.files),
+            "number of samples in them": int(store.audio.lengths.sum()),
+            "content of the audio files": digest_of_audio(store.audio.lengths, store.audio.samples),
+        }
+    )
     prepare(config, train_dir, store, run.cluster)
     with run.strategy.scope():
         gan = make_gan(config, run.policy, train_dir, store)
