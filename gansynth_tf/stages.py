@@ -29,6 +29,7 @@ from wavegan_tf.core.runtime import Runtime
 from wavegan_tf.core.tracking import Progress, Tracker
 
 _CACHE_FOLDER = "data_cache"
+_SHARED = f"all workers must see the same --{DIRECTORY_KEY}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,9 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
             normalizer=normalizer,
             stop=stop,
         )
-        for stage in stages_to_train(config, run_dir):
+        stages = stages_to_train(config, run_dir)
+        runtime.cluster.agree({"stage to go on with": stages[0].stage_id}, _SHARED)
+        for stage in stages:
             training = _StageTraining(run, stage)
             if tracker is None and runtime.is_chief:
                 tracker = Tracker(run_dir, training.image_id)
@@ -122,10 +125,7 @@ class _StageTraining:
         self._updates = StageUpdates(config, self._model, self._losses(), runtime, run.store.pitch_counts)
         self.image_id = self._model.restore()
         # The chief writes nothing before all have read.
-        runtime.cluster.agree(
-            {f"image of the checkpoint of stage {stage.stage_id}": self.image_id},
-            f"all workers must see the same --{DIRECTORY_KEY}",
-        )
+        runtime.cluster.agree({f"image of the checkpoint of stage {stage.stage_id}": self.image_id}, _SHARED)
         cache_dir = os.path.join(run.directory, _CACHE_FOLDER)
         self._batches = note_batches(
             run.store,

@@ -27,15 +27,13 @@ from wavegan_tf.core.tf_config import Place
 T = TypeVar("T")
 
 _RESTART = "start all workers again with the same command, and they go on from the last checkpoint"
-# What TensorFlow raises when a worker is gone; it comes from any operation that all make together.
+# Raised by an operation that all workers make together when one of them is gone.
 _TOGETHER = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.InternalError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
-    tf.errors.FailedPreconditionError,
-    tf.errors.UnknownError,
 )
 _NOTICE_SECS = 5.0
 _DIGESTED_BYTES = 1 << 29
@@ -55,7 +53,7 @@ class Cluster:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes the run's files."""
+        """True in the process that writes the run's files."""
         return self.index == 0
 
     def join(self) -> None:
@@ -85,7 +83,7 @@ class Cluster:
         self.exchange(None)
 
     def chief_first(self, make: Callable[[], T]) -> T:
-        """What `make` returns; the chief makes it before the others, which find the files that it wrote."""
+        """Calls `make` in the chief before the others, which find the files that it wrote; returns its value."""
         if not self.is_chief:
             self.barrier()
         made = make()
@@ -108,7 +106,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def finishing(self) -> Iterator[None]:
-        """What is done in it comes to its end even if another worker is gone meanwhile."""
+        """Lets a piece of work come to its end even if another worker is gone meanwhile."""
         with self._ending:
             yield
 
@@ -124,9 +122,10 @@ class Cluster:
         except BaseException as error:
             if self._links is None:
                 raise
-            if isinstance(error, _TOGETHER):
-                # Whoever watches the connections knows which worker it is, and ends this process first.
+            if isinstance(error, tf.errors.OpError):
+                # Where another worker is gone, the thread that reads from it knows which, and ends this process first.
                 time.sleep(_NOTICE_SECS)
+            if isinstance(error, _TOGETHER):
                 reason = " ".join(str(error).split())[:200]
                 error = UserError(f"the workers have lost touch ({reason}); {_RESTART}")
             self._ending.acquire()

@@ -1,4 +1,4 @@
-"""How one worker of a run calls another at its address in TF_CONFIG, and both make sure whom they have met.
+"""Calls between the workers of a run, at their addresses in TF_CONFIG, by which both make sure whom they have met.
 
 Messages are lines of JSON.
 """
@@ -95,7 +95,7 @@ def read_hello(link: socket.socket, lines: BinaryIO) -> dict[str, Any]:
 
 
 def mistake(place: Place, hello: dict[str, Any]) -> str | None:
-    """What a call shows to be wrong in somebody's TF_CONFIG, if anything is."""
+    """Names the contradiction between a caller's TF_CONFIG and this one; None if there is none."""
     if hello["workers"] != len(place.addresses):
         return f"its {VARIABLE} names {hello['workers']} workers, but {len(place.addresses)} here"
     if hello["to"] != place.index or not 0 <= hello["from"] < hello["workers"] or hello["from"] == place.index:

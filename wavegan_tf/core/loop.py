@@ -53,7 +53,7 @@ class Stop:
 
     @property
     def is_late(self) -> bool:
-        """Whether its time is over."""
+        """True once its time is over."""
         return time.monotonic() >= self._deadline
 
     def __enter__(self) -> Stop:

@@ -40,7 +40,7 @@ class Place:
         return self.task + (len(self.jobs["chief"]) if self.job == "worker" and "chief" in self.jobs else 0)
 
     def name(self, index: int) -> str:
-        """How a worker is called in messages, such as "worker 1 (10.0.0.2:12345)"."""
+        """Names a worker in messages, such as "worker 1 (10.0.0.2:12345)"."""
         named = [f"{job} {task} ({address})" for job, all_ in self.jobs.items() for task, address in enumerate(all_)]
         return named[index]
 
