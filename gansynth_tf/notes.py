@@ -18,6 +18,7 @@ from gansynth_tf.features import crop_or_pad
 from gansynth_tf.note_files import Note
 from gansynth_tf.note_records import FAMILIES, SOURCES
 from wavegan_tf.core import clips, flags
+from wavegan_tf.core.cluster import digest, digest_of_audio
 from wavegan_tf.core.draws import purpose_seed
 from wavegan_tf.core.errors import UserError
 
@@ -32,11 +33,14 @@ class NoteOptions(flags.Options):
         "",
         "Folder with NSynth's examples.json and audio/, or with audio files whose names tell the pitch; "
         "sub-folders included.",
+        per_worker=True,
     )
     tfds_data_dir: str = flags.option(
-        "", "TensorFlow Datasets' data_dir, where nsynth/gansynth_subset:2.3.* was prepared."
+        "", "TensorFlow Datasets' data_dir, where nsynth/gansynth_subset:2.3.* was prepared.", per_worker=True
     )
-    train_data_path: str = flags.option("", "TFRecord file of NSynth's, such as nsynth-train.tfrecord, or a pattern.")
+    train_data_path: str = flags.option(
+        "", "TFRecord file of NSynth's, such as nsynth-train.tfrecord, or a pattern.", per_worker=True
+    )
     data_split: str = flags.option(
         "train",
         "Which notes to take, with TensorFlow Datasets or beside an nsynth-gansynth_splits.csv.",
@@ -61,12 +65,20 @@ class NoteOptions(flags.Options):
         True, "Report notes that cannot be used and go on, instead of stopping at the first."
     )
     data_cache_mb: int = flags.option(
-        2048, "Decoded audio, and features, to keep in memory, each in MiB; more goes to files on disk.", minimum=0
+        2048,
+        "Decoded audio, and features, to keep in memory, each in MiB; more goes to files on disk.",
+        minimum=0,
+        per_worker=True,
     )
     data_disk_mb: int = flags.option(
-        20000, "Features to keep on disk, in MiB; if they are larger, each is computed whenever it is used.", minimum=0
+        20000,
+        "Features to keep on disk, in MiB; if they are larger, each is computed whenever it is used.",
+        minimum=0,
+        per_worker=True,
     )
-    data_cache_dir: str = flags.option("", "Folder for these files; default: data_cache in --train_root_dir.")
+    data_cache_dir: str = flags.option(
+        "", "Folder for these files; default: data_cache in --train_root_dir.", per_worker=True
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -137,6 +149,15 @@ class NoteStore:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Names what is trained on; for `Cluster.agree`."""
+        return {
+            "number of notes": len(self),
+            "pitches of the notes": digest(self.pitches, self.pitch_counts),
+            "content of the notes": digest_of_audio(self.lengths, self.samples),
+        }
 
     @functools.cached_property
     def _tables(self) -> tuple[tf.Tensor, ...]:

@@ -109,7 +109,7 @@ def run_normalizer(
       store: the notes; not needed where the run has a normaliser already.
       features: the representation.
       run_dir: the run.
-      is_chief: whether to write; the other workers compute the same.
+      is_chief: whether to write; the other workers find what it wrote.
 
     Raises:
       UserError: the file in the run's directory cannot be used, or there is none and no notes are at hand.

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
+from gansynth_tf.config import CONFIG_FILE, DIRECTORY_KEY, MODEL, GANSynthConfig
 from gansynth_tf.losses import GANSynthLosses, consistency_loss
 from gansynth_tf.normalizer import Normalizer
 from gansynth_tf.note_loading import load_notes
@@ -23,11 +23,13 @@ from gansynth_tf.stage_features import make_features, run_normalizer, stage_read
 from gansynth_tf.stage_model import StageModel, StageUpdates
 from gansynth_tf.summaries import Rendering, StageSummaries, log_weights
 from wavegan_tf.core import flags, loop
+from wavegan_tf.core.cluster import digest
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.runtime import Runtime
 from wavegan_tf.core.tracking import Progress, Tracker
 
 _CACHE_FOLDER = "data_cache"
+_SHARED = f"all workers must see the same --{DIRECTORY_KEY}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,10 +74,14 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
     tf.config.optimizer.set_experimental_options({"remapping": False})
     features = make_features(config)
     store = load_notes(config, os.path.join(run_dir, _CACHE_FOLDER))
+    runtime.cluster.agree(store.facts)
     if runtime.is_chief:
         # Not before it is known that these options can be used: some of them cannot change later.
         flags.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
-    normalizer = run_normalizer(config, store, features, run_dir, is_chief=runtime.is_chief)
+    normalizer = runtime.cluster.chief_first(
+        lambda: run_normalizer(config, store, features, run_dir, is_chief=runtime.is_chief)
+    )
+    runtime.cluster.agree({"normaliser": digest(normalizer.scale, normalizer.offset)})
     tracker: Tracker | None = None
     with loop.Stop(config.train_time_limit_secs) as stop:
         run = _Run(
@@ -88,7 +94,9 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
             normalizer=normalizer,
             stop=stop,
         )
-        for stage in stages_to_train(config, run_dir):
+        stages = stages_to_train(config, run_dir)
+        runtime.cluster.agree({"stage to go on with": stages[0].stage_id}, _SHARED)
+        for stage in stages:
             training = _StageTraining(run, stage)
             if tracker is None and runtime.is_chief:
                 tracker = Tracker(run_dir, training.image_id)
@@ -115,7 +123,7 @@ class _StageTraining:
         self._updates = StageUpdates(config, self._model, self._losses(), runtime, run.store.pitch_counts)
         self.image_id = self._model.restore()
         # The chief writes nothing before all have read.
-        runtime.any_worker(False)
+        runtime.cluster.agree({f"image of the checkpoint of stage {stage.stage_id}": self.image_id}, _SHARED)
         cache_dir = os.path.join(run.directory, _CACHE_FOLDER)
         self._batches = note_batches(
             run.store,
@@ -179,11 +187,11 @@ class _StageTraining:
                 label=f"stage {self._stage.stage_id} image",
                 rate="images/s",
             ),
-            any_worker=run.runtime.any_worker,
+            cluster=run.runtime.cluster,
             step_size=batch_size,
         )
         # The others go on once the chief has saved.
-        run.runtime.any_worker(False)
+        run.runtime.cluster.barrier()
         return self._is_end(image_id)
 
     def _is_end(self, image_id: int) -> bool:

@@ -41,9 +41,11 @@ def main() -> None:
     """Reads the flags and trains."""
     config, run_dir = read_config()
     run = runtime.start(config)
-    if run.is_chief:
-        lock = checkpoints.DirectoryLock(run_dir, DIRECTORY_KEY)
-    stages.train(config, run_dir, run)
+    with run.cluster.guard():
+        if run.is_chief:
+            lock = checkpoints.DirectoryLock(run_dir, DIRECTORY_KEY)
+        stages.train(config, run_dir, run)
+        run.cluster.leave()
     if run.is_chief:
         lock.release()
 

@@ -17,6 +17,7 @@ from specgan_tf.array_pickle import load_arrays
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.features import BINS, Moments, log_magnitudes
 from wavegan_tf.core import clips, flags
+from wavegan_tf.core.cluster import Cluster, digest
 from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
@@ -141,6 +142,19 @@ def of_run(config: SpecGANConfig, train_dir: str, store: clips.ClipStore | None)
         raise UserError(f"{kept}: not found; is this the directory of a specgan run?")
     save(moments, kept)
     return moments
+
+
+def prepare(config: SpecGANConfig, train_dir: str, store: clips.ClipStore, cluster: Cluster) -> None:
+    """Makes the moments of a run known to all its workers: those that the first of them keeps; see `of_run`.
+
+    Raises:
+      UserError: also if the workers were given different ones.
+    """
+    is_new = not os.path.exists(os.path.join(train_dir, MOMENTS_FILE))
+    given = load(config.data_moments_fp) if is_new and config.data_moments_fp else None
+    cluster.agree({"content of --data_moments_fp": given and digest(given.mean, given.std)})
+    kept = cluster.chief_first(lambda: of_run(config, train_dir, store))
+    cluster.agree({"moments": digest(kept.mean, kept.std)}, "all workers must see the same --train_dir")
 
 
 def _equal(one: Moments, other: Moments) -> bool:

@@ -49,7 +49,7 @@ def make_gan(
 
 def main() -> None:
     """Reads the flags and trains."""
-    commands.train(SpecGANConfig, make_gan)
+    commands.train(SpecGANConfig, make_gan, moments.prepare)
 
 
 def define_flags() -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,17 +46,31 @@ def run(module: str, *arguments: str, code: int = 0, **environment: str) -> str:
     return errors
 
 
-def run_two_workers(module: str, *arguments: str) -> str:
-    """Runs two workers on this machine to their end; returns what one of them wrote to standard error."""
-    sockets = [socket.socket() for _ in range(2)]
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine at which nobody listens."""
+    sockets = [socket.socket() for _ in range(count)]
     for held in sockets:
         held.bind(("localhost", 0))
-    cluster = {"worker": [f"localhost:{held.getsockname()[1]}" for held in sockets]}
+    ports = [held.getsockname()[1] for held in sockets]
     for held in sockets:
         held.close()
-    tasks = [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in (0, 1)]
-    workers = [command(module, *arguments, TF_CONFIG=task) for task in tasks]
-    for worker in workers:
+    return ports
+
+
+def two_places() -> list[str]:
+    """TF_CONFIG of two workers on this machine."""
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    return [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in (0, 1)]
+
+
+def two_workers(module: str, *arguments: str, own: Sequence[Sequence[str]] = ((), ())) -> list[subprocess.Popen]:
+    """Starts two workers; `own` holds further arguments of each."""
+    return [command(module, *arguments, *more, TF_CONFIG=place) for place, more in zip(two_places(), own, strict=True)]
+
+
+def run_two_workers(module: str, *arguments: str) -> str:
+    """Runs two workers on this machine to their end; returns what one of them wrote to standard error."""
+    for worker in two_workers(module, *arguments):
         _, errors = worker.communicate(timeout=300)
         assert worker.returncode == 0, errors
     return errors

@@ -1,3 +1,5 @@
+import contextlib
+import itertools
 import math
 import os
 import signal
@@ -6,6 +8,7 @@ import time
 import pytest
 
 from wavegan_tf.core import loop
+from wavegan_tf.core.cluster import Cluster
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import Options
 from wavegan_tf.core.tracking import Progress
@@ -30,14 +33,35 @@ class SilentProgress(Progress):
         self.closed += 1
 
 
+class FakeCluster(Cluster):
+    """One of two workers; `others` are what the other says each time, if it is there."""
+
+    def __init__(self, others=None, chief=True):
+        super().__init__()
+        self.others, self.chief, self.said, self.busy = others, chief, [], False
+
+    def exchange(self, value):
+        self.said.append(value)
+        if self.others is None:
+            return [value]
+        other = next(self.others)
+        return [value, other] if self.chief else [other, value]
+
+    @contextlib.contextmanager
+    def finishing(self):
+        self.busy = True
+        yield
+        self.busy = False
+
+
 class FakeRun:
     """A run whose updates only count, advance a clock and now and then do something else."""
 
-    def __init__(self, clock=None, seconds=1.0, at=None):
+    def __init__(self, clock=None, seconds=1.0, at=None, cluster=None):
         self.clock, self.seconds, self.at = clock, seconds, at or {}
-        self.updates, self.saves, self.summaries, self.asked = [], [], [], []
+        self.updates, self.saves, self.summaries = [], [], []
         self.progress = SilentProgress()
-        self.answers = None
+        self.cluster = cluster or FakeCluster()
 
     def update(self, step):
         self.updates.append(step)
@@ -46,10 +70,9 @@ class FakeRun:
         value = self.at[step]() if step in self.at else None
         return {"D_loss": float(step), "G_loss": -2.0 * step} if value is None else value
 
-    def any_worker(self, flag):
-        """One worker among several if `answers` is given, else the only one."""
-        self.asked.append(flag)
-        return flag if self.answers is None else next(self.answers)
+    def save(self, step):
+        assert self.cluster.busy, "the end of another worker would cut it short"
+        self.saves.append(step)
 
     def go(self, step=0, step_size=1, **values):
         options = loop.LoopOptions(**values)
@@ -67,9 +90,9 @@ class FakeRun:
             update=self.update,
             is_summary_due=lambda _: summaries.due(),
             summarize=lambda step, means: self.summaries.append((step, means)),
-            save=self.saves.append,
+            save=self.save,
             progress=self.progress,
-            any_worker=self.any_worker,
+            cluster=self.cluster,
         )
 
 
@@ -195,20 +218,41 @@ def test_means_start_anew():
     assert means.take() == {"a": 7.0}
 
 
-def test_workers_are_asked_the_same_number_of_times_whatever_their_own_clocks_and_signals(monkeypatch):
+QUIET, SIGNALLED, LATE, TO_SAVE = [False] * 3, [True, False, False], [False, True, False], [False, False, True]
+
+
+def test_workers_speak_once_a_step_whatever_their_own_clocks(monkeypatch):
     clock = Clock(monkeypatch)
-    quiet, saving, stopped = (FakeRun(clock) for _ in range(3))
-    quiet.go(train_steps=5, train_save_secs=1000.0)
-    saving.go(train_steps=5, train_save_secs=1.0, train_summary_secs=1.0)
-    assert len(quiet.asked) == len(saving.asked) == 10
-    # The signal of another worker stops this one at the same step.
-    stopped.answers = iter([False] * 6 + [True])
-    assert stopped.go(train_save_secs=1000.0) == 3
-    assert stopped.saves == [3]
+    for chief in (True, False):
+        for seconds in (1.0, 1000.0):
+            cluster = FakeCluster(itertools.repeat(QUIET), chief)
+            run = FakeRun(clock, cluster=cluster)
+            run.go(train_steps=5, train_save_secs=seconds, train_summary_secs=seconds)
+            assert len(cluster.said) == 5
+            assert run.saves == ([1, 2, 3, 4, 5] if chief and seconds == 1.0 else [5])
 
 
-def test_save_that_another_worker_asks_for(monkeypatch):
-    run = FakeRun(Clock(monkeypatch))
-    run.answers = iter([False, False, False, True, False, False])  # stop?, save? and so on
-    run.go(train_steps=3)
-    assert run.saves == [2, 3]
+def test_the_clock_of_the_chief_decides(monkeypatch):
+    """When to save, and when the time is over; another worker's clock does not."""
+    clock = Clock(monkeypatch)
+    for chief, said, saves, end in (
+        (True, TO_SAVE, [9], 9), (True, LATE, [9], 9), (False, TO_SAVE, [3, 9], 9), (False, LATE, [3], 3),
+    ):  # fmt: skip
+        run = FakeRun(clock, cluster=FakeCluster(iter([QUIET] * 3 + [said] + [QUIET] * 5), chief))
+        assert run.go(train_steps=9, train_save_secs=1000.0) == end
+        assert run.saves == saves
+    for chief, end in ((True, 4), (False, 9)):
+        run = FakeRun(clock, cluster=FakeCluster(itertools.repeat(QUIET), chief))
+        assert run.go(train_steps=9, train_time_limit_secs=4.0) == end
+
+
+@pytest.mark.parametrize("chief", [True, False])
+def test_a_signal_to_any_worker_stops_all_at_the_same_step(chief):
+    run = FakeRun(cluster=FakeCluster(iter([QUIET] * 3 + [SIGNALLED]), chief))
+    assert run.go() == 3
+    assert run.saves == [3]
+    run = FakeRun(
+        at={2: lambda: os.kill(os.getpid(), signal.SIGTERM)}, cluster=FakeCluster(itertools.repeat(QUIET), chief)
+    )
+    assert run.go() == 3
+    assert run.cluster.said[-1][0] is True and len(run.cluster.said) == 4

@@ -39,14 +39,14 @@ def straight(tmp_path_factory):
 
 
 class StopAfter(loop.Stop):
-    """Asks for a stop after so many questions."""
+    """Is late after so many questions."""
 
     def __init__(self, steps):
         super().__init__()
         self._left = steps
 
     @property
-    def is_asked(self):
+    def is_late(self):
         self._left -= 1
         return self._left < 0
 

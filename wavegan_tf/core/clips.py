@@ -29,7 +29,9 @@ _BLOCK_DRAWS = 1 << 16
 class ClipOptions(flags.Options):
     """Where the audio is and how clips are cut from it; names and defaults are the original's."""
 
-    data_dir: str = flags.option("", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.")
+    data_dir: str = flags.option(
+        "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.", per_worker=True
+    )
     data_sample_rate: int = flags.option(
         16000, "Samples per second; files at other rates are resampled.", minimum=1, resume="fixed"
     )
@@ -47,19 +49,17 @@ class ClipOptions(flags.Options):
     )
     data_pad_end: bool = flags.option(False, "Zero-pad the last clip of a file instead of dropping it.", resume="fixed")
     data_normalize: bool = flags.option(True, "Scale each file to a peak of 1.", resume="fixed")
-    data_fast_wav: bool = flags.option(
-        False, "Read with scipy: 16-bit and float32 wav only, at the right rate.", resume="free"
-    )
+    data_fast_wav: bool = flags.option(False, "Read with scipy: 16-bit and float32 wav only, at the right rate.")
     data_cache_mb: int = flags.option(
         2048,
         "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",
         minimum=0,
-        resume="free",
+        per_worker=True,
     )
     data_skip_bad: bool = flags.option(
-        True, "Report files that cannot be used and go on, instead of stopping at the first.", resume="free"
+        True, "Report files that cannot be used and go on, instead of stopping at the first."
     )
-    data_cache_dir: str = flags.option("", "Folder for that file; default: data_cache in --train_dir.", resume="free")
+    data_cache_dir: str = flags.option("", "Folder for that file; default: data_cache in --train_dir.", per_worker=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,18 +23,20 @@ def define_train_flags(options_class: type[GanOptions], module_name: str) -> Non
     flags.define_flags(options_class, module_name)
 
 
-def train(options_class: type[GanOptions], make_gan: MakeGan) -> None:
-    """Reads the flags and trains."""
+def train(options_class: type[GanOptions], make_gan: MakeGan, prepare: trainer.Prepare = trainer.nothing) -> None:
+    """Reads the flags and trains; see `trainer.train`."""
     train_dir = absl_flags.FLAGS.train_dir
     flags.require(train_dir=train_dir)
     saved = gan_options.load_run(options_class, train_dir) if gan_options.run_exists(train_dir) else None
     config = flags.from_flags(options_class, saved)
     flags.require(data_dir=config.data_dir)
     run = runtime.start(config)
-    if run.is_chief:
-        lock = checkpoints.DirectoryLock(train_dir)
-        gan_options.save_run(config, train_dir)
-    trainer.train(config, train_dir, make_gan, run)
+    with run.cluster.guard():
+        if run.is_chief:
+            lock = checkpoints.DirectoryLock(train_dir)
+            gan_options.save_run(config, train_dir)
+        trainer.train(config, train_dir, make_gan, run, prepare)
+        run.cluster.leave()
     if run.is_chief:
         lock.release()
 

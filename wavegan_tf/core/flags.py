@@ -33,6 +33,7 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     resume: Literal["fixed", "free"] = "free",
+    per_worker: bool = False,
 ) -> Any:
     """A dataclass field that carries what its flag needs.
 
@@ -43,8 +44,16 @@ def option(
       minimum: smallest allowed value.
       maximum: largest allowed value.
       resume: "fixed" if a run cannot go on with another value (it shapes the networks or their training data).
+      per_worker: whether workers that train together may have different values, such as places on their disks.
     """
-    metadata = {"help": help, "choices": tuple(choices), "minimum": minimum, "maximum": maximum, "resume": resume}
+    metadata = {
+        "help": help,
+        "choices": tuple(choices),
+        "minimum": minimum,
+        "maximum": maximum,
+        "resume": resume,
+        "per_worker": per_worker,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -219,6 +228,20 @@ def _log_plainly() -> None:
     logging.set_verbosity(logging.INFO)
 
 
+def report(error: BaseException) -> int | None:
+    """Says in one line what ended a command, and returns its exit code; None for what must not happen."""
+    if isinstance(error, UserError):
+        print("error:", str(error).replace("\n", " "), file=sys.stderr)
+        return 1
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        print(f"error: {error.filename or 'writing'}: the disk is full; make room and start again", file=sys.stderr)
+        return 1
+    if isinstance(error, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    return None
+
+
 def run(main: Callable[[], None]) -> typing.NoReturn:
     """Parses the command line, calls `main` and exits: 0, 1 for a `UserError`, 2 for a wrong command line."""
 
@@ -240,17 +263,11 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
         _log_plainly()
         try:
             main()
-        except UserError as error:
-            print("error:", str(error).replace("\n", " "), file=sys.stderr)
-            sys.exit(1)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        except BaseException as error:
+            code = report(error)
+            if code is None:
                 raise
-            print(f"error: {error.filename or 'writing'}: the disk is full; make room and start again", file=sys.stderr)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            sys.exit(128 + signal.SIGINT)
+            sys.exit(code)
 
     app.run(guarded, flags_parser=parse)
     raise AssertionError("app.run returned")

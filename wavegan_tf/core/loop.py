@@ -11,6 +11,7 @@ from types import FrameType
 
 from absl import logging
 
+from wavegan_tf.core.cluster import Cluster
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import Options, option
 from wavegan_tf.core.tracking import Progress
@@ -51,9 +52,9 @@ class Stop:
         self._deadline = time.monotonic() + limit_secs if limit_secs else math.inf
 
     @property
-    def is_asked(self) -> bool:
-        """Whether to stop."""
-        return bool(self.received) or time.monotonic() >= self._deadline
+    def is_late(self) -> bool:
+        """True once its time is over."""
+        return time.monotonic() >= self._deadline
 
     def __enter__(self) -> Stop:
         self._previous = {s: signal.signal(s, self._receive) for s in (signal.SIGTERM, signal.SIGINT)}
@@ -118,7 +119,7 @@ def run(
     summarize: Callable[[int, dict[str, float]], None],
     save: Callable[[int], None],
     progress: Progress,
-    any_worker: Callable[[bool], bool] = bool,
+    cluster: Cluster,
     step_size: int = 1,
 ) -> int:
     """Trains from `step` on until its end or until it is stopped, and saves then.
@@ -133,7 +134,7 @@ def run(
       summarize: writes a summary at a step, given the mean metrics since the last one.
       save: saves a checkpoint at a step.
       progress: shows each step.
-      any_worker: whether a condition holds in any worker; workers must stop and save together.
+      cluster: the workers, which save and stop together: by a signal to any of them, or by the clock of the chief.
       step_size: what one call of `update` adds to the step.
 
     Returns:
@@ -145,8 +146,17 @@ def run(
     save_schedule = Schedule(options.train_save_secs)
     saved = summarized = step
     means = MeanMetrics()
+    is_any_signalled = False
     try:
-        while not is_end(step) and not any_worker(stop.is_asked):
+        while not is_end(step):
+            wishes = cluster.exchange([bool(stop.received), stop.is_late, save_schedule.due()])
+            is_any_signalled, (_, is_late, is_save_due) = any(wish[0] for wish in wishes), wishes[0]
+            if is_save_due and step > saved:
+                with cluster.finishing():
+                    save(step)
+                saved = step
+            if is_any_signalled or is_late:
+                break
             values = update(step)
             step += step_size
             _check_finite(step, values)
@@ -155,17 +165,15 @@ def run(
             if is_summary_due(step):
                 summarize(step, means.take())
                 summarized = step
-            if any_worker(save_schedule.due()):
-                save(step)
-                saved = step
     finally:
         progress.close()
-    if stop.received:
-        logging.info("%s: stopping after step %d", stop.received, step)
+    if stop.received or is_any_signalled:
+        logging.info("%s: stopping after step %d", stop.received or "a signal to another worker", step)
     if step > summarized:
         summarize(step, means.take())
     if step > saved:
-        save(step)
+        with cluster.finishing():
+            save(step)
     return step
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 from absl import logging
+from tensorflow.python.distribute import collective_all_reduce_strategy
+from tensorflow.python.eager import context as eager_context
 
+from wavegan_tf import __version__
+from wavegan_tf.core import tf_config
+from wavegan_tf.core.cluster import Cluster, options_in_common
 from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import Options, option
@@ -37,6 +40,7 @@ class RuntimeOptions(Options):
         "Which devices share each batch. auto: multiworker if TF_CONFIG names several workers, mirrored if there are "
         "several GPUs, else none.",
         choices=("auto", "none", "mirrored", "multiworker"),
+        per_worker=True,
     )
     jit_compile: bool | None = option(
         None, "Compile losses and gradients with XLA. Default: with a GPU yes, without no (XLA on a CPU is slower)."
@@ -65,6 +69,7 @@ class Runtime:
       inner_scale: factor for `losses.gradient_penalty`.
       worker: index of this process.
       workers: number of processes.
+      cluster: these processes.
     """
 
     strategy: tf.distribute.Strategy
@@ -73,6 +78,7 @@ class Runtime:
     inner_scale: float
     worker: int
     workers: int
+    cluster: Cluster = dataclasses.field(default_factory=Cluster)
 
     @property
     def is_chief(self) -> bool:
@@ -139,24 +145,24 @@ class Runtime:
 
         return self.strategy.experimental_distribute_values_from_function(of_replica)
 
-    def any_worker(self, flag: bool) -> bool:
-        """Whether `flag` holds in any worker; all workers must call it together."""
-        if self.workers == 1:
-            return flag
-        value = self.strategy.experimental_distribute_values_from_function(lambda _: tf.constant(float(flag)))
-        return bool(self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) > 0)
-
 
 def start(options: RuntimeOptions) -> Runtime:
     """Sets up TensorFlow for a run; to be called before any other use of it.
 
+    If there are several workers, it waits for them; see `Cluster.join`. The run then belongs into `Cluster.guard`.
+
     Raises:
-      UserError: the distribution asked for cannot be had here.
+      UserError: the distribution asked for cannot be had here, or the workers' options differ.
     """
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
-    strategy, worker, workers = _make_strategy(options.distribution)
+    place, cluster = _place(options.distribution), Cluster()
+    if place is not None and len(place.addresses) > 1:
+        cluster = Cluster(place)
+        cluster.join()
+    with cluster.guard():
+        strategy = _make_strategy(options, place, cluster)
     gpus = tf.config.list_physical_devices("GPU")
     if options.mixed_precision == "float16" and not gpus:
         logging.warning(
@@ -170,41 +176,61 @@ def start(options: RuntimeOptions) -> Runtime:
         policy=keras.DTypePolicy(policies[options.mixed_precision]),
         jit_compile=bool(gpus) if options.jit_compile is None else options.jit_compile,
         inner_scale=_FLOAT16_INNER_SCALE if options.mixed_precision == "float16" else 1.0,
-        worker=worker,
-        workers=workers,
+        worker=cluster.index,
+        workers=cluster.workers,
+        cluster=cluster,
     )
 
 
-def _cluster() -> tuple[int, int]:
-    """This worker's index and the number of workers, by TF_CONFIG; (0, 1) without it."""
-    text = os.environ.get("TF_CONFIG")
-    if not text:
-        return 0, 1
-    try:
-        config = json.loads(text)
-        cluster, task = config["cluster"], config["task"]
-        chiefs, workers = len(cluster.get("chief", [])), len(cluster.get("worker", []))
-        if not 0 <= int(task["index"]) < {"chief": chiefs, "worker": workers}.get(task["type"], 0):
-            raise ValueError(f"task {task} is not in the cluster")
-        index = int(task["index"]) + (chiefs if task["type"] == "worker" else 0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"TF_CONFIG: cannot be understood ({error!r}); BUILD.md shows its form") from None
-    return index, chiefs + workers
+def _place(distribution: str) -> tf_config.Place | None:
+    """The place among several workers; None if TF_CONFIG names none, or is not to be looked at."""
+    if distribution not in ("auto", "multiworker"):
+        return None
+    place = tf_config.read()
+    if place is None and distribution == "multiworker":
+        raise UserError("--distribution=multiworker: the environment variable TF_CONFIG names no workers; see BUILD.md")
+    return place
 
 
-def _make_strategy(distribution: str) -> tuple[tf.distribute.Strategy, int, int]:
-    worker, workers = _cluster()
+def _make_strategy(options: RuntimeOptions, place: tf_config.Place | None, cluster: Cluster) -> tf.distribute.Strategy:
     gpus = tf.config.list_physical_devices("GPU")
+    if cluster.workers > 1:
+        assert place is not None
+        cluster.agree(
+            {
+                "version": __version__,
+                "TensorFlow": tf.__version__,
+                "model": type(options).__name__,
+                **options_in_common(options),
+                "number of GPUs": len(gpus),
+            }
+        )
+        return _multi_worker_strategy(place, len(gpus), cluster)
+    distribution = options.distribution
     if distribution == "auto":
-        distribution = "multiworker" if workers > 1 else "mirrored" if len(gpus) > 1 else "none"
-    if distribution == "multiworker":
-        if not os.environ.get("TF_CONFIG"):
-            raise UserError("--distribution=multiworker: the environment variable TF_CONFIG is not set; see BUILD.md")
-        try:
-            return tf.distribute.MultiWorkerMirroredStrategy(), worker, workers
-        except (RuntimeError, ValueError, tf.errors.OpError) as error:
-            raise UserError(f"--distribution=multiworker: {str(error).splitlines()[0]}") from None
-    if distribution == "mirrored":
+        distribution = "mirrored" if len(gpus) > 1 else "none"
+    if distribution in ("mirrored", "multiworker"):
         devices = [device.name for device in tf.config.list_logical_devices("GPU" if gpus else "CPU")]
-        return tf.distribute.MirroredStrategy(devices), 0, 1
-    return tf.distribute.get_strategy(), 0, 1
+        return tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.get_strategy()
+
+
+def _multi_worker_strategy(place: tf_config.Place, num_gpus: int, cluster: Cluster) -> tf.distribute.Strategy:
+    # TensorFlow's two ways to see that a worker is gone, of which the first waits in C++ for workers to come and go,
+    # and both end in a traceback. The cluster's connections do this; see links.py.
+    eager_context.context().configure_coordination_service(service_type="")
+    collective_all_reduce_strategy.CollectiveAllReduceExtended._enable_check_health = False
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({job: list(addresses) for job, addresses in place.jobs.items()}),
+        task_type=place.job,
+        task_id=place.task,
+        num_accelerators={"GPU": num_gpus},
+        rpc_layer="grpc",
+    )
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise UserError(f"--distribution=multiworker: {str(error).splitlines()[0]}") from None
+    # Each listens now.
+    cluster.barrier()
+    return strategy

@@ -11,6 +11,7 @@ import tensorflow as tf
 from absl import logging
 
 from wavegan_tf.core import checkpoints, clips, draws, loop, optimizers, preview, runtime, tracking, training
+from wavegan_tf.core.cluster import Cluster, digest_of_audio
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan import Gan, MakeGan
 from wavegan_tf.core.gan_options import GanOptions
@@ -138,7 +139,17 @@ class Updates:
         return self._run.per_replica(self._share, lambda start, stop: draws.rows(drawn, start, stop), of_worker=False)
 
 
-def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Runtime) -> None:
+# Called with (options, training directory, the run's audio, workers) before the networks are made.
+Prepare = Callable[[Any, str, clips.ClipStore, Cluster], None]
+
+
+def nothing(config: GanOptions, train_dir: str, store: clips.ClipStore, cluster: Cluster) -> None:
+    """For a model that needs nothing but its audio."""
+
+
+def train(
+    config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Runtime, prepare: Prepare = nothing
+) -> None:
     """Trains until the options or a signal end it.
 
     Args:
@@ -146,18 +157,29 @@ def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Ru
       train_dir: locked by this process; holds the checkpoints to continue from, if any.
       make_gan: called in the strategy's scope.
       run: from `runtime.start`.
+      prepare: sees to what `make_gan` expects in `train_dir`.
 
     Raises:
-      UserError: the data, the checkpoint or a value does not allow it, or training diverged.
+      UserError: the data, the checkpoint or a value does not allow it, workers differ in these, or training diverged.
     """
     if config.own("batchnorm"):
         run = run.without_xla_on_replicas(config.jit_compile, "batch normalisation")
     store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
+    run.cluster.agree(
+        {
+            "number of audio files": len(store.audio.files),
+            "number of samples in them": int(store.audio.lengths.sum()),
+            "content of the audio files": digest_of_audio(store.audio.lengths, store.audio.samples),
+        }
+    )
+    prepare(config, train_dir, store, run.cluster)
     with run.strategy.scope():
         gan = make_gan(config, run.policy, train_dir, store)
         trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
     updates = Updates(gan, trainables, run, config.seed, config.train_batch_size)
     step = trainables.restore(config)
+    # The chief writes nothing before all have read.
+    run.cluster.agree({"step of the checkpoint": step}, "all workers must see the same --train_dir")
     _announce(store, gan, run, step, train_dir)
     stream = clips.clip_batches(
         store,
@@ -181,7 +203,7 @@ def train(config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Ru
             summarize=lambda step, means: writer.summarize(step, means, stream),
             save=writer.save,
             progress=tracking.Progress(step, config.train_steps, gan.critic_updates * config.train_batch_size),
-            any_worker=run.any_worker,
+            cluster=run.cluster,
         )
 
 
