@@ -20,8 +20,9 @@ from gansynth_tf.progressive import original_names
 from gansynth_tf.schedule import Stage, stage_ids
 from gansynth_tf.stage_features import make_features, normalizer_path, run_normalizer
 from gansynth_tf.stage_model import StageModel
-from wavegan_tf.core import checkpoints, commands, flags, tf1
+from wavegan_tf.core import commands, flags, tf1
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.run_directory import RunDirectory
 
 _LOWEST_PITCH = 24
 # Magenta's defaults (`set_flags`) where ours, the paper's, differ.
@@ -131,18 +132,10 @@ def import_run(tf1_dir: str, train_dir: str, stage_id: int | None = None, min_pi
     # What it takes from the notes must be there.
     run_normalizer(config, None, make_features(config), tf1_dir)
     _check_first_kernel(config, checkpoint)
-    lock = checkpoints.DirectoryLock(train_dir)
-    try:
+    with RunDirectory(train_dir, CONFIG_FILE):
         if os.path.exists(os.path.join(train_dir, CONFIG_FILE)) or stage_ids(train_dir):
             raise UserError(f"--train_dir={train_dir}: holds a run already; name a new directory")
-        try:
-            _write_run(config, stage, checkpoint, tf1_dir, train_dir)
-        except BaseException:
-            # Half a stage would keep a later run from starting where it should.
-            shutil.rmtree(os.path.join(train_dir, stage.directory), ignore_errors=True)
-            raise
-    finally:
-        lock.release()
+        _write_run(config, stage, checkpoint, tf1_dir, train_dir)
     return image_id
 
 

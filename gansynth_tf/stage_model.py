@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -157,24 +157,25 @@ def _of_blocks(network: Progressive, num_blocks: int) -> dict[str, tf.Variable]:
     return {n: v for n, v in checkpoints.named_variables(network).items() if n.startswith(prefixes)}
 
 
+def check_batch_sizes(stages: Sequence[Stage], replicas: int) -> None:
+    """Raises UserError if the batch of a stage cannot be divided among the replicas."""
+    for stage in stages:
+        if stage.batch_size % replicas:
+            raise UserError(
+                f"--batch_size_schedule: stage {stage.stage_id} has batches of {stage.batch_size}; "
+                f"must be a multiple of the {replicas} replicas"
+            )
+
+
 class StageUpdates:
     """The updates of one step, in the original's order: the generator and its average, then the discriminator."""
 
     def __init__(
         self, config: GANSynthConfig, model: StageModel, losses: GANSynthLosses, run: Runtime, pitch_counts: np.ndarray
     ):
-        """Prepares both compiled updates.
-
-        Raises:
-          UserError: the batch cannot be divided among the replicas.
-        """
-        replicas, batch_size = run.strategy.num_replicas_in_sync, model.stage.batch_size
-        if batch_size % replicas:
-            raise UserError(
-                f"--batch_size_schedule: stage {model.stage.stage_id} has batches of {batch_size}; "
-                f"must be a multiple of the {replicas} replicas"
-            )
-        self._run, self._share = run, batch_size // replicas
+        """Prepares both compiled updates."""
+        batch_size = model.stage.batch_size
+        self._run, self._share = run, batch_size // run.strategy.num_replicas_in_sync
         options = {"strategy": run.strategy, "jit_compile": run.jit_compile}
         self._generator = training.Update(
             losses.generator_loss,

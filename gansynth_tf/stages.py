@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import gc
@@ -19,8 +20,8 @@ from gansynth_tf.note_loading import load_notes
 from gansynth_tf.notes import NoteStore, note_batches
 from gansynth_tf.schedule import Stage, TrainingSchedule, stage_ids
 from gansynth_tf.stage_data import StageData
-from gansynth_tf.stage_features import make_features, run_normalizer, stage_reader
-from gansynth_tf.stage_model import StageModel, StageUpdates
+from gansynth_tf.stage_features import make_features, normalizer_path, run_normalizer, stage_reader
+from gansynth_tf.stage_model import StageModel, StageUpdates, check_batch_sizes
 from gansynth_tf.summaries import Rendering, StageSummaries, log_weights
 from wavegan_tf.core import flags, loop
 from wavegan_tf.core.cluster import digest
@@ -69,15 +70,18 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
     """
     if config.train_time_limit is not None and runtime.workers > 1:
         raise UserError("--train_time_limit: several workers have no common clock; leave it out to count images")
+    # Of all stages, as a later one would stop the run when it is reached.
+    check_batch_sizes(stages_to_train(config, run_dir), runtime.strategy.num_replicas_in_sync)
     runtime = runtime.without_xla_on_replicas(config.jit_compile, "the standard deviation over the batch")
     # It gives up on leaky ReLUs whose gradient has a gradient, and prints that as an error.
     tf.config.optimizer.set_experimental_options({"remapping": False})
     features = make_features(config)
     store = load_notes(config, os.path.join(run_dir, _CACHE_FOLDER))
     runtime.cluster.agree(store.facts)
-    if runtime.is_chief:
-        # Not before it is known that these options can be used: some of them cannot change later.
-        flags.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
+    if runtime.is_chief and not os.path.exists(os.path.join(run_dir, CONFIG_FILE)):
+        # Of a start that was killed before it became a run, perhaps on other notes.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(normalizer_path(config, run_dir))
     normalizer = runtime.cluster.chief_first(
         lambda: run_normalizer(config, store, features, run_dir, is_chief=runtime.is_chief)
     )
@@ -99,6 +103,8 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
         for stage in stages:
             training = _StageTraining(run, stage)
             if tracker is None and runtime.is_chief:
+                # Not before it is known that these options can be used: some of them cannot change later.
+                flags.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
                 tracker = Tracker(run_dir, training.image_id)
             is_over = training.run(tracker)
             # What a stage held in memory must be gone before the next, larger one is built.

@@ -8,7 +8,7 @@ from absl import flags as absl_flags
 
 from gansynth_tf import stages
 from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig, parse_hparams
-from wavegan_tf.core import checkpoints, flags, runtime
+from wavegan_tf.core import flags, runtime
 from wavegan_tf.core.errors import UserError
 
 
@@ -41,13 +41,9 @@ def main() -> None:
     """Reads the flags and trains."""
     config, run_dir = read_config()
     run = runtime.start(config)
-    with run.cluster.guard():
-        if run.is_chief:
-            lock = checkpoints.DirectoryLock(run_dir, DIRECTORY_KEY)
+    with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
         stages.train(config, run_dir, run)
         run.cluster.leave()
-    if run.is_chief:
-        lock.release()
 
 
 def define_flags() -> None:

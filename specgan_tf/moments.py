@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import tempfile
@@ -21,6 +22,7 @@ from wavegan_tf.core.cluster import Cluster, digest
 from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
+from wavegan_tf.core.gan_options import run_exists
 
 MOMENTS_FILE = "moments.npz"
 _BATCH = 64
@@ -150,7 +152,11 @@ def prepare(config: SpecGANConfig, train_dir: str, store: clips.ClipStore, clust
     Raises:
       UserError: also if the workers were given different ones.
     """
-    is_new = not os.path.exists(os.path.join(train_dir, MOMENTS_FILE))
+    is_new = not run_exists(train_dir)
+    if is_new and cluster.is_chief:
+        # Of a start that was killed before it became a run, perhaps on other data.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(train_dir, MOMENTS_FILE))
     given = load(config.data_moments_fp) if is_new and config.data_moments_fp else None
     cluster.agree({"content of --data_moments_fp": given and digest(given.mean, given.std)})
     kept = cluster.chief_first(lambda: of_run(config, train_dir, store))

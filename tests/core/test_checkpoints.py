@@ -1,7 +1,4 @@
-import os
-import re
 import shutil
-import signal
 import time
 from pathlib import Path
 
@@ -279,44 +276,6 @@ def test_real_failure_to_write(tmp_path):
     assert run_of(tmp_path)[2].restore() == 1
 
 
-def hold_elsewhere(directory):
-    """The id of a new process that holds the lock; a fork, because importing TensorFlow anew takes long."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            lock = checkpoints.DirectoryLock(str(directory))
-            os.write(writing, b"held")
-            time.sleep(600)
-            lock.release()
-        finally:
-            os._exit(1)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        assert pipe.read(4) == b"held"
-    return child
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_lock_keeps_others_out_until_its_process_is_killed(tmp_path):
-    directory = tmp_path / "run"
-    holder = hold_elsewhere(directory)
-    try:
-        message = f"--train_dir={directory}: process {holder} is already training in this directory"
-        for _ in range(2):
-            with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
-                checkpoints.DirectoryLock(str(directory))
-    finally:
-        os.kill(holder, signal.SIGKILL)
-        os.waitpid(holder, 0)
-    lock = checkpoints.DirectoryLock(str(directory))
-    assert (directory / ".lock").read_text() == str(os.getpid())
-    with pytest.raises(UserError, match=f"process {os.getpid()} is already"):
-        checkpoints.DirectoryLock(str(directory))
-    lock.release()
-    checkpoints.DirectoryLock(str(directory)).release()
-
-
 @pytest.mark.parametrize("is_first", [False, True])
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path, is_first):
     """Also a torn index in its final place, which must not keep a run from starting."""
@@ -330,20 +289,6 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path, is_first):
     (tmp_path / "model.ckpt-20.index.tempstate5").write_text("half")
     assert run_of(tmp_path)[2].restore() == (None if is_first else 1)
     assert not list(tmp_path.glob("model.ckpt-2*"))
-
-
-def test_lock_of_a_directory_that_cannot_be_made(tmp_path):
-    (tmp_path / "file").write_text("")
-    path = tmp_path / "file" / "run"
-    with pytest.raises(UserError, match=rf"^--train_dir={path}: cannot be written \(Not a directory\)$"):
-        checkpoints.DirectoryLock(str(path))
-
-
-@pytest.mark.parametrize("name", ["run[1]", "run*", "run?", "a\\b"])
-def test_lock_of_a_path_that_tensorflow_could_not_restore_from(tmp_path, name):
-    with pytest.raises(UserError, match=r"^--train_dir=.*: TensorFlow takes .* for patterns; choose another path$"):
-        checkpoints.DirectoryLock(str(tmp_path / name))
-    assert not list(tmp_path.iterdir())
 
 
 def test_restore_step_takes_only_what_is_asked_for(tmp_path):

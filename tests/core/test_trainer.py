@@ -10,6 +10,7 @@ import tensorflow as tf
 from tests.commands import few_drums
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import checkpoints, clips, draws, runtime, trainer
+from wavegan_tf.core.errors import UserError
 from wavegan_tf.train import make_gan
 
 
@@ -34,11 +35,12 @@ def taken(tmp_path, monkeypatch):
 
 
 def trained(tmp_path, steps, **changes):
-    config = WaveGANConfig(
-        data_dir=str(few_drums(tmp_path / "drums", 4) if not (tmp_path / "drums").exists() else tmp_path / "drums"),
-        data_first_slice=True, wavegan_dim=1, wavegan_kernel_len=9, wavegan_latent_dim=4, wavegan_loss="wgan",
-        preview_n=1, train_steps=steps, **changes,
-    )  # fmt: skip
+    drums = tmp_path / "drums"
+    options = {
+        "data_dir": str(drums if drums.exists() else few_drums(drums, 4)), "data_first_slice": True, "wavegan_dim": 1,
+        "wavegan_kernel_len": 9, "wavegan_latent_dim": 4, "wavegan_loss": "wgan", "preview_n": 1, "train_steps": steps,
+    }  # fmt: skip
+    config = WaveGANConfig(**{**options, **changes})
     trainer.train(config, str(tmp_path / "run"), make_gan, runtime.start(config))
     return config
 
@@ -49,6 +51,27 @@ def test_clips_and_draws_are_counted_not_computed_from_the_options(tmp_path, tak
     trained(tmp_path, 5, wavegan_disc_nupdates=2, train_batch_size=2)
     assert taken["streams"] == [0, 24, 32]
     assert taken["updates"] == list(range(6 + 2 + 2))
+
+
+def test_a_start_that_fails_stores_no_options(tmp_path):
+    cannot_be_used = [
+        {"data_dir": str(tmp_path / "typo")},
+        {"data_fast_wav": True},  # the files are flac
+        {"data_first_slice": False, "data_slice_len": 65536},  # longer than any file
+        {"train_batch_size": 0},
+        {"data_cache_mb": 0, "data_cache_dir": str(tmp_path / "drums" / "cymbal_sonicpi_001.flac")},
+    ]
+    stored = tmp_path / "run" / "config.json"
+    for changes in cannot_be_used:
+        with pytest.raises(UserError):
+            trained(tmp_path, 1, **{"train_batch_size": 4, "wavegan_disc_nupdates": 1, **changes})
+        assert not stored.exists(), changes
+    trained(tmp_path, 1, train_batch_size=4, wavegan_disc_nupdates=1)
+    before = stored.read_text()
+    for changes in [*cannot_be_used, {"wavegan_dim": 2}]:  # the last is caught by the checkpoint alone here
+        with pytest.raises(UserError):
+            trained(tmp_path, 2, **{"train_batch_size": 4, "wavegan_disc_nupdates": 1, **changes})
+        assert stored.read_text() == before, changes
 
 
 def test_a_checkpoint_that_does_not_count_goes_on_as_if_no_option_had_changed(tmp_path, taken):

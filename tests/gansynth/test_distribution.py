@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,13 +14,12 @@ import tensorflow as tf
 from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.stage_data import StageData
 from gansynth_tf.stage_features import make_features, run_normalizer
-from gansynth_tf.stage_model import StageModel, StageUpdates
+from gansynth_tf.stage_model import StageModel, check_batch_sizes
 from tests.commands import run, run_two_workers
 from tests.core.test_distribution import assert_same_run
 from tests.gansynth.reference import config_of
 from tests.gansynth.small import SMALL, SMALLER, arguments
 from tests.steps import stage_steps
-from wavegan_tf.core import runtime
 from wavegan_tf.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -103,18 +101,13 @@ def test_float16_holds_the_slopes_of_the_first_stage(tmp_path):
     np.testing.assert_allclose(penalties[1], penalties[0], rtol=0.02)
 
 
-def test_batches_that_cannot_be_divided_are_refused(tmp_path):
-    config = config_of(SMALL)
-
-    class Strategy:
-        num_replicas_in_sync = 4
-
-    model = StageModel(config, config.schedule.stage(0), 61, str(tmp_path), keras.DTypePolicy("float32"))
-    losses: Any = None
-    message = "--batch_size_schedule: stage 0 has batches of 2; must be a multiple of the 4 replicas"
-    made = runtime.Runtime(Strategy(), keras.DTypePolicy("float32"), False, 1.0, 0, 1)
+def test_batches_that_cannot_be_divided_are_refused():
+    schedule = config_of({**SMALL, "batch_size_schedule": [8, 4, 2]}).schedule
+    stages = [schedule.stage(number) for number in range(5)]
+    check_batch_sizes(stages, 2)
+    message = "^--batch_size_schedule: stage 3 has batches of 2; must be a multiple of the 4 replicas$"
     with pytest.raises(UserError, match=message):
-        StageUpdates(config, model, losses, made, np.ones(61))
+        check_batch_sizes(stages, 4)
 
 
 @pytest.mark.slow

@@ -1,9 +1,8 @@
-"""Everything needed to go on exactly where a run stopped, and the lock that keeps a second trainer out."""
+"""Everything needed to go on exactly where a run stopped."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import os
 import re
@@ -122,41 +121,6 @@ def _remove(path: str) -> None:
     shutil.rmtree(path, ignore_errors=True)
     with contextlib.suppress(OSError):
         os.remove(path)
-
-
-class DirectoryLock:
-    """Holds a training directory for this process; the lock ends with the process, however it ends.
-
-    Raises:
-      UserError: another process holds the directory, or it cannot be written, or TensorFlow could not read from it.
-    """
-
-    def __init__(self, directory: str, flag: str = "train_dir"):
-        name = f"--{flag}={directory}"
-        if re.search(r"[*?\[\\]", os.path.abspath(directory)):
-            raise UserError(f"{name}: TensorFlow takes * ? [ and \\ for patterns; choose another path")
-        try:
-            os.makedirs(directory, exist_ok=True)
-            self._file = open(os.path.join(directory, ".lock"), "a+")  # noqa: SIM115 - held until the process ends
-        except OSError as error:
-            raise UserError(f"{name}: cannot be written ({error.strerror})") from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.seek(0)
-            owner = self._file.read().strip() or "unknown"
-            self._file.close()
-            raise UserError(f"{name}: process {owner} is already training in this directory") from None
-        except OSError as error:
-            self._file.close()
-            raise UserError(f"{name}: cannot be locked ({error.strerror})") from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-
-    def release(self) -> None:
-        """Gives the directory back before the process ends."""
-        self._file.close()
 
 
 class Checkpoints:

@@ -15,6 +15,7 @@ from wavegan_tf.core import checkpoints, flags, gan_options, runtime, serving, t
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan import Gan, MakeGan
 from wavegan_tf.core.gan_options import GanOptions
+from wavegan_tf.core.run_directory import RunDirectory
 
 
 def define_train_flags(options_class: type[GanOptions], module_name: str) -> None:
@@ -31,14 +32,9 @@ def train(options_class: type[GanOptions], make_gan: MakeGan, prepare: trainer.P
     config = flags.from_flags(options_class, saved)
     flags.require(data_dir=config.data_dir)
     run = runtime.start(config)
-    with run.cluster.guard():
-        if run.is_chief:
-            lock = checkpoints.DirectoryLock(train_dir)
-            gan_options.save_run(config, train_dir)
+    with run.cluster.guard(), run.held_by_chief(train_dir, gan_options.CONFIG_FILE):
         trainer.train(config, train_dir, make_gan, run, prepare)
         run.cluster.leave()
-    if run.is_chief:
-        lock.release()
 
 
 def define_export_flags(example: str = "models/drums/1") -> None:
@@ -129,27 +125,26 @@ def import_tf1_run(
     """
     config = tf1.options_from_args(options_class, tf1.read_args(tf1_dir), left_out)
     values = tf1.read_checkpoint(tf1_dir)
-    lock = checkpoints.DirectoryLock(train_dir)
-    if gan_options.run_exists(train_dir):
-        raise UserError(f"--train_dir={train_dir}: holds a run already; name a new directory")
-    if "global_step" not in values:
-        raise UserError("checkpoint: variable global_step is missing")
-    step = int(values["global_step"])
-    gan = make_gan(config, keras.DTypePolicy("float32"), train_dir, None)
-    trainables = trainer.Trainables(gan, train_dir, config.seed)
-    for network, optimizer, power, updates in (
-        (gan.generator, trainables.g_optimizer, "beta2_power", step),
-        (gan.discriminator, trainables.d_optimizer, "beta2_power_1", step * gan.critic_updates),
-    ):
-        variables = tf1.variables(network)
-        tf1.assign(variables, values)
-        names = {variable.path: name for name, variable in variables.items()}
-        slots = [names[variable.path] for variable in network.trainable_variables]
-        tf1.assign_optimizer(optimizer, slots, values, power, updates)
-    gan_options.save_run(config, train_dir)
-    trainables.count_from(step, config)
-    trainables.checkpoints.save(step)
-    lock.release()
+    with RunDirectory(train_dir, gan_options.CONFIG_FILE):
+        if gan_options.run_exists(train_dir):
+            raise UserError(f"--train_dir={train_dir}: holds a run already; name a new directory")
+        if "global_step" not in values:
+            raise UserError("checkpoint: variable global_step is missing")
+        step = int(values["global_step"])
+        gan = make_gan(config, keras.DTypePolicy("float32"), train_dir, None)
+        trainables = trainer.Trainables(gan, train_dir, config.seed)
+        for network, optimizer, power, updates in (
+            (gan.generator, trainables.g_optimizer, "beta2_power", step),
+            (gan.discriminator, trainables.d_optimizer, "beta2_power_1", step * gan.critic_updates),
+        ):
+            variables = tf1.variables(network)
+            tf1.assign(variables, values)
+            names = {variable.path: name for name, variable in variables.items()}
+            slots = [names[variable.path] for variable in network.trainable_variables]
+            tf1.assign_optimizer(optimizer, slots, values, power, updates)
+        trainables.count_from(step, config)
+        trainables.checkpoints.save(step)
+        gan_options.save_run(config, train_dir)
     return step
 
 

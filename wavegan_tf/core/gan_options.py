@@ -97,7 +97,8 @@ def load_run(options_class: type[GanOptionsT], train_dir: str) -> GanOptionsT:
 
 
 def save_run(config: GanOptions, train_dir: str) -> None:
-    """Makes `config` the options of the run in a directory."""
+    """Makes `config` the options of the run in a directory, which is made if need be."""
+    os.makedirs(train_dir, exist_ok=True)
     flags.save(config, os.path.join(train_dir, CONFIG_FILE), config.model)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import Options, option
 from wavegan_tf.core.optimizers import LossScaling
+from wavegan_tf.core.run_directory import RunDirectory
 
 # float16 gradients of a logit to its input are small; see losses.gradient_penalty.
 _FLOAT16_INNER_SCALE = 1024.0
@@ -105,6 +107,12 @@ class Runtime:
         if self.policy.compute_dtype == "float16":
             return LossScaling(optimizer)
         return optimizer
+
+    def held_by_chief(
+        self, directory: str, options_file: str, flag: str = "train_dir"
+    ) -> contextlib.AbstractContextManager:
+        """Holds a training directory in the chief; see `RunDirectory`."""
+        return RunDirectory(directory, options_file, flag) if self.is_chief else contextlib.nullcontext()
 
     def without_xla_on_replicas(self, asked: bool | None, what: str) -> Runtime:
         """A runtime for networks that XLA can compile on a single replica only.

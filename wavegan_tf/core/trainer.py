@@ -10,7 +10,18 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from wavegan_tf.core import checkpoints, clips, draws, loop, optimizers, preview, runtime, tracking, training
+from wavegan_tf.core import (
+    checkpoints,
+    clips,
+    draws,
+    gan_options,
+    loop,
+    optimizers,
+    preview,
+    runtime,
+    tracking,
+    training,
+)
 from wavegan_tf.core.cluster import Cluster, digest_of_audio
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan import Gan, MakeGan
@@ -154,7 +165,7 @@ def train(
 
     Args:
       config: the run's options.
-      train_dir: locked by this process; holds the checkpoints to continue from, if any.
+      train_dir: held by this process; has the checkpoints to continue from, if any, and gets the options.
       make_gan: called in the strategy's scope.
       run: from `runtime.start`.
       prepare: sees to what `make_gan` expects in `train_dir`.
@@ -190,6 +201,9 @@ def train(
         num_workers=run.workers,
     )
     batches = iter(stream)
+    if run.is_chief:
+        # Not before it is known that these options can be used: some of them cannot change later.
+        gan_options.save_run(config, train_dir)
     writer = _ChiefWriter(config, gan, trainables, train_dir, step) if run.is_chief else _SilentWriter()
     summaries = loop.Schedule(config.train_summary_secs, at_start=True)
     with loop.Stop(config.train_time_limit_secs) as stop:

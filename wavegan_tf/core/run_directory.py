@@ -1,0 +1,109 @@
+"""A training directory in the hands of one process, and as it was before where a start comes to nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+from types import TracebackType
+from typing import IO
+
+from wavegan_tf.core.errors import UserError
+
+_LOCK = ".lock"
+# Decoded audio serves the next start as well.
+_KEPT = (_LOCK, "data_cache")
+
+
+class RunDirectory:
+    """Holds a training directory for this process while it is entered, or until the process ends in another way.
+
+    The file of its options makes it a run. A start that raises before that is written leaves nothing behind but decoded
+    audio: files that it made in the directory are removed, and the directory itself if it made that.
+
+    Raises:
+      UserError: another process holds the directory, or it cannot be written, or TensorFlow could not read from it.
+    """
+
+    def __init__(self, directory: str, options_file: str, flag: str = "train_dir"):
+        """Makes the directory and takes it.
+
+        Args:
+          directory: of the run.
+          options_file: name of the file of its options.
+          flag: the directory's name on the command line.
+        """
+        name = f"--{flag}={directory}"
+        if re.search(r"[*?\[\\]", os.path.abspath(directory)):
+            raise UserError(f"{name}: TensorFlow takes * ? [ and \\ for patterns; choose another path")
+        self._directory, self._options_file = directory, options_file
+        self._made = _missing(directory)
+        try:
+            os.makedirs(directory, exist_ok=True)
+            self._file = self._take(name)
+        except OSError as error:
+            self._remove_made()
+            raise UserError(f"{name}: cannot be written ({error.strerror})") from None
+        self._before = set(os.listdir(directory))
+
+    def _take(self, name: str) -> IO[str]:
+        path = os.path.join(self._directory, _LOCK)
+        while True:
+            file = open(path, "a+")  # noqa: SIM115 - held until the directory is given back
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                owner = file.read().strip() or "unknown"
+                file.close()
+                raise UserError(f"{name}: process {owner} is already training in this directory") from None
+            except OSError as error:
+                file.close()
+                _remove(path)
+                self._remove_made()
+                raise UserError(f"{name}: cannot be locked ({error.strerror})") from None
+            # Whoever held it may have removed the file meanwhile; another process may hold a new one.
+            if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                file.truncate(0)
+                file.write(str(os.getpid()))
+                file.flush()
+                return file
+            file.close()
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        is_undone = error is not None and not os.path.exists(os.path.join(self._directory, self._options_file))
+        if is_undone:
+            for name in set(os.listdir(self._directory)) - self._before - set(_KEPT):
+                _remove(os.path.join(self._directory, name))
+        _remove(os.path.join(self._directory, _LOCK))
+        self._file.close()
+        if is_undone:
+            self._remove_made()
+
+    def _remove_made(self) -> None:
+        """Removes the folders that were made for the directory, as far as they are empty."""
+        for folder in self._made:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+
+
+def _missing(directory: str) -> list[str]:
+    """The folders that must be made for a directory, the innermost first."""
+    missing, path = [], os.path.abspath(directory)
+    while not os.path.exists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    return missing
+
+
+def _remove(path: str) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.remove(path)
