@@ -287,5 +287,5 @@ def _unshift(dy: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
 def _window(x: tf.Tensor, start: tf.Tensor, length: int) -> tf.Tensor:
     """`length` samples of [b, t, c] from `start` on: one start [1] for all examples, or one for each [b]."""
     if start.shape[0] == 1:
-        return tf.slice(x, tf.stack([0, start[0], 0]), [tf.shape(x)[0], length, x.shape[2]])
+        return tf.gather(x, start[0] + tf.range(length), axis=1)
     return tf.gather(x, start[:, None] + tf.range(length)[None], axis=1, batch_dims=1)
