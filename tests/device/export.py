@@ -46,12 +46,11 @@ def export(subject: Subject, model: str, options: Mapping[str, Any], precision: 
         (folder / run.MANIFEST).unlink(missing_ok=True)
         variables = named_variables(subject)
         specs = describe(subject, variables)
-        kinds = zip(subject.make_kinds(), subject.make_kinds(), strict=True)
         manifest = {
             "format": run.FORMAT, "model": model, "options": dict(options), "batch": subject.batch,
             "precision": precision,
             "versions": {"tensorflow": tf.__version__, "keras": keras.__version__, "jax": jax.__version__},
-            "state": specs, "updates": [_write(kind, plain, variables, specs, folder) for kind, plain in kinds],
+            "state": specs, "updates": [_write(kind, variables, specs, folder) for kind in subject.kinds],
         }  # fmt: skip
         shutil.copyfile(run.__file__, folder / "run.py")
         temporary = folder / f"{run.MANIFEST}.tmp"
@@ -120,8 +119,8 @@ def trace(kind: Kind, variables: Mapping[str, keras.Variable]) -> tuple[program.
 
         state, values = [tf.identity(variables[name].value) for name in used], list(given.values())
         hlo = tf.function(update, jit_compile=True).experimental_get_compiler_ir(state, values)(stage="hlo_serialized")
-    passed_on = {len(metrics) + number: number for number in range(len(used))}
-    return program.translate(hlo, len(used) + len(values), passed_on, len(used)), used, metrics
+    passed_on = [*(None for _ in metrics), *range(len(used))]
+    return program.translate(hlo, len(used) + len(values), len(used), passed_on), used, metrics
 
 
 def _parted(inputs: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
@@ -148,23 +147,15 @@ def results(
 
 
 def _write(
-    kind: Kind, plain: Kind, variables: Mapping[str, keras.Variable], specs: Mapping[str, Any], folder: Path
+    kind: Kind, variables: Mapping[str, keras.Variable], specs: Mapping[str, Any], folder: Path
 ) -> dict[str, Any]:
-    """Writes the files of one update, and returns its entry in the manifest.
-
-    Args:
-      kind: to trace.
-      plain: the same for TensorFlow to run here, in its own form.
-      variables: of both.
-      specs: from `describe`.
-      folder: where to.
-    """
+    """Writes the files of one update, which must not have been called yet; returns its entry in the manifest."""
     found, used, metrics = trace(kind, variables)
-    drawn = plain.draw(0)
+    drawn = kind.draw(0)
     inputs = {name: value.numpy() for name, value in _parted(drawn)[0].items()}
     changes = [used[number - len(metrics)] for number in found.results[len(metrics) :]]
     reads = [name for name in used if name not in changes]
-    expected = results(plain, variables, run.draw(specs), drawn)
+    expected = results(kind, variables, run.draw(specs), drawn)
     expected = {name: expected[name] for name in (*metrics, *changes)}
     programs = {"on": f"{kind.name}.mlirbc", "off": f"{kind.name}.exact.mlirbc"}
     (folder / programs["on"]).write_bytes(found.rounding)

@@ -18,7 +18,7 @@ class Program:
     """A pure function of `arguments` that XLA compiles, in StableHLO's portable form.
 
     Attributes:
-      arguments: which of the original function's arguments it takes, in order.
+      arguments: which of the original function's arguments it takes, in order: first those that it changes.
       results: which of the original function's results it gives, in order.
       rounding: products of float32 may round their operands, as they do in TF32.
       exact: the same, with products in full float32.
@@ -32,15 +32,15 @@ class Program:
     flops: float
 
 
-def translate(hlo: bytes, num_arguments: int, passed_on: dict[int, int], num_variables: int) -> Program:
+def translate(hlo: bytes, num_arguments: int, num_variables: int, passed_on: Sequence[int | None]) -> Program:
     """Makes a program out of a serialised HLO module, and drops what it does not need.
 
     Args:
       hlo: of a function that first assigns arguments to all variables it uses.
       num_arguments: of the function.
-      passed_on: result -> the argument whose value it has if the function does not change it. Results that are
-        unchanged are left out, and so are all results that are not counted here and come after these.
-      num_variables: that the function uses; TensorFlow adds a parameter for each after the arguments.
+      num_variables: that the function uses; TensorFlow adds a parameter and a result for each of them.
+      passed_on: for each result of the function the argument whose value it has if the function does not change it;
+        unchanged ones are left out. None for a result of another kind.
 
     Raises:
       ValueError: the function reads a variable before it assigns it, or XLA has dropped an argument.
@@ -60,11 +60,12 @@ def translate(hlo: bytes, num_arguments: int, passed_on: dict[int, int], num_var
         if any(list(argument.uses) for argument in list(block.arguments)[num_arguments:]):
             raise ValueError("the function reads a variable that is none of its arguments")
         returned = list(list(block.operations)[-1].operands)
-        unchanged = {result for result, argument in passed_on.items() if returned[result] == block.arguments[argument]}
-        results = [result for result in range(max(passed_on) + 1) if result not in unchanged]
-        kept = {passed_on[result] for result in results if result in passed_on}
-        changed = [passed_on[result] for result in results if result in passed_on]
-        arguments = changed + [number for number in range(num_arguments) if number not in kept]
+        results = [
+            result for result, argument in enumerate(passed_on)
+            if argument is None or returned[result] != block.arguments[argument]
+        ]  # fmt: skip
+        changed = [argument for argument in (passed_on[result] for result in results) if argument is not None]
+        arguments = changed + [number for number in range(num_arguments) if number not in changed]
         flops = sum(_product_flops(op) for op in _operations(module.operation))
         text = _with_entry(module, main, arguments, results)
         return Program(arguments, results, _serialized(text), _serialized(_in_full_precision(text)), flops)

@@ -26,9 +26,9 @@ MANIFEST = "manifest.json"
 PRECISIONS = ("float32", "bfloat16", "float16")
 # What is compared: losses and the like, and the weights and slots that an update changes.
 _PARTS = ("metrics", "state")
-# Largest difference from TensorFlow of both parts, relative to an output's largest element, by how finely products
-# round. Where rounding turns the sign before a ReLU, gradients jump and losses do not.
-TOLERANCES = {"float32": (1e-4, 1e-2), "tf32": (1e-2, 1e-1), "float16": (2e-2, 2e-1), "bfloat16": (1e-1, 5e-1)}
+# Largest difference from TensorFlow, relative to an output's largest element, by how finely products round. Each is far
+# above rounding: where that turns a sign before a ReLU, gradients jump.
+TOLERANCES = {"float32": 1e-2, "tf32": 1e-1, "float16": 2e-1, "bfloat16": 5e-1}
 # So many elements of a large output are compared.
 _SAMPLE = 1 << 14
 
@@ -157,7 +157,7 @@ class Update:
         return whole - plan.alias_size_in_bytes
 
     def differences(self, found: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
-        """The largest differences of metrics and state from TensorFlow's, relative to an output's scale, and its name."""
+        """The largest differences of metrics and state from TensorFlow's, relative to an output's scale; its name."""
         worst = {}
         for part, names in zip(_PARTS, (self.entry["metrics"], self.entry["changes"]), strict=True):
             relative = []
@@ -215,7 +215,7 @@ def product_rate(precision: str, tf32: bool) -> float:
     import jax
     import jax.numpy as jnp
 
-    size = 2048 if jax.default_backend() == "cpu" else 8192
+    size = 1024 if jax.default_backend() == "cpu" else 8192
     keys = jax.random.split(jax.random.PRNGKey(0))
     left, right = (jax.random.normal(key, (size, size), jnp.float32).astype(precision) for key in keys)
     level = jax.lax.Precision.DEFAULT if tf32 else jax.lax.Precision.HIGHEST
@@ -269,7 +269,7 @@ def measure(folder: Path, steps: int, tf32: bool) -> dict[str, Any]:
     return {
         "model": manifest["model"], "options": manifest["options"], "batch": manifest["batch"], "precision": precision,
         "tf32": tf32, "jax": jax.__version__, "platform": device.platform, "device": device.device_kind, "steps": steps,
-        "tolerances": dict(zip(_PARTS, max(TOLERANCES[precision], TOLERANCES[rounding]), strict=True)),
+        "tolerance": max(TOLERANCES[precision], TOLERANCES[rounding]),
         "product_flops_per_second": rate, "updates": rows,
         "step_seconds": sum(row["median_seconds"] * row["per_step"] for row in rows),
     }  # fmt: skip
@@ -294,10 +294,9 @@ def _measure_update(update: Update, state: dict[str, Any], device: Any, steps: i
 def disagreement(report: Mapping[str, Any]) -> str:
     """One line on an output that differs more than is allowed from TensorFlow's; empty if none does."""
     for row in report["updates"]:
-        for part, found in row["differences"].items():
-            allowed = report["tolerances"][part]
-            if found["relative"] > allowed:
-                by = f"by {found['relative']:.1e} of its largest element; {allowed:.0e} is allowed"
+        for found in row["differences"].values():
+            if found["relative"] > report["tolerance"]:
+                by = f"by {found['relative']:.1e} of its largest element; {report['tolerance']:.0e} is allowed"
                 return f"{row['update']}: {found['output']} differs from TensorFlow's {by}"
     return ""
 

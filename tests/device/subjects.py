@@ -57,13 +57,13 @@ class Subject:
     Attributes:
       owners: all variables that updates use, by what they belong to.
       optimizers: of these owners.
-      make_kinds: builds the updates, each time anew, since tracing fixes their form.
+      kinds: the updates of a step in their order. The first call of one fixes its form.
       batch: examples in a batch.
     """
 
     owners: dict[str, list[keras.Variable]]
     optimizers: list[keras.optimizers.Optimizer]
-    make_kinds: Callable[[], list[Kind]]
+    kinds: list[Kind]
     batch: int
 
 
@@ -123,31 +123,30 @@ def _latent_gan(config: Any, directory: str) -> Subject:
     trainables = trainer.Trainables(gan, directory, config.seed, placed.loss_scaled)
     batch, shape = config.train_batch_size, (config.data_slice_len, config.data_num_channels)
 
-    def make_kinds() -> list[Kind]:
-        updates = trainer.Updates(gan, trainables, placed, config.seed, batch)
+    updates = trainer.Updates(gan, trainables, placed, config.seed, batch)
 
-        def clips(step: int) -> tf.Tensor:
-            return tf.random.stateless_uniform([batch, *shape], [config.seed, step], -1.0, 1.0)
+    def clips(step: int) -> tf.Tensor:
+        return tf.random.stateless_uniform([batch, *shape], [config.seed, step], -1.0, 1.0)
 
-        def drawn(name: str, passes: int, step: int) -> Tensors:
-            return {f"drawn/{key}": value for key, value in updates._rows_drawn(name, step, passes).items()}
+    def drawn(name: str, passes: int, step: int) -> Tensors:
+        return {f"drawn/{key}": value for key, value in updates._rows_drawn(name, step, passes).items()}
 
-        return [
-            Kind(
-                name="discriminator",
-                per_step=gan.critic_updates,
-                update=updates._discriminator,
-                draw=lambda step: {"clips": clips(step), **drawn("discriminator", updates._passes, step)},
-                arrange=lambda inputs: (inputs["clips"], _drawn(inputs)),
-            ),
-            Kind(
-                name="generator",
-                per_step=1,
-                update=updates._generator,
-                draw=lambda step: drawn("generator", 1, step),
-                arrange=lambda inputs: (_drawn(inputs),),
-            ),
-        ]
+    kinds = [
+        Kind(
+            name="discriminator",
+            per_step=gan.critic_updates,
+            update=updates._discriminator,
+            draw=lambda step: {"clips": clips(step), **drawn("discriminator", updates._passes, step)},
+            arrange=lambda inputs: (inputs["clips"], _drawn(inputs)),
+        ),
+        Kind(
+            name="generator",
+            per_step=1,
+            update=updates._generator,
+            draw=lambda step: drawn("generator", 1, step),
+            arrange=lambda inputs: (_drawn(inputs),),
+        ),
+    ]
 
     return Subject(
         owners={
@@ -155,7 +154,7 @@ def _latent_gan(config: Any, directory: str) -> Subject:
             "g_optimizer": trainables.g_optimizer.variables, "d_optimizer": trainables.d_optimizer.variables,
         },
         optimizers=[trainables.g_optimizer, trainables.d_optimizer],
-        make_kinds=make_kinds,
+        kinds=kinds,
         batch=batch,
     )  # fmt: skip
 
@@ -187,36 +186,35 @@ def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
     # In the middle of a fade-in, and where it ends in the stable stage after it.
     progress = tf.constant(stage_id / 2.0, tf.float32)
 
-    def make_kinds() -> list[Kind]:
-        updates = StageUpdates(config, model, losses, placed, np.ones(config.num_pitches))
+    updates = StageUpdates(config, model, losses, placed, np.ones(config.num_pitches))
 
-        def notes(step: int) -> Tensors:
-            images = tf.random.stateless_uniform([batch, *size, 2], [config.seed, step], -1.0, 1.0)
-            return {
-                "features": data.to_data(images),
-                "pitches": tf.one_hot(tf.range(batch) % config.num_pitches, config.num_pitches),
-            }
+    def notes(step: int) -> Tensors:
+        images = tf.random.stateless_uniform([batch, *size, 2], [config.seed, step], -1.0, 1.0)
+        return {
+            "features": data.to_data(images),
+            "pitches": tf.one_hot(tf.range(batch) % config.num_pitches, config.num_pitches),
+        }
 
-        def drawn(name: str, step: int) -> Tensors:
-            found = updates._rows_drawn(name, step * batch)
-            return {"progress": progress, **{f"drawn/{key}": value for key, value in found.items()}}
+    def drawn(name: str, step: int) -> Tensors:
+        found = updates._rows_drawn(name, step * batch)
+        return {"progress": progress, **{f"drawn/{key}": value for key, value in found.items()}}
 
-        return [
-            Kind(
-                name="generator",
-                per_step=1,
-                update=updates._generator,
-                draw=lambda step: drawn("generator", step),
-                arrange=lambda inputs: (_drawn(inputs), inputs["progress"]),
-            ),
-            Kind(
-                name="discriminator",
-                per_step=1,
-                update=updates._discriminator,
-                draw=lambda step: {**notes(step), **drawn("discriminator", step)},
-                arrange=lambda inputs: (inputs["features"], inputs["pitches"], _drawn(inputs), inputs["progress"]),
-            ),
-        ]
+    kinds = [
+        Kind(
+            name="generator",
+            per_step=1,
+            update=updates._generator,
+            draw=lambda step: drawn("generator", step),
+            arrange=lambda inputs: (_drawn(inputs), inputs["progress"]),
+        ),
+        Kind(
+            name="discriminator",
+            per_step=1,
+            update=updates._discriminator,
+            draw=lambda step: {**notes(step), **drawn("discriminator", step)},
+            arrange=lambda inputs: (inputs["features"], inputs["pitches"], _drawn(inputs), inputs["progress"]),
+        ),
+    ]
 
     return Subject(
         owners={
@@ -225,6 +223,6 @@ def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
             "d_optimizer": model.d_optimizer.variables,
         },
         optimizers=[model.g_optimizer, model.d_optimizer],
-        make_kinds=make_kinds,
+        kinds=kinds,
         batch=batch,
     )  # fmt: skip
