@@ -50,8 +50,13 @@ def translate(hlo: bytes, num_arguments: int, num_variables: int, passed_on: Seq
 
     with make_ir_context():
         module = ir.Module.parse(_to_stablehlo(hlo))
-        for name in [attribute.name for attribute in module.operation.attributes]:
-            del module.operation.attributes[name]
+        attributes = module.operation.attributes
+        for name in [getattr(attribute, "name", attribute) for attribute in attributes]:
+            del attributes[name]
+        # JAX 0.6 leaves copies that tell of layouts, in a dialect of XLA's own.
+        for op in [op for op in _operations(module.operation) if op.name == "mhlo.copy"]:
+            op.results[0].replace_all_uses_with(op.operands[0])
+            op.erase()
         main = next(op for op in module.body.operations if op.attributes["sym_name"].value == "main")
         (block,) = main.regions[0].blocks
         if len(block.arguments) != num_arguments + num_variables:
@@ -59,7 +64,7 @@ def translate(hlo: bytes, num_arguments: int, num_variables: int, passed_on: Seq
             raise ValueError(f"XLA gave the function {len(block.arguments)} parameters for its {wanted}")
         if any(list(argument.uses) for argument in list(block.arguments)[num_arguments:]):
             raise ValueError("the function reads a variable that is none of its arguments")
-        returned = list(list(block.operations)[-1].operands)
+        returned = [_source(value) for value in list(block.operations)[-1].operands]
         results = [
             result for result, argument in enumerate(passed_on)
             if argument is None or returned[result] != block.arguments[argument]
@@ -131,6 +136,13 @@ def _in_full_precision(text: str) -> str:
         if op.name in _PRODUCTS:
             op.attributes["precision_config"] = highest
     return str(module)
+
+
+def _source(value: Any) -> Any:
+    """The value that this one is but another name for."""
+    while getattr(value.owner, "name", "") == "stablehlo.reshape" and value.owner.operands[0].type == value.type:
+        value = value.owner.operands[0]
+    return value
 
 
 def _operations(op: Any) -> Iterator[Any]:

@@ -122,7 +122,6 @@ def _latent_gan(config: Any, directory: str) -> Subject:
     gan = make_gan(config, placed.policy, directory)
     trainables = trainer.Trainables(gan, directory, config.seed, placed.loss_scaled)
     batch, shape = config.train_batch_size, (config.data_slice_len, config.data_num_channels)
-
     updates = trainer.Updates(gan, trainables, placed, config.seed, batch)
 
     def clips(step: int) -> tf.Tensor:
@@ -174,18 +173,14 @@ def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
     data = StageData(config.resolutions, stage.num_blocks, run_normalizer(config, None, features, directory))
     model = StageModel(config, stage, config.num_pitches, directory, placed.policy, placed.loss_scaled)
     is_last = stage_id == config.schedule.num_stages - 1
+    consistency = functools.partial(consistency_loss, features) if is_last and features.is_spectral else None
     losses = GANSynthLosses(
-        generator=model.generator,
-        discriminator=model.discriminator,
-        data=data,
-        weights=config.loss_weights(),
-        consistency=functools.partial(consistency_loss, features) if is_last and features.is_spectral else None,
-        inner_scale=placed.inner_scale,
-    )
+        generator=model.generator, discriminator=model.discriminator, data=data, weights=config.loss_weights(),
+        consistency=consistency, inner_scale=placed.inner_scale,
+    )  # fmt: skip
     batch, size = stage.batch_size, config.resolutions.resolutions(stage.num_blocks)
     # In the middle of a fade-in, and where it ends in the stable stage after it.
     progress = tf.constant(stage_id / 2.0, tf.float32)
-
     updates = StageUpdates(config, model, losses, placed, np.ones(config.num_pitches))
 
     def notes(step: int) -> Tensors:
