@@ -21,9 +21,9 @@ STAGE = 1
 
 
 @pytest.fixture(autouse=True)
-def quick_compiler():
-    """Compiles without optimisation, which takes a fifth of the time."""
-    jax.config.update("jax_disable_most_optimizations", True)
+def quick_compiler(request):
+    """Compiles without optimisation, which takes a fifth of the time; slow tests compile as the command does."""
+    jax.config.update("jax_disable_most_optimizations", request.node.get_closest_marker("slow") is None)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
 

@@ -72,19 +72,24 @@ def named_variables(subject: Subject) -> dict[str, keras.Variable]:
 def describe(subject: Subject, variables: Mapping[str, keras.Variable]) -> dict[str, dict[str, Any]]:
     """Descriptions of the variables for `run.draw`: the initial value, or even numbers of its mean and deviation.
 
-    Adam's second moments are one instead of zero: from zero its first step is the sign of the gradient, which rounding
-    changes where a gradient is nearly zero.
+    Two things are as they are later in training, lest rounding decide over a result: biases are small numbers instead
+    of zero, with which activations are zero and have two slopes; and Adam's second moments are one instead of
+    zero, with which the first step is the sign of the gradient.
     """
     inner = [getattr(optimizer, "inner_optimizer", optimizer) for optimizer in subject.optimizers]
     ones = {id(variable) for optimizer in inner for variable in getattr(optimizer, "second_moments", [])}
     specs = {}
     for seed, (name, variable) in enumerate(variables.items()):
         value = variable.numpy()
-        is_even = id(variable) in ones or bool((value == value.flat[0]).all())
-        mean = float(value.flat[0] if is_even else np.mean(value, dtype=np.float64))
+        mean, spread = float(np.mean(value, dtype=np.float64)), float(np.std(value, dtype=np.float64) * np.sqrt(3.0))
+        if bool((value == value.flat[0]).all()):
+            mean, spread = float(value.flat[0]), 0.0
+            if id(variable) in ones:
+                mean = 1.0
+            elif variable.trainable and mean == 0.0:
+                spread = 0.01
         specs[name] = {
-            "shape": list(value.shape), "dtype": str(value.dtype), "mean": 1.0 if id(variable) in ones else mean,
-            "spread": 0.0 if is_even else float(np.std(value, dtype=np.float64) * np.sqrt(3.0)), "seed": seed,
+            "shape": list(value.shape), "dtype": str(value.dtype), "mean": mean, "spread": spread, "seed": seed,
         }  # fmt: skip
     return specs
 

@@ -94,7 +94,7 @@ def test_wrong_result_is_an_error(copied, said, monkeypatch):
     code, (line,) = said("run", copied, "--steps=1")
     assert code == 1
     assert line.startswith(f"error: generator: {name.removeprefix('expected/')} differs from TensorFlow's by ")
-    assert line.endswith("of its largest element; 1e-02 is allowed")
+    assert line.endswith("of its largest element; 1e-03 is allowed")
 
 
 def test_other_mistakes_are_one_line(copied, said, monkeypatch):
