@@ -76,7 +76,9 @@ setup(
         "notebook": ["ipykernel", "nbclient"],
         "serving": ["tensorflow-serving-api"],
         "beam": ["apache-beam"],
-        "dev": ["brotli", "hypothesis", "pytest-xdist", "pytest>=8", "ruff", "mypy"],
+        # Trying a GPU without TensorFlow; see docs/device.md.
+        "device": ["jax"],
+        "dev": ["brotli", "hypothesis", "jax", "pytest-xdist", "pytest>=8", "ruff", "mypy"],
     },
     entry_points={
         "console_scripts": [

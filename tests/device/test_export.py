@@ -1,0 +1,94 @@
+"""Exported updates, run by JAX, against the training code that they come from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.device import run
+from tests.device.conftest import SMALL
+from tests.device.export import named_variables, scales
+
+
+def assert_agrees(found, expected, metrics, tolerance):
+    for name, scale in scales(expected, metrics).items():
+        difference = np.max(np.abs(np.asarray(found[name], np.float64) - expected[name]), initial=0.0)
+        assert difference <= tolerance * scale, (name, difference / scale)
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_updates_in_a_row_are_those_of_training(exported, model):
+    """From Adam's start and with other draws each time, which so cannot be part of the program."""
+    run.import_jax()
+    subject, folder = exported(model)
+    manifest = run.read(folder)
+    variables = named_variables(subject)
+    state = run.draw(manifest["state"])
+    for name in state:
+        if name.endswith("velocity"):
+            state[name] = np.zeros_like(state[name])
+        variables[name].assign(state[name])
+    kinds = {kind.name: kind for kind in subject.kinds}
+    updates = [run.Update(folder, entry, manifest["state"], tf32=True) for entry in manifest["updates"]]
+    assert {update.entry["name"]: update.entry["per_step"] for update in updates} == {
+        "discriminator": 1 if model == "gansynth" else 5, "generator": 1,
+    }  # fmt: skip
+    used = {name for update in updates for name in (*update.entry["changes"], *update.entry["reads"])}
+    for step in range(3):
+        for update in updates:
+            kind = kinds[update.entry["name"]]
+            inputs = kind.draw(step)
+            expected = {name: value.numpy() for name, value in kind.update(*kind.arrange(inputs)).items()}
+            metrics = update(state, {name: inputs[name].numpy() for name in update.entry["inputs"]})
+            assert list(metrics) == sorted(expected)
+            assert_agrees(metrics, expected, list(expected), 1e-5)
+    assert_agrees(state, {name: variables[name].numpy() for name in used}, [], 1e-4)
+    assert [int(state[name]) for name in state if name.endswith("/iteration")] == [3, 3]
+
+
+def test_export_holds_tensorflows_first_update(exported):
+    """What `run` compares with, from a state that it makes itself, and only what an update changes."""
+    subject, folder = exported("specgan")
+    manifest = run.read(folder)
+    variables = named_variables(subject)
+    (entry,) = [entry for entry in manifest["updates"] if entry["name"] == "discriminator"]
+    assert {name.split("/")[0] for name in entry["changes"]} == {"discriminator", "d_optimizer"}
+    assert {name.split("/")[0] for name in entry["reads"]} == {"generator", "d_optimizer"}  # the latter: learning rate
+    for name, value in run.draw(manifest["state"]).items():
+        variables[name].assign(value)
+    (kind,) = [kind for kind in subject.kinds if kind.name == "discriminator"]
+    with np.load(folder / entry["arrays"]) as arrays:
+        inputs = {**kind.draw(0), **{name: tf.constant(arrays[f"input/{name}"]) for name in entry["inputs"]}}
+        metrics = kind.update(*kind.arrange(inputs))
+        for name in entry["metrics"]:
+            np.testing.assert_allclose(metrics[name], arrays[f"expected/{name}"][0], rtol=1e-6)
+        for name in entry["changes"]:
+            np.testing.assert_allclose(run.sample(variables[name].numpy()), arrays[f"expected/{name}"], rtol=1e-5)
+    # The weights are clipped after the step (wgan).
+    weights = [variables[name].numpy() for name in entry["changes"] if name.startswith("discriminator/")]
+    assert max(np.abs(value).max() for value in weights) == pytest.approx(0.01)
+
+
+VARIANTS = [
+    ("wavegan", "bfloat16", 1, {}),
+    ("wavegan", "float16", 1, {}),
+    # With seed 0, rounding turns the sign before a ReLU in this small network.
+    ("wavegan", "float32", 1, {"wavegan_batchnorm": True, "wavegan_disc_phaseshuffle_per_example": True, "seed": 1}),
+    ("wavegan", "float32", 1, {"wavegan_loss": "dcgan", "wavegan_genr_upsample": "nn"}),
+    ("wavegan", "float32", 1, {"wavegan_loss": "wgan", "wavegan_genr_pp": True}),
+    ("specgan", "float16", 1, {"specgan_disc_phaseshuffle": 2}),
+    ("specgan", "float32", 1, {"specgan_loss": "wgan-gp"}),
+    ("specgan", "float32", 1, {"specgan_loss": "lsgan", "specgan_batchnorm": True}),
+    ("gansynth", "float16", 1, {}),
+    ("gansynth", "float32", 1, {"data_normalizer": "none"}),
+    ("gansynth", "float32", 2, {"gen_gl_consistency_loss_weight": 1.0}),
+    ("gansynth", "float32", 2, {"simple_arch": True}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "precision", "stage", "options"), VARIANTS)
+def test_other_options(exported, model, precision, stage, options):
+    _, folder = exported(model, precision, stage, **options)
+    assert run.disagreement(run.measure(folder, 1, tf32=False)) == ""
