@@ -58,6 +58,7 @@ def gan_steps(model: str, directory: str | Path, steps: int, **options: Any) -> 
     with run.strategy.scope():
         gan = make_gan(config, run.policy, str(directory))
         trainables = trainer.Trainables(gan, str(directory), config.seed, run.loss_scaled)
+    _fill_biases([gan.generator, gan.discriminator])
     updates = trainer.Updates(gan, trainables, run, config.seed, BATCH_SIZE)
     batches = _noise((BATCH_SIZE, config.data_slice_len, config.data_num_channels))
     return Trajectory([updates(step, batches) for step in range(steps)], _weights([gan.generator, gan.discriminator]))
@@ -88,6 +89,14 @@ def stage_steps(
         for step in range(steps)
     ]
     return Trajectory(metrics, _weights([model.generator, model.discriminator, model.average]))
+
+
+def _fill_biases(networks: Sequence[keras.Model]) -> None:
+    """Starts biases at small numbers: at zero, rounding alone decides the slope of a ReLU where all inputs are zero."""
+    rng = np.random.default_rng(6)
+    for variable in [variable for network in networks for variable in network.trainable_variables]:
+        if variable.path.endswith("bias"):
+            variable.assign(rng.uniform(-0.1, 0.1, variable.shape))
 
 
 def _noise(shape: tuple[int, ...]) -> Iterator[np.ndarray]:
