@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import free_ports
-from wavegan_tf.core import links
+from wavegan_tf.core import greeting, links
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.links import Links
 from wavegan_tf.core.tf_config import Place
@@ -152,6 +152,40 @@ def test_waiting_is_told_in_one_line_and_a_worker_that_came_and_went_is_waited_f
     assert first.values == again.values == third.values == [[1, 1, 1]]
     for worker in (first, again, third):
         worker.links.close()
+
+
+def test_what_a_worker_said_before_it_came_again_does_not_count(quick):
+    addresses = tuple(f"localhost:{port}" for port in free_ports(2))
+    first, place = Worker(addresses, 0), Place({"worker": addresses}, "worker", 1)
+    threads = together([first], Worker.join)
+
+    def call():
+        """As the second worker; the first may not listen yet."""
+        while True:
+            with contextlib.suppress(greeting.NotThereError):
+                return greeting.call(place, 0)
+
+    gone = call()
+    greeting.write_line(gone, {"ready": True})
+    greeting.write_line(gone, {"round": 1, "value": "old"})
+    eventually(lambda: first.links._ready and not first.links._inbox[1].empty())
+    greeting.hang_up(gone)
+    eventually(lambda: not first.links._in)
+    with greeting.listen(place) as server:
+        again = call()
+        server.settimeout(20)
+        called, _ = server.accept()
+        greeting.read_hello(called, called.makefile("rb"))
+        greeting.answer(called, None)
+    threads[0].join(0.5)
+    assert threads[0].is_alive(), "the second is not ready"
+    greeting.write_line(again, {"ready": True})
+    greeting.write_line(again, {"round": 1, "value": "new"})
+    finish(threads)
+    assert first.links.exchange("mine") == ["mine", "new"] and not first.heard
+    first.links.close()
+    for link in (again, called):
+        greeting.hang_up(link)
 
 
 def test_hosts_that_are_unknown_are_said_to_be_and_end_the_wait_at_last(quick, caplog, monkeypatch):
