@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -36,7 +37,7 @@ def taken(tmp_path, monkeypatch):
 
 def trained(tmp_path, steps, **changes):
     drums = tmp_path / "drums"
-    options = {
+    options: dict[str, Any] = {
         "data_dir": str(drums if drums.exists() else few_drums(drums, 4)), "data_first_slice": True, "wavegan_dim": 1,
         "wavegan_kernel_len": 9, "wavegan_latent_dim": 4, "wavegan_loss": "wgan", "preview_n": 1, "train_steps": steps,
     }  # fmt: skip
@@ -54,7 +55,7 @@ def test_clips_and_draws_are_counted_not_computed_from_the_options(tmp_path, tak
 
 
 def test_a_start_that_fails_stores_no_options(tmp_path):
-    cannot_be_used = [
+    cannot_be_used: list[dict[str, Any]] = [
         {"data_dir": str(tmp_path / "typo")},
         {"data_fast_wav": True},  # the files are flac
         {"data_first_slice": False, "data_slice_len": 65536},  # longer than any file
