@@ -28,7 +28,7 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 _PARTS = ("metrics", "state")
 # Largest difference from TensorFlow, relative to an output's largest element, by how finely products round. Each is far
 # above rounding: where that turns the sign before a ReLU, gradients jump.
-TOLERANCES = {"float32": 1e-3, "tf32": 1e-1, "float16": 2e-1, "bfloat16": 5e-1}
+TOLERANCES = {"float32": 2e-2, "tf32": 1e-1, "float16": 2e-1, "bfloat16": 5e-1}
 # So many elements of a large output are compared.
 _SAMPLE = 1 << 14
 
