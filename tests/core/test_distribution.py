@@ -150,6 +150,7 @@ def assert_same_run(one, other) -> None:
         assert difference.max() <= 2e-6 * max(1.0, np.abs(value).max()), name
 
 
+@pytest.mark.slow
 def test_two_worker_processes_train_like_one(tmp_path):
     drums = few_drums(tmp_path / "drums")
     arguments = [f"--data_dir={drums}", *tiny("wavegan"), "--wavegan_loss=lsgan"]

@@ -23,7 +23,7 @@ MODELS: dict[str, tuple[type[GanOptions], Any, int]] = {
 }
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=["wavegan", pytest.param("specgan", marks=pytest.mark.slow)])
 def first_losses(request, tmp_path_factory):
     """The metrics of two steps in each precision."""
     model = request.param

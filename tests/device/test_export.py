@@ -17,7 +17,7 @@ def assert_agrees(found, expected, metrics, tolerance):
         assert difference <= tolerance * scale, (name, difference / scale)
 
 
-@pytest.mark.parametrize("model", SMALL)
+@pytest.mark.parametrize("model", ["wavegan", pytest.param("specgan", marks=pytest.mark.slow), "gansynth"])
 def test_updates_in_a_row_are_those_of_training(exported, model):
     """From Adam's start and with other draws each time, which so cannot be part of the program."""
     run.import_jax()
