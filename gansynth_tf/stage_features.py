@@ -126,7 +126,9 @@ def run_normalizer(
     statistics = normalizer.RangeStatistics()
     batches = note_batches(store, store.wave, batch_size=_NORMALIZER_BATCH, seed=config.seed)
     transform = tf.function(features.waves_to_data)
-    for waves, _ in batches.take(-(-config.normalizer_num_examples // _NORMALIZER_BATCH)):
+    # After all notes the range stays as it is.
+    num_examples = min(config.normalizer_num_examples, len(store))
+    for waves, _ in batches.take(-(-num_examples // _NORMALIZER_BATCH)):
         statistics.add(transform(waves).numpy())
     rows = statistics.rows(kind, config.normalizer_margin)
     if is_chief:

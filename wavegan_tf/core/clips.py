@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from wavegan_tf.core import flags
+from wavegan_tf.core import effects, flags
 from wavegan_tf.core.audio_files import find_audio_files
 from wavegan_tf.core.audio_store import AudioStore, Decoding, open_store
 from wavegan_tf.core.draws import purpose_seed
@@ -31,21 +31,29 @@ class ClipOptions(flags.Options):
 
     data_dir: str = flags.option("", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.")
     data_sample_rate: int = flags.option(
-        16000, "Samples per second; files at other rates are resampled.", minimum=1, resume="fixed"
+        16000, "Samples per second; files at other rates are resampled.", minimum=1, maximum=768_000, resume="fixed"
     )
     data_slice_len: int = flags.option(16384, "Samples in a clip.", choices=(16384, 32768, 65536), resume="fixed")
     data_num_channels: int = flags.option(
-        1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, resume="fixed"
+        1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, maximum=1024, resume="fixed"
     )
     data_overlap_ratio: float = flags.option(
-        0.0, "Overlap of successive clips of a file, 0 up to below 1.", minimum=0.0, resume="fixed"
+        0.0,
+        "Overlap of successive clips of a file, 0 up to below 1.",
+        minimum=0.0,
+        resume="fixed",
+        effect=[effects.not_with("data_first_slice")],
     )
     data_first_slice: bool = flags.option(
         False,
         "Use only the first clip of each file, zero-padded; overlap and random starts are off.",
         resume="fixed",
     )
-    data_pad_end: bool = flags.option(False, "Zero-pad the last clip of a file instead of dropping it.", resume="fixed")
+    data_pad_end: bool = flags.option(
+        False,
+        "Zero-pad the last clip of a file instead of dropping it; always so with --data_first_slice.",
+        resume="fixed",
+    )
     data_normalize: bool = flags.option(True, "Scale each file to a peak of 1.", resume="fixed")
     data_fast_wav: bool = flags.option(
         False, "Read with scipy: 16-bit and float32 wav only, at the right rate.", resume="free"
@@ -63,7 +71,8 @@ class ClipOptions(flags.Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.slicing()
+        # The ratio must be one even where it has no effect.
+        Slicing(self.data_slice_len, overlap_ratio=self.data_overlap_ratio)
 
     def slicing(self) -> Slicing:
         """The rules by which clips are cut, as the original's train_wavegan.py sets them."""
