@@ -15,7 +15,7 @@ from eval import arguments, classifiers, score_table, scoring, watch
 from eval.classifiers import Classifier
 from eval.gathering import why_no_fid
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, ModelSamples, Samples
-from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL, Score
+from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import output_folder
@@ -237,8 +237,10 @@ def define_flags() -> None:
         "Folder of eval_train_classifier, or TF1 checkpoint of the original's; several with commas between.",
     )  # fmt: skip
     absl_flags.DEFINE_list("metrics", ["all"], f"all, or some of {', '.join(METRICS)}.")
-    absl_flags.DEFINE_integer("num_samples", None, "Clips to score. Default: 50000 of a model, all of a folder.",
-                              1, _MAX_SAMPLES)
+    absl_flags.DEFINE_integer(
+        "num_samples", None, f"Clips to score. Default: {_DEFAULT_MODEL_SAMPLES} of a model, all of a folder.", 1,
+        _MAX_SAMPLES,
+    )  # fmt: skip
     absl_flags.DEFINE_integer("num_groups", 10, "Groups of the inception score.", 1, _MAX_SAMPLES)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the latents and of k-means.", 0, _SEED_MAX)
     absl_flags.DEFINE_string("output_dir", "", "Where scores.jsonl and the probabilities go.")

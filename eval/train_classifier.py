@@ -43,7 +43,9 @@ class ClassifierNotes(NoteOptions):
         "Sources of the sound to take, with commas between, such as acoustic,synthetic; empty for all, as the paper's "
         "classifier heard them. A note that does not tell is taken.",
     )
-    data_cache_mb: int = option(2048, "Decoded notes to keep in memory, in MiB; more goes to a file on disk.", minimum=0)
+    data_cache_mb: int = option(
+        2048, "Decoded notes to keep in memory, in MiB; more goes to a file on disk.", minimum=0
+    )
     data_cache_dir: str = option("", "Folder for that file. Default: --classifier_dir.")
 
 

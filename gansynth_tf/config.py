@@ -186,9 +186,9 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
     def _check_channels(self) -> None:
         if self.filters(self.num_resolutions)[-1] < 1:
             raise UserError(
-                f"--fmap_base={self.fmap_base} --fmap_decay={self.fmap_decay}: leave block {self.num_resolutions} "
-                "without channels; fmap_base must be at least 2^(num_resolutions * fmap_decay) = "
-                f"2^{self.num_resolutions * self.fmap_decay:g}"
+                f"--fmap_base={self.fmap_base} --fmap_decay={self.fmap_decay} "
+                f"--num_resolutions={self.num_resolutions}: leave the last block without channels; fmap_base must be at "
+                f"least 2^(num_resolutions * fmap_decay) = 2^{self.num_resolutions * self.fmap_decay:g}"
             )
 
     def _check_resolutions(self) -> None:
@@ -205,8 +205,11 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
             )
         held = num_samples(self.data_type, (frames, bins))
         if held < self.audio_length:
+            names = ("start_height", "start_width", "scale_base", "scale_mode", "num_resolutions", "data_type")
+            made_by = " ".join(f"--{name}={getattr(self, name)}" for name in names)
             raise UserError(
-                f"--audio_length={self.audio_length}: {frames} frames of {bins} frequencies hold only {held} samples"
+                f"--audio_length={self.audio_length}: {frames} frames of {bins} frequencies ({made_by}) hold only "
+                f"{held} samples"
             )
 
     def _check_times(self) -> None:

@@ -152,14 +152,15 @@ def define_flags() -> None:
         seed="Seed of the latents, and of the pitches where these are random.",
     )
     absl_flags.DEFINE_integer(
-        "pitch", None, "MIDI pitch. Default: random pitches; with --interpolate: 60, or the nearest.", 0, 127
+        "pitch", None, f"MIDI pitch. Default: random pitches; with --interpolate: {_MIDDLE_C}, or the nearest.", 0, 127
     )
     absl_flags.DEFINE_boolean("scale", False, "Play all pitches of the model with one latent vector.")
     absl_flags.DEFINE_string("midi_file", "", "MIDI file to play, going from instrument to instrument.")
     flags.define_float(
         "secs_per_instrument",
         None,
-        "Seconds from one instrument to the next in a MIDI clip. Default: 6; with --latents_file: all of them, once.",
+        f"Seconds from one instrument to the next in a MIDI clip. Default: {instruments.SECS_PER_INSTRUMENT:g}; with "
+        "--latents_file: all of them, once.",
         0.05,
         1e6,
     )

@@ -177,18 +177,20 @@ def from_flags(
         flag = flags.FLAGS[field.name]
         if flag.present or (saved is None and field.name not in values):
             values[field.name] = _integers(field.name, flag.value) if _is_list(types[field.name]) else flag.value
-    new = options_class(**values) if saved is None else dataclasses.replace(saved, **values)
     if saved is not None:
-        _require_fixed(new, saved)
+        _require_fixed(values, saved)
+    new = options_class(**values) if saved is None else dataclasses.replace(saved, **values)
     rules = {field.name: field.metadata["effect"] for field in dataclasses.fields(options_class)}
     effects.require_effect(rules, lambda name: getattr(new, name))
     return new
 
 
-def _require_fixed(new: Options, saved: Options) -> None:
-    """Raises UserError if an option that a run cannot change is another."""
-    for field in dataclasses.fields(new):
-        value, old = getattr(new, field.name), getattr(saved, field.name)
+def _require_fixed(values: Mapping[str, Any], saved: Options) -> None:
+    """Raises UserError if one of these values differs from that of a run that cannot change it."""
+    for field in dataclasses.fields(saved):
+        old = getattr(saved, field.name)
+        value = values.get(field.name, old)
+        value = tuple(value) if isinstance(value, list) else value
         if field.metadata["resume"] == "fixed" and value != old:
             raise UserError(
                 f"--{field.name}={value}: the run in this directory was started with {old}; "

@@ -193,8 +193,8 @@ def _check_length(model: ServedModel, count: int) -> None:
     size = 2 * count * int(length) * int(model.metadata.get("num_channels", 1))
     if flags.FLAGS.format == "wav" and size > _MAX_WAV_BYTES:
         raise UserError(
-            f"--format=wav: a wav file holds 4 GiB, and {count} clips in one are {size / 2**30:.1f}; give --format=flac "
-            "or fewer steps"
+            f"--format=wav: a wav file holds 4 GiB, and {count} clips in one are {size / 2**30:.1f}; give "
+            "--format=flac or fewer steps"
         )
 
 

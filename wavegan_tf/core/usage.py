@@ -37,6 +37,9 @@ def write(kind: str, description: str) -> None:
         flags.FLAGS.write_help_in_xml_format(sys.stdout)
         return
     print(description.strip())
+    if kind == _FULL:
+        print(flags.FLAGS.get_help())
+        return
     for module in flags.FLAGS.flags_by_module_dict():
-        if kind == _FULL or module.partition(".")[0] not in _LIBRARIES:
+        if module.partition(".")[0] not in _LIBRARIES:
             print(flags.FLAGS.module_help(module))
