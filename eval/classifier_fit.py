@@ -27,23 +27,35 @@ _MOMENTUM = 0.9
 _LAST_SCALE = 0.1
 
 
+# Passes at most, and passes without a better loss after which training stops.
+_PASSES = {"log_mel": (5, 3), "waveform": (25, 8), "pitch": (40, 8)}
+_RATES = {"adam": 1e-3, "sgd": 1e-4}
+
+
+def _by_network(place: int) -> str:
+    return ", ".join(f"{numbers[place]} for {network}" for network, numbers in _PASSES.items())
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FitOptions(flags.Options):
     """How a classifier is trained."""
 
     batch_size: int = flags.option(16, "Clips in a batch.", minimum=2)
     learning_rate: float = flags.option(
-        0.0, "Step size at the start, from where it falls to zero; 0: 1e-3 for adam, 1e-4 for sgd.", minimum=0
+        0.0,
+        "Step size at the start, from where it falls to zero; 0: "
+        f"{', '.join(f'{rate:g} for {name}' for name, rate in _RATES.items())}.",
+        minimum=0,
     )
     optimizer: str = flags.option(
         "adam", "adam, or sgd: plain gradient descent as the original's, which takes 100 000 steps.",
         choices=("adam", "sgd"),
     )  # fmt: skip
     max_epochs: int = flags.option(
-        0, "Passes over the clips at most; 0: 5 for log_mel, 25 for waveform, 40 for pitch.", minimum=0
+        0, f"Passes over the clips at most; 0: {_by_network(0)}.", minimum=0
     )
     patience: int = flags.option(
-        0, "Stop after so many passes without a better validation loss; 0: 3 for log_mel, else 8.", minimum=0
+        0, f"Stop after so many passes without a better validation loss; 0: {_by_network(1)}.", minimum=0
     )
     augment: bool = flags.option(
         True,
@@ -179,14 +191,14 @@ def fit(
     """
     info, path = classifier.info, os.path.join(folder, WEIGHTS_FILE)
     sizes = tuple(len(names) for names in (info.labels, info.families) if names)
-    passes, patience = {"log_mel": (5, 3), "waveform": (25, 8), "pitch": (40, 8)}[info.network]
+    passes, patience = _PASSES[info.network]
     passes, patience = options.max_epochs or passes, options.patience or patience
     for norm in classifier.network.norms:
         norm.momentum = _MOMENTUM
     if info.network == "log_mel":
         scale = classifier.network.norms[-1].gamma
         scale.assign(_LAST_SCALE * scale)
-    initial = options.learning_rate or (1e-3 if options.optimizer == "adam" else 1e-4)
+    initial = options.learning_rate or _RATES[options.optimizer]
     rate = keras.optimizers.schedules.CosineDecay(initial, passes * max(1, len(train) // options.batch_size))
     optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[options.optimizer](rate)
     classifier.network.compile(optimizer, heads_loss(sizes), metrics=[first_head_accuracy(sizes[0])], jit_compile=False)

@@ -68,19 +68,24 @@ def _labels_of(paths: Sequence[str], place: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def read_words(data_dir: str, labels: Sequence[str] | None = None) -> LabelledAudio:
+def read_words(
+    data_dir: str, labels: Sequence[str] | None = None, skip_bad: bool = True, flag: str = "data_dir"
+) -> LabelledAudio:
     """A folder of words, decoded into memory as 16-bit clips of 16 384 samples at 16 kHz.
 
     Args:
       data_dir: the folder. The label of a file is what stands before the first underscore of its name, in any case.
       labels: of the classes; by default the ten digits if the names tell only such (as words or as numerals), else all
         labels there are, in alphabetical order.
+      skip_bad: report files that cannot be used and go on, instead of stopping at the first.
+      flag: that named the folder.
 
     Raises:
-      UserError: nothing there can be used, or fewer than two labels are found.
+      UserError: nothing there can be used, fewer than two labels are found, or a file is bad without `skip_bad`.
     """
-    paths = find_audio_files(data_dir)
-    names_tell = tuple(labels) if labels is not None else _labels_of(paths, data_dir)
+    shown = f"--{flag}={display_name(data_dir)}"
+    paths = find_audio_files(data_dir, flag)
+    names_tell = tuple(labels) if labels is not None else _labels_of(paths, shown)
     clips, classes, lengths, names, bad = [], [], [], [], []
     progress = Progress(0, len(paths), label="file", rate="files/s")
     for done, path in enumerate(paths, 1):
@@ -91,6 +96,9 @@ def read_words(data_dir: str, labels: Sequence[str] | None = None) -> LabelledAu
                 raise AudioError(f"{display_name(path)}: its name tells none of the labels {', '.join(names_tell)}")
             clip = read_clip(path)
         except AudioError as error:
+            if not skip_bad:
+                progress.close()
+                raise
             bad.append((path, str(error).partition(": ")[2]))
             continue
         clips.append(fit_length(clip))
@@ -100,7 +108,7 @@ def read_words(data_dir: str, labels: Sequence[str] | None = None) -> LabelledAu
     progress.close()
     report_skipped(bad)
     if not clips:
-        raise UserError(f"{data_dir}: none of the {len(paths)} audio files can be used")
+        raise UserError(f"{shown}: none of the {len(paths)} audio files can be used")
     with tf.device("CPU:0"):
         samples = tf.constant(np.stack(clips))
     return LabelledAudio(

@@ -14,7 +14,7 @@ from absl import logging
 
 from eval import page_sources
 from eval.page_render import Clip, ClipSet, Column, Page, Table, render
-from wavegan_tf.core import flags
+from wavegan_tf.core import effects, flags
 from wavegan_tf.core.audio_files import display_name
 from wavegan_tf.core.errors import UserError
 
@@ -23,7 +23,8 @@ T = TypeVar("T")
 _PICTURES = ("spectrogram", "rainbowgram")
 _TITLE, _QUESTION, _NUM_CLIPS = "Listening page", "Which one sounds better?", 16
 _LARGE_BYTES = 50e6
-_IN_DESCRIPTION = ("set", "title", "question", "picture")
+_IN_DESCRIPTION = effects.not_with("description", reason=", which says it")
+_RULES = {name: [_IN_DESCRIPTION] for name in ("set", "title", "question", "picture")}
 _KEYS = ("title", "introduction", "question", "picture", "sets", "tables")
 _SET_KEYS = ("name", "text", "path", "files", "captions", "wide", "beside", "blind", "picture")
 _SCORE_COLUMNS = (
@@ -243,11 +244,9 @@ def main() -> None:
       UserError: flags contradict each other, what they name can't be read, or the page can't be written.
     """
     values = absl_flags.FLAGS
+    effects.require_effect(_RULES)
     flags.require(output=values.output)
     if values.description:
-        for name in _IN_DESCRIPTION:
-            if values[name].present:
-                raise UserError(f"--{name}: goes without --description, which says it")
         origin, folder = f"--description={display_name(values.description)}", os.path.dirname(values.description)
         description = read_json(values.description, "description")
     else:

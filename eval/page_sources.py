@@ -82,10 +82,7 @@ def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int) -
     versions = [folder for folder in folders if os.path.exists(os.path.join(folder, "saved_model.pb"))]
     if versions:
         raise UserError(f"{display_name(path)}: holds versions of a model; did you mean {display_name(versions[-1])}?")
-    try:
-        found = find_audio_files(path)
-    except UserError as error:
-        raise UserError(str(error).removeprefix("--data_dir=")) from None
+    found = find_audio_files(path, flag="")
     chosen = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int))
     if len(chosen) < len(found):
         logging.info("%s: %d of %d files, evenly spread (--num_clips)", display_name(path), len(chosen), len(found))

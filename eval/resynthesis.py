@@ -19,15 +19,24 @@ from absl import logging
 from eval.features import CLIP_LEN, SAMPLE_RATE, fit_length
 from specgan_tf import moments
 from specgan_tf.features import Moments, spectrograms_to_waveforms, waveforms_to_spectrograms
-from wavegan_tf.core import audio, flags, spectral
+from wavegan_tf.core import audio, effects, flags, spectral
 from wavegan_tf.core.audio_files import extension_of, find_audio_files
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.folders import output_folder
 from wavegan_tf.core.tracking import Progress
 
 # Codec -> libsndfile's format and subtype.
 _CODECS = {
     "none": ("WAV", "PCM_16"), "ulaw": ("WAV", "ULAW"), "mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"),
     "opus": ("OGG", "OPUS"),
+}  # fmt: skip
+_LOSSY = ("mp3", "vorbis", "opus")
+# libsndfile refuses more, and this makes mp3 files of the smallest size.
+_MOST_COMPRESSION = 0.9999
+_OF_SPECTROGRAMS = [effects.only_with("spectrogram")]
+_RULES = {
+    "moments_dir": _OF_SPECTROGRAMS, "inversion": _OF_SPECTROGRAMS, "ngl": _OF_SPECTROGRAMS,
+    "compression": [effects.only_with("codec", values=_LOSSY)],
 }  # fmt: skip
 _LOSSLESS = (".wav", ".flac")
 _BATCH = 64
@@ -59,7 +68,8 @@ def through_codec(clip: np.ndarray, codec: str, compression: float) -> np.ndarra
       compression: 0 for the least, 1 for the most (libsndfile's compression level); has no meaning for none and ulaw.
     """
     container, subtype = _CODECS[codec]
-    options = {} if codec in ("none", "ulaw") else {"compression_level": compression}
+    level = min(compression, _MOST_COMPRESSION) if codec == "mp3" else compression
+    options = {"compression_level": level} if codec in _LOSSY else {}
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(clip, -1.0, 1.0), SAMPLE_RATE, subtype, format=container, **options)
     buffer.seek(0)
@@ -89,27 +99,30 @@ def output_names(names: Sequence[str]) -> list[str]:
 def main() -> None:
     """Reads the flags and writes the clips."""
     values = absl_flags.FLAGS
+    effects.require_effect(_RULES)
     flags.require(data_dir=values.data_dir, output_dir=values.output_dir)
     paths = find_audio_files(values.data_dir)
     if os.path.isdir(values.output_dir) and os.listdir(values.output_dir):
         raise UserError(f"--output_dir={values.output_dir}: holds files; name a new or an empty folder")
     of_data = None
     if values.spectrogram:
-        fitted_on = find_audio_files(values.moments_dir) if values.moments_dir else paths
+        fitted_on = find_audio_files(values.moments_dir, "moments_dir") if values.moments_dir else paths
         of_data = moments.of_batches(tf.constant(batch) for batch in read_normalized(fitted_on))
     names = output_names([os.path.relpath(path, values.data_dir) for path in paths])
-    outputs = [os.path.join(values.output_dir, name) for name in names]
-    try:
-        for folder in {os.path.dirname(path) for path in outputs}:
-            os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output_dir={values.output_dir}: cannot be made ({error.strerror})") from None
+    with output_folder(values.output_dir, "output_dir"):
+        _write(paths, [os.path.join(values.output_dir, name) for name in names], of_data)
+
+
+def _write(paths: Sequence[str], outputs: Sequence[str], of_data: Moments | None) -> None:
+    """Takes clips there and back as the flags say, through the spectrogram too if there are moments."""
+    values = absl_flags.FLAGS
     progress, done = Progress(0, len(paths), label="clip", rate="clips/s"), 0
     for clips in read_normalized(paths):
         if of_data is not None:
             clips = through_spectrogram(clips, of_data, values.inversion, values.ngl)
         for clip in clips[:, :, 0]:
             heard = through_codec(clip, values.codec, values.compression)
+            os.makedirs(os.path.dirname(outputs[done]), exist_ok=True)
             audio.write(outputs[done], heard[:, None], SAMPLE_RATE)
             done += 1
             progress.update(done, {})
@@ -122,11 +135,11 @@ def define_flags() -> None:
     absl_flags.DEFINE_string("data_dir", "", "Folder of real clips; each is peak-normalised, as for training.")
     absl_flags.DEFINE_string("output_dir", "", "Folder for the clips, 16 bits, 16384 samples, each under its own name.")
     absl_flags.DEFINE_boolean("spectrogram", True, "Go through SpecGAN's spectrogram and back.")
-    absl_flags.DEFINE_string("moments_dir", "", "Folder that the moments are of. Default: --data_dir.")
+    absl_flags.DEFINE_string("moments_dir", "", "Folder that the spectrogram's moments are of. Default: --data_dir.")
     absl_flags.DEFINE_enum("inversion", "original", list(spectral.INVERSIONS), "How spectrograms become sound.")
-    absl_flags.DEFINE_integer("ngl", 16, "Iterations of Griffin-Lim.", 0)
+    absl_flags.DEFINE_integer("ngl", 16, "Iterations of Griffin-Lim.", 0, tf.int32.max)
     absl_flags.DEFINE_enum("codec", "none", list(_CODECS), "Codec to go through besides.")
-    absl_flags.DEFINE_float("compression", 0.5, "Of mp3, vorbis, opus: 0 for the best sound, 1 for fewest bytes.", 0, 1)
+    flags.define_float("compression", 0.5, "Of mp3, vorbis, opus: 0 for the best sound, 1 for fewest bytes.", 0, 1)
 
 
 def run() -> None:

@@ -13,7 +13,7 @@ from eval import features
 from eval.inception_score import choose_files
 from eval.labelled_audio import class_of
 from gansynth_tf.note_files import BadNote, note_of_name
-from wavegan_tf.core.audio_files import find_audio_files, stem_of
+from wavegan_tf.core.audio_files import display_name, find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import ServedModel
 
@@ -99,10 +99,10 @@ class FolderSamples:
         Raises:
           UserError: there are fewer than n.
         """
-        try:
-            self.paths = choose_files(find_audio_files(folder), n)
-        except UserError as error:
-            raise UserError(str(error).replace("--data_dir=", f"--{flag}=")) from None
+        found = find_audio_files(folder, flag)
+        if n is not None and n > len(found):
+            raise UserError(f"--num_samples={n}: --{flag}={display_name(folder)} holds {len(found)} audio files")
+        self.paths = choose_files(found, n)
         self.place, self.model = folder, ""
         self._format, self._fix_length = clip_format, fix_length
         self.changed = 0

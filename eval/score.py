@@ -15,12 +15,22 @@ from eval import arguments, classifiers, score_table, scoring, watch
 from eval.classifiers import Classifier
 from eval.gathering import why_no_fid
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, ModelSamples, Samples
-from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL, Score
-from wavegan_tf.core import flags
+from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL
+from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.folders import output_folder
 
-_DEFAULT_MODEL_SAMPLES = 50_000
+_DEFAULT_MODEL_SAMPLES, _MAX_SAMPLES = 50_000, 1_000_000
 _NOTE_LENGTH = 64_000
+_SOURCES = ("model_dir", "fake_dir", "watch_train_dir", "probabilities_file")
+_OF_CLIPS = effects.not_with("probabilities_file")
+_RULES = {
+    **{name: [_OF_CLIPS] for name in ("real_dir", "classifier_dir", "metrics", "seed")},
+    "fix_length": [_OF_CLIPS, effects.only_with("fake_dir", "real_dir")],
+    "data": [effects.only_with("probabilities_file")],
+    **watch.RULES,
+}
+_SEED_MAX = 2**32 - 1  # scikit-learn's
 
 
 def clip_format(found: Sequence[Classifier], model: str) -> ClipFormat:
@@ -63,8 +73,8 @@ def chosen_metrics(asked: Sequence[str], found: Sequence[Classifier], has_real: 
     return names
 
 
-def _stored_score(path: str, n: int | None, k: int) -> Score:
-    """The inception score of the first n stored rows, all of them without n."""
+def _stored_probabilities(path: str, n: int | None) -> np.ndarray:
+    """The first n stored rows, all of them without n."""
     try:
         probabilities = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -77,14 +87,29 @@ def _stored_score(path: str, n: int | None, k: int) -> Score:
         raise UserError(f"--probabilities_file={path}: {error}") from None
     if n is not None and n > len(probabilities):
         raise UserError(f"--num_samples={n}: --probabilities_file={path} holds {len(probabilities)}")
-    return scoring.inception(probabilities[:n], k)
+    return probabilities[:n]
 
 
-def _groups(n: int | None) -> int:
-    k = absl_flags.FLAGS.num_groups
+def _check_groups(metrics: Sequence[str], found: int | None) -> None:
+    """Checks --num_groups for the metrics that need it.
+
+    Args:
+      metrics: to be computed.
+      found: number of clips, if they are not to be generated.
+
+    Raises:
+      UserError: no metric has groups, they would not be of equal size, or there are fewer clips.
+    """
+    values = absl_flags.FLAGS
+    n, k, is_given = values.num_samples, values.num_groups, values["num_groups"].present
+    if "inception_score" not in metrics:
+        if is_given:
+            raise UserError("--num_groups: goes with --metrics=inception_score only")
+        return
     if n is not None and n % k:
         raise UserError(f"--num_samples={n}: does not make --num_groups={k} groups of equal size")
-    return k
+    if is_given and found is not None and found < k:
+        raise UserError(f"--num_groups={k}: there are only {found} clips")
 
 
 def score_samples(
@@ -129,62 +154,66 @@ def _require_a_value(lines: Sequence[dict[str, Any]]) -> None:
         raise UserError(f"no score has a value ({reasons})")
 
 
-def _prepare_output(output_dir: str) -> None:
-    flags.require(output_dir=output_dir)
-    try:
-        os.makedirs(output_dir, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output_dir={output_dir}: cannot be made ({error.strerror})") from None
-
-
 def main() -> None:
     """Reads the flags and scores."""
     values = absl_flags.FLAGS
     if values.published:
         print("\n".join(map(score_table.all_published, ("sc09", "nsynth"))))
         return
-    sources = [
-        name for name in ("model_dir", "fake_dir", "watch_train_dir", "probabilities_file") if values[name].value
-    ]
+    sources = [name for name in _SOURCES if values[name].value]
     if len(sources) != 1:
         given = " and ".join(f"--{name}" for name in sources) or "none"
         raise UserError(
             f"one of --model_dir, --fake_dir, --watch_train_dir and --probabilities_file must be given, not {given}"
         )
-    _prepare_output(values.output_dir)
-    k = _groups(values.num_samples)
+    effects.require_effect(_RULES)
+    flags.require(output_dir=values.output_dir)
     if values.probabilities_file:
-        scores = [_stored_score(values.probabilities_file, values.num_samples, k)]
-        name = values.name or os.path.basename(values.probabilities_file)
-        lines = score_table.records(scores, {"name": name, "place": values.probabilities_file})
+        _score_probabilities(values.probabilities_file)
+    else:
+        _score_clips(values[sources[0]].value)
+
+
+def _score_probabilities(path: str) -> None:
+    """Scores what a classifier said earlier."""
+    values = absl_flags.FLAGS
+    probabilities = _stored_probabilities(path, values.num_samples)
+    _check_groups(["inception_score"], len(probabilities))
+    with output_folder(values.output_dir, "output_dir"):
+        scores = [scoring.inception(probabilities, values.num_groups)]
+        lines = score_table.records(scores, {"name": values.name or os.path.basename(path), "place": path})
         score_table.append(lines, values.output_dir)
-        print(score_table.side_by_side(scores, values.data, values.model))
-        _require_a_value(lines)
-        return
+    print(score_table.side_by_side(scores, values.data, values.model))
+    _require_a_value(lines)
+
+
+def _score_clips(place: str) -> None:
+    """Scores what a place holds or generates, or each of its checkpoints."""
+    values = absl_flags.FLAGS
     found = classifiers.find(values.classifier_dir)
-    place = values[sources[0]].value
-    model = values.model or (watch.model_of(place) if values.watch_train_dir else _model_of(place))
+    # Of a run and of a SavedModel, their own files say whose they are.
+    model = values.model if values.fake_dir else watch.model_of(place)
     clips = clip_format(found, model)
     real = FolderSamples(values.real_dir, clips, None, "real_dir", values.fix_length) if values.real_dir else None
     metrics = chosen_metrics(values.metrics, found, real is not None, clips.is_pitched)
     if not metrics:
         raise UserError("--metrics: none can be computed; give --classifier_dir, --real_dir or both")
     if values.watch_train_dir:
-        watch.watch(place, model, values.output_dir, lambda model_dir, step: score_samples(
-            make_samples(model_dir, clips, real), real, found, metrics, f"{values.name or model} {step}", step=step,
-            watched=os.path.abspath(place),
-        ), values.best_metric)  # fmt: skip
+        watch.check(place, model, metrics)
+        _check_groups(metrics, None)
+        with output_folder(values.output_dir, "output_dir"):
+            watch.watch(place, model, values.output_dir, lambda model_dir, step: score_samples(
+                make_samples(model_dir, clips, real), real, found, metrics, f"{values.name or model} {step}", step=step,
+                watched=os.path.abspath(place),
+            ), values.best_metric)  # fmt: skip
         return
-    fake = make_samples(place, clips, real) if values.model_dir else FolderSamples(
+    fake: Samples = make_samples(place, clips, real) if values.model_dir else FolderSamples(
         place, clips, values.num_samples, "fake_dir", values.fix_length
     )  # fmt: skip
-    lines = score_samples(fake, real, found, metrics, values.name or os.path.basename(os.path.normpath(place)))
+    _check_groups(metrics, len(fake) if values.fake_dir else None)
+    with output_folder(values.output_dir, "output_dir"):
+        lines = score_samples(fake, real, found, metrics, values.name or os.path.basename(os.path.normpath(place)))
     _require_a_value(lines)
-
-
-def _model_of(place: str) -> str:
-    """Whose the SavedModel is; "" for a folder of audio."""
-    return watch.model_of(place) if absl_flags.FLAGS.model_dir else ""
 
 
 def make_samples(model_dir: str, clips: ClipFormat, real: FolderSamples | None) -> ModelSamples:
@@ -208,12 +237,19 @@ def define_flags() -> None:
         "Folder of eval_train_classifier, or TF1 checkpoint of the original's; several with commas between.",
     )  # fmt: skip
     absl_flags.DEFINE_list("metrics", ["all"], f"all, or some of {', '.join(METRICS)}.")
-    absl_flags.DEFINE_integer("num_samples", None, "Clips to score. Default: 50000 of a model, all of a folder.", 1)
-    absl_flags.DEFINE_integer("num_groups", 10, "Groups of the inception score.", 1)
-    absl_flags.DEFINE_integer("seed", 0, "Seed of the latents and of k-means.", 0)
+    absl_flags.DEFINE_integer(
+        "num_samples", None, f"Clips to score. Default: {_DEFAULT_MODEL_SAMPLES} of a model, all of a folder.", 1,
+        _MAX_SAMPLES,
+    )  # fmt: skip
+    absl_flags.DEFINE_integer("num_groups", 10, "Groups of the inception score.", 1, _MAX_SAMPLES)
+    absl_flags.DEFINE_integer("seed", 0, "Seed of the latents and of k-means.", 0, _SEED_MAX)
     absl_flags.DEFINE_string("output_dir", "", "Where scores.jsonl and the probabilities go.")
     absl_flags.DEFINE_string("name", "", "Name of the set in scores.jsonl. Default: the folder's.")
-    absl_flags.DEFINE_enum("model", "", ["", "wavegan", "specgan", "gansynth", "real"], "Whose published rows to show.")
+    absl_flags.DEFINE_enum(
+        "model", "", ["", "wavegan", "specgan", "gansynth", "real"],
+        "Whose published rows to show. Default: the model's own, of a folder all. With --fake_dir and no classifier, "
+        "gansynth also says that the clips are notes of 64000 samples.",
+    )  # fmt: skip
     absl_flags.DEFINE_enum("data", "sc09", ["sc09", "nsynth"], "With --probabilities_file: whose published rows.")
     absl_flags.DEFINE_boolean("fix_length", True, "Trim or zero-pad files of another length, instead of refusing them.")
     absl_flags.DEFINE_boolean("published", False, "Print every published figure and its source, and score nothing.")

@@ -20,10 +20,42 @@ from eval.labelled_audio import NO_FAMILY, LabelledAudio, labelled_notes, read_w
 from gansynth_tf.note_loading import load_notes
 from gansynth_tf.notes import NoteOptions
 from wavegan_tf import __version__
-from wavegan_tf.core import flags
+from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import option
+from wavegan_tf.core.folders import output_folder
 
+_WORDS, _PITCHES = effects.only_with("task", values=("sc09",)), effects.only_with("task", values=("pitch",))
 SPLIT_FILE, CONFUSION_TABLE, CONFUSION_PICTURE = "split.json", "confusion.csv", "confusion.png"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassifierNotes(NoteOptions):
+    """Which notes to learn from."""
+
+    data_dir: str = option(
+        "",
+        "For sc09: folder of words, as in seven_0001.wav. For pitch: NSynth's examples.json and audio/, or audio files "
+        "whose names tell the pitch. Sub-folders included.",
+    )
+    data_sources: str = option(
+        "",
+        "Sources of the sound to take, with commas between, such as acoustic,synthetic; empty for all, as the paper's "
+        "classifier heard them. A note that does not tell is taken.",
+    )
+    data_cache_mb: int = option(
+        2048, "Decoded notes to keep in memory, in MiB; more goes to a file on disk.", minimum=0
+    )
+    data_cache_dir: str = option("", "Folder for that file. Default: --classifier_dir.")
+
+
+_RULES = {
+    **{field.name: [_PITCHES] for field in dataclasses.fields(ClassifierNotes)},
+    "data_dir": [], "data_skip_bad": [], "pitch_width": [_PITCHES], "pitch_family": [_PITCHES],
+    "data_split": [_PITCHES, effects.not_with("train_data_path")],
+    "networks": [_WORDS],
+    "test_fraction": [effects.not_with("test_dir")],
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,18 +67,18 @@ class Parts:
     test: np.ndarray
 
 
-def _read(task: str, data_dir: str, options: NoteOptions | None, labels: Sequence[str] | None) -> LabelledAudio:
-    if task == "sc09":
-        return read_words(data_dir, labels)
-    assert options is not None
-    options = dataclasses.replace(options, data_dir=data_dir) if data_dir else options
-    return labelled_notes(load_notes(options, absl_flags.FLAGS.classifier_dir), absl_flags.FLAGS.pitch_family)
-
-
-def _note_options() -> NoteOptions:
-    """--data_sources is empty here by default: the paper's classifier heard all of NSynth."""
-    options = flags.from_flags(NoteOptions)
-    return options if absl_flags.FLAGS["data_sources"].present else dataclasses.replace(options, data_sources="")
+def _read(options: ClassifierNotes, test_of: Sequence[str] | None = None) -> LabelledAudio:
+    """The clips to learn from; or those of --test_dir, given the labels of the others."""
+    values = absl_flags.FLAGS
+    flag = "data_dir" if test_of is None else "test_dir"
+    if values.task == "sc09":
+        return read_words(values[flag].value, test_of, options.data_skip_bad, flag)
+    if test_of is not None:
+        options = dataclasses.replace(options, data_dir=values.test_dir, tfds_data_dir="", train_data_path="")
+    try:
+        return labelled_notes(load_notes(options, values.classifier_dir), values.pitch_family)
+    except UserError as error:
+        raise UserError(str(error).replace(f"--data_dir={options.data_dir}", f"--{flag}={options.data_dir}")) from None
 
 
 def divide(audio: LabelledAudio, validation: float, test: float, has_test_dir: bool, seed: int) -> Parts:
@@ -66,21 +98,48 @@ def divide(audio: LabelledAudio, validation: float, test: float, has_test_dir: b
     return Parts(train, validation_part, test_part)
 
 
-def _infos(task: str, audio: LabelledAudio, options: NoteOptions | None) -> list[ClassifierInfo]:
+def _networks() -> list[str]:
+    """The networks to train, each with a folder to go into.
+
+    Raises:
+      UserError: one is unknown or named twice, none is named, or there is a classifier in its folder.
+    """
     values = absl_flags.FLAGS
-    if task == "sc09":
-        chosen = [name.strip() for name in values.networks]
-        for name in chosen:
-            if name not in classifiers.NETWORKS["sc09"]:
-                raise UserError(f"--networks={name}: must be among {', '.join(classifiers.NETWORKS['sc09'])}")
-        return [ClassifierInfo("sc09", name, audio.labels[0]) for name in chosen]
-    assert options is not None
+    known = classifiers.NETWORKS[values.task]
+    chosen = [name.strip() for name in values.networks] if values.task == "sc09" else list(known)
+    for name in chosen or [""]:
+        if name not in known:
+            raise UserError(f"--networks={name}: must be among {', '.join(known)}")
+        if chosen.count(name) > 1:
+            raise UserError(f"--networks={','.join(chosen)}: names {name} twice")
+        folder = os.path.join(values.classifier_dir, name)
+        if os.path.exists(os.path.join(folder, classifiers.INFO_FILE)):
+            raise UserError(f"--classifier_dir: {folder} holds a classifier already; name another folder")
+    return chosen
+
+
+def _check_fractions() -> None:
+    """Raises UserError if the shares leave a part without any clip, however many there are."""
+    values = absl_flags.FLAGS
+    shares = {"validation_fraction": values.validation_fraction}
+    if not values.test_dir:
+        shares["test_fraction"] = values.test_fraction
+    for name, share in shares.items():
+        if share <= 0:
+            raise UserError(f"--{name}={share}: must be above 0, as otherwise there are none for --{name}")
+    if sum(shares.values()) >= 1:
+        given = " ".join(f"--{name}={share}" for name, share in shares.items())
+        raise UserError(f"{given}: must be below 1 together, to leave clips to learn from")
+
+
+def _info(network: str, audio: LabelledAudio, options: ClassifierNotes) -> ClassifierInfo:
+    if network != "pitch":
+        return ClassifierInfo("sc09", network, audio.labels[0])
     families = audio.labels[1] if len(audio.labels) > 1 else ()
-    return [
-        ClassifierInfo(
-            "pitch", "pitch", audio.labels[0], families, options.audio_length, options.sample_rate, values.pitch_width
-        )
-    ]
+    width = absl_flags.FLAGS.pitch_width
+    return ClassifierInfo(
+        "pitch", "pitch", audio.labels[0], families, options.audio_length, options.sample_rate, width
+    )
 
 
 def measure(
@@ -119,10 +178,8 @@ def _prepare(folder: str) -> None:
     """Makes a folder for one classifier.
 
     Raises:
-      UserError: it holds one already, or cannot be made.
+      UserError: it cannot be made.
     """
-    if os.path.exists(os.path.join(folder, classifiers.INFO_FILE)):
-        raise UserError(f"--classifier_dir: {folder} holds a classifier already; name another folder")
     try:
         os.makedirs(folder, exist_ok=True)
         if os.path.exists(weights := os.path.join(folder, classifiers.WEIGHTS_FILE)):
@@ -170,21 +227,22 @@ def main() -> None:
     """Reads the flags, trains and tests."""
     values = absl_flags.FLAGS
     flags.require(classifier_dir=values.classifier_dir, task=values.task or "")
-    options = flags.from_flags(FitOptions)
-    notes = _note_options() if values.task == "pitch" else None
+    effects.require_effect(_RULES)
+    options, notes, networks = flags.from_flags(FitOptions), flags.from_flags(ClassifierNotes), _networks()
+    _check_fractions()
     if values.task == "sc09":
         flags.require(data_dir=values.data_dir)
-    audio = _read(values.task, values.data_dir, notes, None)
-    parts = divide(audio, values.validation_fraction, values.test_fraction, bool(values.test_dir), options.seed)
-    test = (audio, parts.test)
-    if values.test_dir:
-        other = _read(values.task, values.test_dir, notes, audio.labels[0])
-        test = (other, np.arange(len(other.names)))
-    infos = _infos(values.task, audio, notes)
-    for info in infos:
-        _prepare(os.path.join(values.classifier_dir, info.network))
-    for info in infos:
-        _train_one(info, audio, parts, test, options)
+    with output_folder(values.classifier_dir, "classifier_dir"):
+        audio = _read(notes)
+        parts = divide(audio, values.validation_fraction, values.test_fraction, bool(values.test_dir), options.seed)
+        test = (audio, parts.test)
+        if values.test_dir:
+            other = _read(notes, audio.labels[0])
+            test = (other, np.arange(len(other.names)))
+        for network in networks:
+            _prepare(os.path.join(values.classifier_dir, network))
+        for network in networks:
+            _train_one(_info(network, audio, notes), audio, parts, test, options)
 
 
 def define_flags() -> None:
@@ -195,13 +253,15 @@ def define_flags() -> None:
         "networks", list(classifiers.NETWORKS["sc09"]),
         "For sc09: log_mel is the original's classifier, waveform hears the raw samples.",
     )  # fmt: skip
-    absl_flags.DEFINE_float("validation_fraction", 0.1, "Share of the clips to choose the best pass by.", 0.0, 0.9)
-    absl_flags.DEFINE_float("test_fraction", 0.1, "Share of the clips to test on, which training never sees.", 0.0, 0.9)
-    absl_flags.DEFINE_string("test_dir", "", "Folder with clips to test on instead.")
-    absl_flags.DEFINE_integer("pitch_width", 32, "For pitch: filters of the first layer; 128 is Magenta's size.", 1)
+    flags.define_float("validation_fraction", 0.1, "Share of the clips to choose the best pass by.", 0.0, 0.9)
+    flags.define_float("test_fraction", 0.1, "Share of the clips to test on, which training never sees.", 0.0, 0.9)
+    absl_flags.DEFINE_string("test_dir", "", "Folder with clips to test on instead, wherever the others are from.")
+    absl_flags.DEFINE_integer(
+        "pitch_width", 32, "For pitch: filters of the first layer; 128 is Magenta's size.", 1, 1024
+    )
     absl_flags.DEFINE_boolean("pitch_family", False, "For pitch: learn the families of the instruments as well.")
     flags.define_flags(FitOptions, "eval.classifier_fit")
-    flags.define_flags(NoteOptions, "gansynth_tf.notes")
+    flags.define_flags(ClassifierNotes, "eval.train_classifier")
 
 
 def run() -> None:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -22,12 +22,19 @@ from absl import flags as absl_flags
 from absl import logging
 
 from eval.score_table import SCORES_FILE
-from wavegan_tf.core import checkpoints
+from wavegan_tf.core import checkpoints, effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import METADATA_FILE
 
 BEST_DIR = "best"
+RULES = {
+    name: [effects.only_with("watch_train_dir")]
+    for name in ("best_metric", "watch_poll_secs", "watch_idle_secs", "watch_all")
+}
 _CONFIGS = ("config.json", "experiment.json", METADATA_FILE)
+_MODELS = ("wavegan", "specgan", "gansynth")
+# Exit codes of a process that a signal has stopped.
+_STOPPED = (128 + signal.SIGINT, -signal.SIGINT, -signal.SIGTERM)
 # For these less is better.
 _FALLING = ("fid", "ndb", "ndb_over_k", "js_divergence", "d_train", "pitch_entropy")
 
@@ -37,9 +44,29 @@ Lines = list[dict[str, Any]]
 def define_flags() -> None:
     """Defines the flags of --watch_train_dir."""
     absl_flags.DEFINE_string("best_metric", "", "Keep what is best in this. Default: inception_score, or the first.")
-    absl_flags.DEFINE_float("watch_poll_secs", 1.0, "Seconds between two looks for a new checkpoint.", 0.01)
-    absl_flags.DEFINE_float("watch_idle_secs", 0.0, "End after so long without a new checkpoint; 0: wait on.", 0.0)
+    flags.define_float("watch_poll_secs", 1.0, "Seconds between two looks for a new checkpoint.", 0.01, 1e6)
+    flags.define_float("watch_idle_secs", 0.0, "End after so many seconds without a new checkpoint; 0: wait on.", 0.0)
     absl_flags.DEFINE_boolean("watch_all", False, "Begin with the oldest checkpoint there is, not with the newest.")
+
+
+def check(train_dir: str, model: str, metrics: Sequence[str]) -> None:
+    """Checks what can be checked before anything is scored.
+
+    Args:
+      train_dir: the run.
+      model: whose it is.
+      metrics: that are to be computed.
+
+    Raises:
+      UserError: it is no run of a known model, or --best_metric is not among the metrics.
+    """
+    best = absl_flags.FLAGS.best_metric
+    if best and best not in metrics:
+        raise UserError(f"--best_metric={best}: is not among the scores; they are {', '.join(metrics)}")
+    if model not in _MODELS:
+        raise UserError(f"--watch_train_dir={train_dir}: is of a {model} model, known are {', '.join(_MODELS)}")
+    if os.path.exists(os.path.join(train_dir, METADATA_FILE)):
+        raise UserError(f"--watch_train_dir={train_dir}: is a SavedModel; name the run, or give it as --model_dir")
 
 
 def model_of(place: str) -> str:
@@ -83,13 +110,22 @@ def is_better(metric: str, value: float | None, best: float | None) -> bool:
 
 
 def _export(train_dir: str, model: str, arguments: tuple[str, ...], export_dir: str) -> bool:
-    """Runs the model's export command; False if the checkpoint has gone meanwhile."""
+    """Runs the model's export command; False if the checkpoint has gone meanwhile.
+
+    Raises:
+      UserError: it failed, and the checkpoint is still there.
+    """
     command = [sys.executable, "-m", f"{model}_tf.export", f"--train_dir={train_dir}", f"--export_dir={export_dir}"]
     done = subprocess.run([*command, *arguments], stderr=subprocess.PIPE, text=True)
     if done.returncode == 0:
         return True
-    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    logging.warning("not scored: %s", lines[-1].removeprefix("error: ") if lines else "the export failed")
+    if done.returncode in _STOPPED:
+        return False  # as this process was, by the same Ctrl-C
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    reason = lines[-1].removeprefix("error: ") if lines else f"{model}_export ended with {done.returncode}"
+    if arguments in [found for found, _ in checkpoints_of(train_dir, model)]:
+        raise UserError(f"--watch_train_dir={train_dir}: cannot be exported ({reason})")
+    logging.warning("not scored: %s", reason)
     return False
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from gansynth_tf.features import DATA_TYPES
+from gansynth_tf.features import DATA_TYPES, num_samples
 from gansynth_tf.losses import LossWeights
 from gansynth_tf.networks import TO_RGB_ACTIVATIONS
-from gansynth_tf.normalizer import NORMALIZERS
+from gansynth_tf.normalizer import FREQ, NORMALIZERS, PRESPECIFIED, SIMPLE
 from gansynth_tf.notes import NoteOptions
 from gansynth_tf.schedule import SCALE_MODES, ResolutionSchedule, TrainingSchedule, num_filters
+from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
 from wavegan_tf.core.loop import PaceOptions
@@ -32,17 +32,24 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "phase_prog_hires": {"data_type": "phase"},
     "phase_prog": {"data_type": "phase", **_NORMAL_RESOLUTION},
 }
-# Hyperparameters of the original that can have but one value here, and what does their work.
-_WITHOUT_CHOICE: dict[str, tuple[Any, str]] = {
-    "g_fn": ("specgram", "it names the only generator there is"),
-    "d_fn": ("specgram", "it names the only discriminator there is"),
-    "master": ("", "several machines are named by TF_CONFIG"),
-    "dataset_name": ("nsynth_tfds", "--data_dir, --tfds_data_dir or --train_data_path name the notes"),
-    "ps_tasks": (0, "there are no parameter servers; several machines are named by TF_CONFIG"),
-    "task": (0, "several machines are named by TF_CONFIG"),
-}
+# Of losses and of scales: their squares fit into float32, and their inverses too.
+_SMALLEST, _LARGEST = 1e-6, 1e9
+_BY_RANGE = [effects.only_with("data_normalizer", values=(SIMPLE, FREQ))]
+_BY_NUMBERS = [effects.only_with("data_normalizer", values=(PRESPECIFIED,))]
 # Magenta's experiment.json and --hparams name the run's directory among the hyperparameters.
 DIRECTORY_KEY = "train_root_dir"
+
+
+def _scale(default: float, help: str, effect: Sequence[effects.Rule]) -> Any:
+    return option(default, help, minimum=_SMALLEST, maximum=_LARGEST, resume="fixed", effect=effect)
+
+
+def _offset(default: float, help: str) -> Any:
+    return option(default, help, minimum=-_LARGEST, maximum=_LARGEST, resume="fixed", effect=_BY_NUMBERS)
+
+
+def _weight(default: float, help: str, effect: Sequence[effects.Rule] = ()) -> Any:
+    return option(default, help, minimum=0, maximum=_LARGEST, effect=effect)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,7 +67,11 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
         "mel", "Representation: IF-Mel (mel), IF (linear), phase, or wave.", choices=DATA_TYPES, resume="fixed"
     )
     use_unwrap: bool = option(
-        True, "Unwrap the phase by a cumulative sum, as the original, or difference by difference.", resume="fixed"
+        True,
+        "Wrap differences of the phase by as many turns as it takes, as the original, or by one at most. Real notes "
+        "hardly tell them apart: 2 of 5 million values.",
+        resume="fixed",
+        effect=[effects.only_with("data_type", values=("mel", "linear"))],
     )
     data_normalizer: str = option(
         "specgrams_prespecified_normalizer",
@@ -69,22 +80,26 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
         choices=NORMALIZERS,
         resume="fixed",
     )
-    normalizer_margin: float = option(0.8, "Range of the normalised data, for simple and freq.", resume="fixed")
-    normalizer_num_examples: int = option(1000, "Notes that the range is taken from.", minimum=1, resume="fixed")
-    mag_normalizer_a: float = option(0.0661371661726, "Scale of the magnitude channel.", resume="fixed")
-    mag_normalizer_b: float = option(0.113718730221, "Offset of the magnitude channel.", resume="fixed")
-    p_normalizer_a: float = option(0.8, "Scale of the phase channel.", resume="fixed")
-    p_normalizer_b: float = option(0.0, "Offset of the phase channel.", resume="fixed")
-
-    gradient_penalty_target: float = option(1.0, "Slope of the discriminator that is not punished.")
-    gradient_penalty_weight: float = option(10.0, "Weight of the gradient penalty.", minimum=0)
-    real_score_penalty_weight: float = option(0.001, "Weight of the mean squared score of real data.", minimum=0)
-    generator_ac_loss_weight: float = option(10.0, "Weight of the pitch of fakes for the generator.", minimum=0)
-    discriminator_ac_loss_weight: float = option(
-        10.0, "Weight of the pitch of real data for the discriminator.", minimum=0
+    normalizer_margin: float = _scale(0.8, "Range of the normalised data, for simple and freq.", _BY_RANGE)
+    normalizer_num_examples: int = option(
+        1000, "Notes that the range is taken from.", minimum=1, resume="fixed", effect=_BY_RANGE
     )
-    gen_gl_consistency_loss_weight: float = option(
-        0.0, "Weight of the Griffin-Lim consistency of fakes, at the last stage.", minimum=0
+    mag_normalizer_a: float = _scale(0.0661371661726, "Scale of the magnitude channel.", _BY_NUMBERS)
+    mag_normalizer_b: float = _offset(0.113718730221, "Offset of the magnitude channel.")
+    p_normalizer_a: float = _scale(0.8, "Scale of the phase channel.", _BY_NUMBERS)
+    p_normalizer_b: float = _offset(0.0, "Offset of the phase channel.")
+
+    gradient_penalty_target: float = option(
+        1.0, "Slope of the discriminator that is not punished.", minimum=_SMALLEST, maximum=_LARGEST
+    )
+    gradient_penalty_weight: float = _weight(10.0, "Weight of the gradient penalty.")
+    real_score_penalty_weight: float = _weight(0.001, "Weight of the mean squared score of real data.")
+    generator_ac_loss_weight: float = _weight(10.0, "Weight of the pitch of fakes for the generator.")
+    discriminator_ac_loss_weight: float = _weight(10.0, "Weight of the pitch of real data for the discriminator.")
+    gen_gl_consistency_loss_weight: float = _weight(
+        0.0,
+        "Weight of the Griffin-Lim consistency of fakes, at the last stage.",
+        [effects.not_with("data_type", values=("wave",))],
     )
 
     generator_learning_rate: float = option(8e-4, "Adam's, for the generator.", minimum=0)
@@ -97,9 +112,15 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
         "Batch size at each resolution, over all devices; a shorter list is filled up in front with its first element.",
         minimum=1,
     )
-    stable_stage_num_images: int = option(800_000, "Images of each stable stage.", minimum=1, resume="fixed")
-    transition_stage_num_images: int = option(800_000, "Images of each fade-in.", minimum=1, resume="fixed")
-    total_num_images: int = option(11_000_000, "Images of the whole training.", minimum=1)
+    stable_stage_num_images: int = option(
+        800_000, "Images of each stable stage, without --train_time_limit.", minimum=1, resume="fixed"
+    )
+    transition_stage_num_images: int = option(
+        800_000, "Images of each fade-in, without --train_time_limit.", minimum=1, resume="fixed"
+    )
+    total_num_images: int = option(
+        11_000_000, "Images of the whole training, without --train_time_limit.", minimum=1
+    )
     train_progressive: bool = option(
         True, "Grow the networks stage by stage, or train the whole ones from the start.", resume="fixed"
     )
@@ -107,11 +128,16 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
         None, "Seconds of training; if given, stages end by the clock instead of by images.", minimum=1e-3
     )
     train_time_stage_multiplier: float = option(
-        1.0, "Length of each stage by the clock, relative to the one before.", minimum=1e-6
+        1.0,
+        "Length of each stage by the clock, relative to the one before.",
+        minimum=1e-6,
+        effect=[effects.only_with("train_time_limit")],
     )
 
     latent_vector_size: int = option(256, "Dimensions of the latent space.", minimum=1, resume="fixed")
-    kernel_size: int = option(3, "Size of the convolution kernels along both axes.", minimum=1, resume="fixed")
+    kernel_size: int = option(
+        3, "Size of the convolution kernels along both axes.", minimum=1, maximum=1024, resume="fixed"
+    )
     start_height: int = option(2, "Frames at the first resolution.", minimum=1, resume="fixed")
     start_width: int = option(16, "Frequencies at the first resolution.", minimum=1, resume="fixed")
     scale_mode: str = option(
@@ -131,21 +157,29 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
     fmap_decay: float = option(1.0, "... which fall with each block as this says, ...", minimum=0, resume="fixed")
     fmap_max: int = option(256, "... and are at most so many.", minimum=1, resume="fixed")
 
-    fake_batch_size: int = option(61, "Generated notes in a summary, of pitches from the lowest upwards.", minimum=1)
+    fake_batch_size: int = option(
+        61, "Generated notes in a summary, of pitches from the lowest upwards.", minimum=1, maximum=1024
+    )
+    data_disk_mb: int = option(
+        20000,
+        "Features to keep on disk, in MiB; if they are larger, each is computed whenever it is used.",
+        minimum=0,
+        per_worker=True,
+    )
     save_summaries_num_images: int = option(10_000, "Images between summaries.", minimum=1)
     preview_n: int = option(
         8,
         "Notes with fixed latents, from the lowest pitch to the highest, in the preview at each checkpoint.",
         minimum=1,
+        maximum=1024,
     )
     debug_hook: bool = option(False, "Log the smallest, mean and largest value of every weight at each step.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("gradient_penalty_target", "normalizer_margin", "mag_normalizer_a", "p_normalizer_a"):
-            if getattr(self, name) <= 0:
-                raise UserError(f"--{name}={getattr(self, name)}: must be above 0")
         self._check_channels()
+        self._check_resolutions()
+        self._check_times()
         if len(self.batch_size_schedule) > self.num_resolutions:
             sizes = ",".join(map(str, self.batch_size_schedule))
             raise UserError(
@@ -155,8 +189,40 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
     def _check_channels(self) -> None:
         if self.filters(self.num_resolutions)[-1] < 1:
             raise UserError(
-                f"--fmap_base={self.fmap_base}: leaves block {self.num_resolutions} without channels; at least "
-                f"2^(num_resolutions * fmap_decay) = {2 ** (self.num_resolutions * self.fmap_decay):g}"
+                f"--fmap_base={self.fmap_base} --fmap_decay={self.fmap_decay} "
+                f"--num_resolutions={self.num_resolutions}: leave the last block without channels; fmap_base must be "
+                f"at least 2^(num_resolutions * fmap_decay) = 2^{self.num_resolutions * self.fmap_decay:g}"
+            )
+
+    def _check_resolutions(self) -> None:
+        """The sizes that `features.Features` can take, by the flags that make them."""
+        frames, bins = self.resolutions.final_resolutions
+        if self.data_type == "wave":
+            if bins != 1:
+                raise UserError(f"--data_type=wave: has one frequency (--start_width=1 --scale_mode=H), not {bins}")
+        elif bins & (bins - 1):
+            name = "start_width" if self.start_width & (self.start_width - 1) else "scale_base"
+            raise UserError(
+                f"--{name}={getattr(self, name)}: must be a power of two, so that the frequencies at the last "
+                "resolution are one"
+            )
+        held = num_samples(self.data_type, (frames, bins))
+        if held < self.audio_length:
+            names = ("start_height", "start_width", "scale_base", "scale_mode", "num_resolutions", "data_type")
+            made_by = " ".join(f"--{name}={getattr(self, name)}" for name in names)
+            raise UserError(
+                f"--audio_length={self.audio_length}: {frames} frames of {bins} frequencies ({made_by}) hold only "
+                f"{held} samples"
+            )
+
+    def _check_times(self) -> None:
+        if self.train_time_limit is None:
+            return
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            ends = self.schedule.end_times()
+        if not np.isfinite(ends).all() or not (np.diff(ends, prepend=0) > 0).all():
+            raise UserError(
+                f"--train_time_stage_multiplier={self.train_time_stage_multiplier}: leaves stages without any time"
             )
 
     @property
@@ -208,42 +274,3 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
     def generator_arguments(self) -> dict[str, Any]:
         """Keyword arguments that only the generator takes."""
         return {"latent_dim": self.latent_vector_size, "to_rgb_activation": self.to_rgb_activation}
-
-
-def parse_hparams(text: str) -> dict[str, Any]:
-    """Values of options from a JSON object, as the original's --hparams takes them.
-
-    Raises:
-      UserError: it is no JSON object, or has an unknown key or one whose value has no meaning here.
-    """
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"--hparams: is not valid JSON ({error})") from None
-    if not isinstance(values, dict):
-        raise UserError("--hparams: must be a JSON object, such as '{\"batch_size_schedule\": [8]}'")
-    return known_hyperparameters(values, "--hparams")
-
-
-def known_hyperparameters(values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """`values` without those of the original that have but one value here.
-
-    Args:
-      values: by the names of options, or of the original's hyperparameters.
-      where: they come from, for messages.
-
-    Raises:
-      UserError: a key is unknown, or such a value is another one.
-    """
-    names = {field.name for field in dataclasses.fields(GANSynthConfig)} | {DIRECTORY_KEY}
-    known = {}
-    for name, value in values.items():
-        if name in _WITHOUT_CHOICE:
-            only, reason = _WITHOUT_CHOICE[name]
-            if value != only:
-                raise UserError(f"{where}: {name}={value!r}: must be {only!r}, {reason}")
-        elif name not in names:
-            raise UserError(f"{where}: unknown hyperparameter {name!r}")
-        else:
-            known[name] = value
-    return known

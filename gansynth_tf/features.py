@@ -43,6 +43,14 @@ def crop_or_pad(waves: tf.Tensor, length: int, channels: int = 1) -> tf.Tensor:
     return tf.ensure_shape(waves, [None, length, channels])
 
 
+def num_samples(data_type: str, spec_shape: tuple[int, int], overlap: float = 0.75) -> int:
+    """Samples that data of this shape can hold; the arguments are those of `Features`."""
+    frames, bins = spec_shape
+    if data_type == "wave":
+        return frames
+    return int((1.0 - overlap) * 2 * bins) * (frames - 1) + 2 * bins
+
+
 class Features:
     """A representation of sounds of one length, and the way there and back.
 
@@ -87,11 +95,9 @@ class Features:
                 raise UserError(f"{bins} frequencies: the features need a power of two")
             self.frame_length = 2 * bins
             self.frame_step = int((1.0 - overlap) * self.frame_length)
-            samples = self.frame_step * (frames - 1) + self.frame_length
-        else:
-            if bins != 1:
-                raise UserError(f"{bins} frequencies: waves have 1 (--start_width=1 --scale_mode=H)")
-            samples = frames
+        elif bins != 1:
+            raise UserError(f"{bins} frequencies: waves have 1 (--start_width=1 --scale_mode=H)")
+        samples = num_samples(data_type, spec_shape, overlap)
         if samples < audio_length:
             raise UserError(
                 f"--audio_length={audio_length}: {frames} frames of {bins} frequencies hold only {samples} samples"

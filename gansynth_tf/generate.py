@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from absl import flags as absl_flags
@@ -13,18 +12,21 @@ from absl import logging
 
 from gansynth_tf import instruments, midi, mixing
 from gansynth_tf.config import MODEL
-from wavegan_tf.core import audio, audio_store, flags, generation
+from wavegan_tf.core import audio, audio_store, effects, flags, generation, latents
 from wavegan_tf.core.audio_files import display_name
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import METADATA_FILE, ServedModel
 
 _MODES = ("midi_file", "interpolate", "scale")
-# Flags that work with one mode only, and those that work without one and with --interpolate.
-_ONLY_WITH = {
-    "interpolate_steps": "interpolate", "secs_per_instrument": "midi_file", "midi_sustain": "midi_file",
-    "midi_drums": "midi_file",
-}  # fmt: skip
-_OF_NOTES = ("pitch", "num_samples")
+_OF_NOTES, _OF_MIDI = [effects.not_with("midi_file"), effects.not_with("scale")], [effects.only_with("midi_file")]
+_RULES = {
+    **generation.RULES,
+    "secs_per_instrument": _OF_MIDI,
+    "midi_sustain": _OF_MIDI,
+    "midi_drums": _OF_MIDI,
+    "pitch": _OF_NOTES,
+    "num_samples": [*_OF_NOTES, *generation.RULES["num_samples"]],
+}
 _MIDDLE_C = 60
 _BLOCK = 1 << 18  # samples
 
@@ -37,48 +39,38 @@ def main() -> None:
     """
     values = absl_flags.FLAGS
     given = [name for name in _MODES if values[name].value]
-    if values.secs_per_instrument is not None and not math.isfinite(values.secs_per_instrument):
-        raise UserError(f"--secs_per_instrument={values.secs_per_instrument}: must be a finite number")
     if len(given) > 1:
         raise UserError(f"--{given[0]} and --{given[1]} go one at a time")
-    _check_fit(given[0] if given else "")
+    draws_pitches = not given and values.pitch is None
+    effects.require_effect(_RULES if draws_pitches else {**_RULES, "seed": [effects.not_with("latents_file")]})
     model = generation.load_model(MODEL)
     low, high = _range(model)
     if values.midi_file:
         _render_midi(model, low, high)
     elif values.interpolate:
-        ends = _latents(model, 2)
-        generation.require_two(ends)
-        z = instruments.slerp_walk(ends, values.interpolate_steps)
-        pitches = np.full(len(z), _pitch(low, high), np.int32)
-        _write_notes(model, z, pitches, generation.INTERPOLATION_NAME)
+        ends = generation.choose_latents(model, values.num_samples if values["num_samples"].present else 2)
+        count, blocks = latents.walk(*ends, values.interpolate_steps, instruments.slerp_walk)
+        _write_notes(model, count, _at_pitch(blocks, _pitch(low, high)), generation.INTERPOLATION_NAME)
     elif values.scale:
-        z, pitches = _latents(model, 1), np.arange(low, high + 1, dtype=np.int32)
-        if len(z) != 1:
-            raise UserError(f"--latents_file={values.latents_file}: --scale plays one latent vector, not {len(z)}")
-        _write_notes(model, np.repeat(z, len(pitches), axis=0), pitches, "scale")
+        pitches = np.arange(low, high + 1, dtype=np.int32)
+        count, blocks = generation.choose_latents(model, 1)
+        if count != 1:
+            raise UserError(f"--latents_file={values.latents_file}: --scale plays one latent vector, not {count}")
+        z = np.repeat(next(blocks), len(pitches), axis=0)
+        _write_notes(model, len(pitches), iter([{"z": z, "pitch": pitches}]), "scale")
     else:
-        z = _latents(model, values.num_samples)
-        drawn = np.random.default_rng(values.seed).integers(low, high + 1, len(z), np.int32)
-        pitches = drawn if values.pitch is None else np.full(len(z), _pitch(low, high), np.int32)
-        _write_notes(model, z, pitches)
+        count, blocks = generation.choose_latents(model, values.num_samples)
+        notes = _at_drawn_pitches(blocks, low, high) if draws_pitches else _at_pitch(blocks, _pitch(low, high))
+        _write_notes(model, count, notes)
 
 
-def _check_fit(mode: str) -> None:
-    """Refuses flags that would have no effect."""
-    values = absl_flags.FLAGS
-    for name, only in _ONLY_WITH.items():
-        if values[name].present and mode != only:
-            raise UserError(f"--{name}: goes with --{only} only")
-    for name in _OF_NOTES:
-        if values[name].present and mode in ("midi_file", "scale"):
-            raise UserError(f"--{name}: goes without --{mode}")
+def _at_pitch(blocks: Iterator[np.ndarray], pitch: int) -> Iterator[Mapping[str, np.ndarray]]:
+    return ({"z": z, "pitch": np.full(len(z), pitch, np.int32)} for z in blocks)
 
 
-def _latents(model: ServedModel, count: int) -> np.ndarray:
-    if absl_flags.FLAGS["num_samples"].present:
-        count = absl_flags.FLAGS.num_samples
-    return generation.choose_latents(model, count)
+def _at_drawn_pitches(blocks: Iterator[np.ndarray], low: int, high: int) -> Iterator[Mapping[str, np.ndarray]]:
+    generator = np.random.default_rng(absl_flags.FLAGS.seed)
+    return ({"z": z, "pitch": generator.integers(low, high + 1, len(z), np.int32)} for z in blocks)
 
 
 def _range(model: ServedModel) -> tuple[int, int]:
@@ -105,11 +97,9 @@ def _waves(model: ServedModel, z: np.ndarray, pitches: np.ndarray) -> Iterator[n
     return model.generate(rows, "audio", absl_flags.FLAGS.batch_size)
 
 
-def _write_notes(model: ServedModel, z: np.ndarray, pitches: np.ndarray, joined: str = "") -> None:
+def _write_notes(model: ServedModel, count: int, notes: Iterator[Mapping[str, np.ndarray]], joined: str = "") -> None:
     """Writes each note under a name that tells its pitch, as `gansynth_train --data_dir` reads it."""
-    names = [f"{number:06d}_midi{pitch:03d}" for number, pitch in enumerate(pitches)]
-    generation.prepare_output(z, [*names, joined] if joined else names)
-    generation.write_clips(_waves(model, z, pitches), names, model.sample_rate, joined)
+    generation.write_clips(model, notes, count, output="audio", joined=joined)
 
 
 def _render_midi(model: ServedModel, low: int, high: int) -> None:
@@ -125,12 +115,14 @@ def _render_midi(model: ServedModel, low: int, high: int) -> None:
         logging.warning("left out: %d notes that end where they start", notes.without_length)
     if notes.drums:
         logging.warning("left out: %d notes of the drum channel", notes.drums)
-    given = generation.choose_latents(model, 0) if values.latents_file else None
+    given = next(generation.choose_latents(model, 0)[1]) if values.latents_file else None
     z = instruments.instruments_of_clip(
         total, given, values.secs_per_instrument, lambda count: model.latents(count, values.seed)
     )
     name = os.path.splitext(os.path.basename(values.midi_file))[0]
-    generation.prepare_output(z, [name])
+    generation.prepare_output([f"{name}.{values.format}"])
+    with generation.latents_of_output(len(z), model) as kept:
+        kept.append(z)
     of_notes = instruments.note_latents(notes.start_times, z, instruments.instrument_times(len(z), total))
     waves = generation.with_progress(_waves(model, of_notes, notes.pitches), len(notes), "note")
     path = os.path.join(values.output_dir, f"{name}.{values.format}")
@@ -153,16 +145,22 @@ def _write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> No
 
 def define_flags() -> None:
     """Defines this command's flags."""
-    generation.define_flags(batch_size=8, interpolation="arcs (slerp)", interpolated=2)
+    generation.define_flags(
+        batch_size=8,
+        interpolation="arcs (slerp)",
+        interpolated=2,
+        seed="Seed of the latents, and of the pitches where these are random.",
+    )
     absl_flags.DEFINE_integer(
-        "pitch", None, "MIDI pitch. Default: random pitches; with --interpolate: 60, or the nearest.", 0, 127
+        "pitch", None, f"MIDI pitch. Default: random pitches; with --interpolate: {_MIDDLE_C}, or the nearest.", 0, 127
     )
     absl_flags.DEFINE_boolean("scale", False, "Play all pitches of the model with one latent vector.")
     absl_flags.DEFINE_string("midi_file", "", "MIDI file to play, going from instrument to instrument.")
-    absl_flags.DEFINE_float(
+    flags.define_float(
         "secs_per_instrument",
         None,
-        "Seconds from one instrument to the next in a MIDI clip. Default: 6; with --latents_file: all of them, once.",
+        f"Seconds from one instrument to the next in a MIDI clip. Default: {instruments.SECS_PER_INSTRUMENT:g}; with "
+        "--latents_file: all of them, once.",
         0.05,
         1e6,
     )

@@ -15,7 +15,9 @@ import tensorflow as tf
 from absl import flags as absl_flags
 from absl import logging
 
-from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig, known_hyperparameters
+from gansynth_tf import sizes
+from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
+from gansynth_tf.hparams import known_hyperparameters
 from gansynth_tf.progressive import original_names
 from gansynth_tf.schedule import Stage, stage_ids
 from gansynth_tf.stage_features import make_features, normalizer_path, run_normalizer
@@ -132,6 +134,7 @@ def import_run(tf1_dir: str, train_dir: str, stage_id: int | None = None, min_pi
     # What it takes from the notes must be there.
     run_normalizer(config, None, make_features(config), tf1_dir)
     _check_first_kernel(config, checkpoint)
+    sizes.require_memory(config)
     with RunDirectory(train_dir, CONFIG_FILE):
         if os.path.exists(os.path.join(train_dir, CONFIG_FILE)) or stage_ids(train_dir):
             raise UserError(f"--train_dir={train_dir}: holds a run already; name a new directory")

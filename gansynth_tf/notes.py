@@ -17,7 +17,8 @@ import tensorflow as tf
 from gansynth_tf.features import crop_or_pad
 from gansynth_tf.note_files import Note
 from gansynth_tf.note_records import FAMILIES, SOURCES
-from wavegan_tf.core import clips, flags
+from wavegan_tf.core import effects, flags
+from wavegan_tf.core.batches import read_batches
 from wavegan_tf.core.cluster import digest, digest_of_audio
 from wavegan_tf.core.draws import purpose_seed
 from wavegan_tf.core.errors import UserError
@@ -45,6 +46,7 @@ class NoteOptions(flags.Options):
         "train",
         "Which notes to take, with TensorFlow Datasets or beside an nsynth-gansynth_splits.csv.",
         choices=_SPLITS,
+        effect=[effects.not_with("train_data_path")],
     )
     data_sources: str = flags.option(
         "acoustic",
@@ -57,9 +59,15 @@ class NoteOptions(flags.Options):
     data_min_pitch: int = flags.option(24, "Lowest MIDI pitch.", minimum=0, maximum=127, resume="fixed")
     data_max_pitch: int = flags.option(84, "Highest MIDI pitch.", minimum=0, maximum=127, resume="fixed")
     audio_length: int = flags.option(
-        64000, "Samples of a note; longer ones lose their end, shorter ones are zero-padded.", minimum=1, resume="fixed"
+        64000,
+        "Samples of a note; longer ones lose their end, shorter ones are zero-padded.",
+        minimum=1,
+        maximum=10_000_000,
+        resume="fixed",
     )
-    sample_rate: int = flags.option(16000, "Samples per second; others are resampled.", minimum=1, resume="fixed")
+    sample_rate: int = flags.option(
+        16000, "Samples per second; others are resampled.", minimum=1, maximum=768_000, resume="fixed"
+    )
     data_normalize: bool = flags.option(False, "Scale each note to a peak of 1.", resume="fixed")
     data_skip_bad: bool = flags.option(
         True, "Report notes that cannot be used and go on, instead of stopping at the first."
@@ -67,12 +75,6 @@ class NoteOptions(flags.Options):
     data_cache_mb: int = flags.option(
         2048,
         "Decoded audio, and features, to keep in memory, each in MiB; more goes to files on disk.",
-        minimum=0,
-        per_worker=True,
-    )
-    data_disk_mb: int = flags.option(
-        20000,
-        "Features to keep on disk, in MiB; if they are larger, each is computed whenever it is used.",
         minimum=0,
         per_worker=True,
     )
@@ -216,7 +218,7 @@ def note_batches(
         return notes[tf.where(index == first_pass, tf.constant(skip, tf.int64), 0) :]
 
     passes = tf.data.Dataset.range(first_pass, tf.int64.max).map(order).prefetch(1)
-    return clips.read_batches(
+    return read_batches(
         passes.flat_map(tf.data.Dataset.from_tensor_slices),
         lambda index: (read(index), store.one_hot(index)),
         batch_size=batch_size,

@@ -65,7 +65,8 @@ class ResolutionSchedule:
 
 def num_filters(block_id: int, fmap_base: int, fmap_decay: float, fmap_max: int) -> int:
     """Channels of block `block_id`: min(fmap_base / 2^(block_id * fmap_decay), fmap_max), rounded down."""
-    return int(min(fmap_base / 2.0 ** (block_id * fmap_decay), fmap_max))
+    # More halvings than float64 has exponents leave nothing either.
+    return int(min(fmap_base / 2.0 ** min(block_id * fmap_decay, 1023.0), fmap_max))
 
 
 def min_total_num_images(stable: int, transition: int, num_blocks: int) -> int:
@@ -207,14 +208,15 @@ class TrainingSchedule:
 
     def end_time(self, stage_id: int) -> float | None:
         """Seconds of training after which a stage ends; None if the count of images decides."""
-        return None if self.time_limit is None else float(self._end_times()[stage_id])
+        return None if self.time_limit is None else float(self.end_times()[stage_id])
 
-    def _end_times(self) -> np.ndarray:
+    def end_times(self) -> np.ndarray:
+        """The same of all stages, float32 [num_stages]; only with a limit of time."""
         assert self.time_limit is not None
         return stage_end_times(self.num_stages, self.time_limit, self.time_multiplier)
 
     def progress(self, num_blocks: int, image_id: int, train_time: float) -> np.float32:
         """How far training has come, of networks with `num_blocks` blocks."""
         if self.time_limit is not None:
-            return progress_from_time(train_time, self._end_times(), num_blocks)
+            return progress_from_time(train_time, self.end_times(), num_blocks)
         return progress_at(image_id, self.stable_images, self.transition_images, num_blocks)

@@ -16,7 +16,8 @@ from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.features import Features
 from gansynth_tf.notes import NoteStore, note_batches
 from gansynth_tf.stage_data import StageData
-from wavegan_tf.core import audio_cache, audio_store, clips
+from wavegan_tf.core import audio_cache, audio_store
+from wavegan_tf.core.batches import stream_options
 
 # Of notes that are transformed together when all are.
 _BATCH = 8
@@ -48,7 +49,7 @@ def make_features(config: GANSynthConfig) -> Features:
 def all_waves(store: NoteStore) -> tf.data.Dataset:
     """Batches of the waveforms [b, t, 1] of all notes, in their order."""
     waves = tf.data.Dataset.range(len(store)).map(store.wave, num_parallel_calls=tf.data.AUTOTUNE).batch(_BATCH)
-    return waves.prefetch(2).with_options(clips.stream_options())
+    return waves.prefetch(2).with_options(stream_options())
 
 
 def stage_reader(
@@ -126,7 +127,9 @@ def run_normalizer(
     statistics = normalizer.RangeStatistics()
     batches = note_batches(store, store.wave, batch_size=_NORMALIZER_BATCH, seed=config.seed)
     transform = tf.function(features.waves_to_data)
-    for waves, _ in batches.take(-(-config.normalizer_num_examples // _NORMALIZER_BATCH)):
+    # After all notes the range stays as it is.
+    num_examples = min(config.normalizer_num_examples, len(store))
+    for waves, _ in batches.take(-(-num_examples // _NORMALIZER_BATCH)):
         statistics.add(transform(waves).numpy())
     rows = statistics.rows(kind, config.normalizer_margin)
     if is_chief:

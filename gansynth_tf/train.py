@@ -6,8 +6,9 @@ import os
 
 from absl import flags as absl_flags
 
-from gansynth_tf import stages
-from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig, parse_hparams
+from gansynth_tf import sizes, stages
+from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
+from gansynth_tf.hparams import parse_hparams
 from wavegan_tf.core import flags, runtime
 from wavegan_tf.core.errors import UserError
 
@@ -32,7 +33,7 @@ def read_config() -> tuple[GANSynthConfig, str]:
     if os.path.exists(path):
         return flags.from_flags(GANSynthConfig, flags.load(GANSynthConfig, path, MODEL), hparams), run_dir
     name = values.config if values["config"].present else hparams.get("config", values.config)
-    if name not in CONFIGS:
+    if not isinstance(name, str) or name not in CONFIGS:
         raise UserError(f"--config={name}: must be one of {', '.join(CONFIGS)}")
     return flags.from_flags(GANSynthConfig, None, {**CONFIGS[name], **hparams}), run_dir
 
@@ -40,6 +41,7 @@ def read_config() -> tuple[GANSynthConfig, str]:
 def main() -> None:
     """Reads the flags and trains."""
     config, run_dir = read_config()
+    sizes.require_memory(config)
     run = runtime.start(config)
     with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
         stages.train(config, run_dir, run)

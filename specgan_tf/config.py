@@ -6,11 +6,11 @@ import dataclasses
 from typing import Any, ClassVar
 
 from specgan_tf.features import FRAME_STEP
-from specgan_tf.networks import UPSAMPLINGS
+from specgan_tf.networks import UPSAMPLINGS, geometry
 from wavegan_tf.core import gan_options
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
-from wavegan_tf.core.networks import ACTIVATIONS
+from wavegan_tf.core.networks import ACTIVATIONS, Geometry
 from wavegan_tf.core.spectral import INVERSIONS
 
 
@@ -35,12 +35,12 @@ class SpecGANConfig(gan_options.GanOptions):
         tuple(UPSAMPLINGS), "resizing to nn (nearest neighbour), lin(ear) or cub(ic)"
     )
     specgan_disc_phaseshuffle: int = gan_options.disc_phaseshuffle(0, "frames of each layer", maximum=7)
-    specgan_disc_phaseshuffle_per_example: bool = gan_options.disc_phaseshuffle_per_example()
+    specgan_disc_phaseshuffle_per_example: bool = gan_options.disc_phaseshuffle_per_example("specgan")
     specgan_output_activation: str = option(
         "tanh", "Last operation of the generator.", choices=tuple(ACTIVATIONS), resume="fixed"
     )
     specgan_clip_nstd: float = option(
-        3.0, "Standard deviations from the mean at which spectrograms are clipped.", minimum=0.0, resume="fixed"
+        3.0, "Standard deviations from the mean at which spectrograms are clipped.", minimum=1e-6, resume="fixed"
     )
     specgan_ngl: int = option(16, "Iterations of Griffin-Lim.", minimum=0)
     specgan_inversion: str = option(
@@ -53,8 +53,10 @@ class SpecGANConfig(gan_options.GanOptions):
         super().__post_init__()
         if self.data_num_channels != 1:
             raise UserError(f"--data_num_channels={self.data_num_channels}: SpecGAN is defined for one channel only")
-        if self.specgan_clip_nstd == 0:
-            raise UserError("--specgan_clip_nstd=0.0: must be above 0")
+
+    def geometry(self) -> Geometry:
+        """Sizes of the networks."""
+        return geometry(self.data_slice_len // FRAME_STEP, self.specgan_dim)
 
     def generator_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `SpecGANGenerator`."""

@@ -94,7 +94,7 @@ def main() -> None:
 def run() -> None:
     """Entry point of specgan_export."""
     commands.define_export_flags()
-    absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: the run's.", 0)
+    absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: the run's.", 0, tf.int32.max)
     absl_flags.DEFINE_enum("specgan_inversion", None, INVERSIONS, "Kind of Griffin-Lim. Default: the run's.")
     flags.run(main)
 

@@ -20,7 +20,7 @@ def main() -> None:
 def run() -> None:
     """Entry point of specgan_generate."""
     generation.define_flags()
-    absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: as exported.", 0)
+    absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: as exported.", 0, tf.int32.max)
     flags.run(main)
 
 

@@ -33,6 +33,7 @@ class MomentsOptions(clips.ClipOptions):
     """Options of specgan_moments."""
 
     data_moments_fp: str = option("", "npz file to write.")
+    data_cache_dir: str = option("", "Folder for that file; default: a temporary one.")
     seed: int = option(0, "Seed of the random starts of the clips.", minimum=0, maximum=MAX_SEED)
 
     def __post_init__(self) -> None:

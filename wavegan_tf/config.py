@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-from wavegan_tf.core import gan_options
+from wavegan_tf.core import effects, gan_options
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
+from wavegan_tf.core.networks import Geometry
+from wavegan_tf.networks import geometry
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,9 +26,16 @@ class WaveGANConfig(gan_options.GanOptions):
     wavegan_loss: str = gan_options.loss()
     wavegan_genr_upsample: str = gan_options.genr_upsample(("zeros", "nn"), "nn (nearest neighbour)")
     wavegan_genr_pp: bool = option(False, "End the generator with a learned post-processing filter.", resume="fixed")
-    wavegan_genr_pp_len: int = option(512, "Length of the post-processing filter.", minimum=1, resume="fixed")
+    wavegan_genr_pp_len: int = option(
+        512,
+        "Length of the post-processing filter.",
+        minimum=1,
+        maximum=65536,
+        resume="fixed",
+        effect=[effects.only_with("wavegan_genr_pp")],
+    )
     wavegan_disc_phaseshuffle: int = gan_options.disc_phaseshuffle(2, "samples", maximum=15)
-    wavegan_disc_phaseshuffle_per_example: bool = gan_options.disc_phaseshuffle_per_example()
+    wavegan_disc_phaseshuffle_per_example: bool = gan_options.disc_phaseshuffle_per_example("wavegan")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,6 +44,14 @@ class WaveGANConfig(gan_options.GanOptions):
                 f"--wavegan_genr_pp with --data_num_channels={self.data_num_channels}: the post-processing filter is "
                 "defined for one channel only"
             )
+
+    def geometry(self) -> Geometry:
+        """Sizes of the networks."""
+        return geometry(self.data_slice_len, self.wavegan_dim, self.data_num_channels)
+
+    def num_parameters(self) -> int:
+        """Numbers that are trained."""
+        return super().num_parameters() + self.wavegan_genr_pp * self.wavegan_genr_pp_len
 
     def generator_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `WaveGANGenerator`."""

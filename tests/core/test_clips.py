@@ -16,6 +16,7 @@ from absl import logging
 from tests import other_decoders
 from wavegan_tf.core import audio, audio_cache, audio_store, clips
 from wavegan_tf.core.audio_store import AudioStore, Decoding, open_store
+from wavegan_tf.core.batches import read_batches
 from wavegan_tf.core.clips import ClipOptions, ClipStore, clip_batches, load_clips
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.slicing import Slicing, clip_counts, clip_positions, expected_clips
@@ -337,6 +338,6 @@ def test_first_slice_takes_the_beginning_of_each_file(sounds, tmp_path):
 def test_streams_do_without_the_thread_that_their_end_would_wait_for():
     """TensorFlow's autotuning sleeps for up to a minute; without it, a stage of a training ends at once."""
     rows = tf.data.Dataset.range(10)
-    batches = clips.read_batches(rows, lambda index: index, batch_size=2, worker=0, num_workers=1)
+    batches = read_batches(rows, lambda index: index, batch_size=2, worker=0, num_workers=1)
     assert batches.options().autotune.enabled is False
     assert [list(batch) for batch in batches.as_numpy_iterator()] == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]

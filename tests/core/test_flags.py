@@ -293,13 +293,25 @@ def test_unexpected_exceptions_keep_their_traceback(script, action, kind):
     assert "Traceback" in done.stderr and kind in done.stderr and "in main" in done.stderr
 
 
-@pytest.mark.parametrize("flag", ["--help", "-help", "-h"])
+@pytest.mark.parametrize("flag", ["--help", "-help", "-h", "-?", "--helpshort", "--help=true"])
 def test_help_lists_our_flags_and_no_others(script, flag):
     done = call(script, "--count=3", flag)
     assert (done.returncode, done.stderr) == (0, "")
     for text in ("Trains an example.", "--action: What to do.", "--count: How often, 100% sure."):
         assert text in done.stdout
     assert "verbosity" not in done.stdout
+
+
+def test_full_help_has_the_flags_of_the_libraries_too(script):
+    done = call(script, "--helpfull")
+    assert (done.returncode, done.stderr) == (0, "")
+    for text in ("Trains an example.", "--action: What to do.", "--verbosity", "--flagfile"):
+        assert text in done.stdout
+    xml = call(script, "--helpxml")
+    assert (xml.returncode, xml.stderr) == (0, "") and "<name>action</name>" in xml.stdout
+    for arguments in (["--help=false"], ["--nohelp"]):
+        assert call(script, *arguments).stdout == "done\n"
+    assert call(script, "--", "--help").returncode == 2
 
 
 CONSOLE_MODULE = '''

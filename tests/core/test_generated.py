@@ -8,7 +8,7 @@ import os
 import pytest
 
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.generated import LIST_FILE, claim_folder
+from wavegan_tf.core.generated import LIST_FILE, NumberedFiles, claim_folder
 
 
 def write(folder, *names):
@@ -68,8 +68,31 @@ def test_folders_without_audio_are_taken(tmp_path):
     assert names_in(tmp_path) == ["0.wav", LIST_FILE, "latents.npy", "notes.txt"]
 
 
+@pytest.mark.parametrize("form", ["000000.wav", "000000_midi000.flac"])
+def test_numbered_clips_are_listed_however_many(tmp_path, form):
+    clips, few = NumberedFiles(2**31 - 1, form), NumberedFiles(3, form)
+    claim_folder(str(tmp_path), ["latents.npy"], False, clips)
+    assert (tmp_path / LIST_FILE).stat().st_size < 300
+    ours = [clips.name(number, 61) for number in (0, 7, 999_999, 1_000_000, 2**31 - 2)]
+    assert len(ours[0]) == len(form) and all(name in clips for name in ours) and few.name(3, 61) not in few
+    others = [clips.name(2**31 - 1, 61), "0000001.wav", "00001.wav", "000001.ogg", "mine.wav", "٠٠٠٠٠١.wav"]
+    write(tmp_path, "latents.npy", f"{ours[1]}.tmp-7", *ours, *others)
+    assert not any(name in clips for name in others)
+    with pytest.raises(UserError, match="holds audio already .* --overwrite$"):
+        claim_folder(str(tmp_path), ["latents.npy"], False, few)
+    claim_folder(str(tmp_path), ["latents.npy"], True, few)
+    assert names_in(tmp_path) == sorted([LIST_FILE, *others])
+    write(tmp_path, ours[1])
+    with pytest.raises(UserError, match=f"{ours[1]} there was not generated"):
+        claim_folder(str(tmp_path), ["latents.npy"], True, clips)
+
+
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"files": 1}', '{"files": [1]}', '{"files": ["../x.wav"]}', '{"files": [".."]}', "\0"]
+    "text", ["", "{", "[]", '{"files": 1}', '{"files": [1]}', '{"files": ["../x.wav"]}', '{"files": [".."]}', "\0",
+     '{"files": [], "clips": 1}', '{"files": [], "clips": {"count": 9}}',
+     '{"files": [], "clips": {"count": 9, "form": "../000000.wav"}}',
+     '{"files": [], "clips": {"count": true, "form": "000000.wav"}}',
+     '{"files": [], "clips": {"count": 9, "form": "000000"}}'],
 )
 def test_lists_that_no_run_wrote_remove_nothing(tmp_path, text):
     write(tmp_path, "x.wav", "out/0.wav")

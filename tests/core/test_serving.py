@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
 
 from tests.originals import WAVEGAN, assert_near
 from tests.served import assert_warmup_requests_can_be_served, run_with_tensorflow_alone
 from wavegan_tf import export, import_tf1
-from wavegan_tf.core import serving
+from wavegan_tf.core import generation, serving
 from wavegan_tf.core.errors import UserError
 
 
@@ -69,6 +70,45 @@ def test_sample_is_a_function_of_its_seed(model_dir):
     drawn = signatures["latents"](num_samples=tf.constant(5000), seed=tf.constant(2**40, tf.int64))["z"].numpy()
     assert drawn.min() >= -1 and drawn.max() < 1
     assert abs(drawn.mean()) < 0.01 and abs(drawn.std() - 3**-0.5) < 0.01
+
+
+@pytest.mark.parametrize("count", [1, 6, 7, 8, 20])
+def test_latents_are_drawn_in_blocks_the_first_as_served(model_dir, monkeypatch, count):
+    monkeypatch.setattr(serving, "LATENTS_BLOCK", 7)
+    served = serving.ServedModel(str(model_dir), "wavegan")
+    blocks = list(served.latent_blocks(count, 3))
+    assert [len(block) for block in blocks] == [7] * (count // 7) + [count % 7] * (count % 7 > 0)
+    np.testing.assert_array_equal(served.latents(count, 3), served.latents(40, 3)[:count])
+    signature = tf.saved_model.load(str(model_dir)).signatures["latents"]
+    drawn = signature(num_samples=tf.constant(len(blocks[0])), seed=tf.constant(3, tf.int64))["z"]
+    np.testing.assert_array_equal(blocks[0], drawn)
+    assert len(np.unique(np.concatenate(blocks))) == count * 20
+
+
+def test_generation_of_more_clips_than_any_disk_holds_goes_on_in_constant_memory(model_dir, tmp_path, monkeypatch):
+    """Two thousand million clips, stopped after a few."""
+    monkeypatch.setattr(serving, "LATENTS_BLOCK", 3)
+    written = []
+
+    def write(path, clip, sample_rate):
+        written.append(path)
+        if len(written) == 8:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(generation.audio, "write", write)
+    before = set(flags.FLAGS)
+    generation.define_flags()
+    try:
+        flags.FLAGS(["c", f"--model_dir={model_dir}", f"--output_dir={tmp_path / 'out'}", "--num_samples=2147483647"])
+        with pytest.raises(KeyboardInterrupt):
+            generation.main("wavegan")
+    finally:
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
+    assert written[7] == str(tmp_path / "out" / "000007.wav")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["generated.json", "latents.npy"]
+    expected = serving.ServedModel(str(model_dir), "wavegan").latents(9, 0)
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "latents.npy"), expected)
 
 
 def test_a_process_with_tensorflow_alone_loads_it_both_ways(model_dir, expected, tmp_path):

@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 from tests.device import run
-from tests.device.conftest import SMALL
 from tests.device.export import named_variables, scales
 
 

@@ -44,6 +44,14 @@ def test_other_labels_make_classes_of_their_own():
     assert [kinds[number] for number in audio.classes[:, 0]] == [name.split("_")[0] for name in audio.names]
 
 
+def test_a_bad_file_can_end_the_reading(tmp_path):
+    write_words(tmp_path, 4)
+    (tmp_path / "zero_bad.wav").write_bytes(b"RIFF")
+    assert len(labelled_audio.read_words(str(tmp_path)).names) == 4
+    with raises_user_error("zero_bad.wav: "):
+        labelled_audio.read_words(str(tmp_path), skip_bad=False)
+
+
 def test_a_folder_with_one_label_is_refused(tmp_path):
     write_words(tmp_path, 3, labels=("cat",))
     with raises_user_error("tell 1 labels, at least 2"):

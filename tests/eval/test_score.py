@@ -78,27 +78,38 @@ def test_every_published_row_can_be_printed(capsys):
     assert "IF-Mel + H: pitch_entropy 0.40 [U] Engel et al., ICLR 2019, table 1" in out
 
 
+FAKE = ("--fake_dir=FAKE", "--output_dir=OUT")
+THREE = ("--probabilities_file=THREE", "--output_dir=OUT")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "one of --model_dir, --fake_dir, --watch_train_dir and --probabilities_file must be given, not none"),
         (["--fake_dir=FAKE", "--model_dir=x"], "not --model_dir and --fake_dir"),
         (["--fake_dir=FAKE"], "--output_dir must be given"),
-        (["--fake_dir=FAKE", "--output_dir=OUT", "--metrics=fid"], "--metrics=fid: needs --"),
-        (["--fake_dir=FAKE", "--output_dir=OUT", "--metrics=mos"], "--metrics=mos: must be all, or among"),
-        (["--fake_dir=FAKE", "--output_dir=OUT", "--metrics=pitch_entropy"], "is not for words"),
-        (["--fake_dir=FAKE", "--output_dir=OUT", "--num_samples=15"], "--num_samples=15: does not make --num_groups"),
-        (["--fake_dir=FAKE", "--output_dir=OUT", "--num_samples=500"], "500 samples asked for, 20 audio files"),
+        ([*FAKE, "--metrics=fid"], "--metrics=fid: needs --"),
+        ([*FAKE, "--metrics=mos"], "--metrics=mos: must be all, or among"),
+        ([*FAKE, "--metrics=pitch_entropy"], "is not for words"),
+        ([*THREE, "--num_samples=3"], "--num_samples=3: does not make --num_groups"),
+        ([*FAKE, "--num_samples=500"], "--num_samples=500: --fake_dir=.* holds 20 audio files"),
         (["--fake_dir=nowhere", "--output_dir=OUT"], "--fake_dir=nowhere: is not a folder"),
         (["--fake_dir=FAKE", "--real_dir=nowhere", "--output_dir=OUT"], "--real_dir=nowhere: is not a folder"),
         (["--model_dir=FAKE", "--output_dir=OUT"], "holds neither a run nor a SavedModel"),
         (["--model_dir=FAKE/../model", "--output_dir=OUT"], "did you mean .*model/1"),
         (["--fake_dir=FAKE", "--classifier_dir=FAKE", "--output_dir=OUT"], "holds no classifier"),
         (["--probabilities_file=FAKE/zero_000.wav", "--output_dir=OUT"], "cannot be read"),
-        (["--probabilities_file=THREE", "--output_dir=OUT", "--num_samples=10"], "--num_samples=10: .* holds 3"),
+        ([*THREE, "--num_samples=10"], "--num_samples=10: .* holds 3"),
         (["--probabilities_file=HALF", "--output_dir=OUT"], "half.npy: probabilities: 2 of 2 rows"),
-        (["--fake_dir=FAKE", "--output_dir=FAKE/zero_000.wav"], "cannot be made"),
-        (["--fake_dir=FAKE", "--output_dir=OUT", "--nofix_length"], "has 6000 samples, not 16384"),
+        (["--fake_dir=FAKE", "--output_dir=FAKE/zero_000.wav"], "cannot be written .File exists"),
+        ([*FAKE, "--best_metric=d_self"], "--best_metric: goes with --watch_train_dir"),
+        ([*FAKE, "--watch_all"], "--watch_all: goes with --watch_train_dir only"),
+        ([*FAKE, "--data=sc09"], "--data: goes with --probabilities_file only"),
+        ([*THREE, "--real_dir=FAKE"], "--real_dir: goes without --prob"),
+        (["--model_dir=FAKE", "--output_dir=OUT", "--nofix_length"], "--fix_length: goes with --fake_dir or --rea"),
+        ([*FAKE, "--num_groups=2"], "--num_groups: goes with --metrics=inception_score"),
+        ([*THREE, "--num_groups=4"], "--num_groups=4: there are only 3 clips"),
+        ([*FAKE, "--nofix_length"], "has 6000 samples, not 16384"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(arguments, message, place, tmp_path):

@@ -15,6 +15,8 @@ from eval.labelled_audio import LabelledAudio, read_words
 from eval.sc09_classifier import LABELS
 from tests import commands
 from tests.eval.small import call, raises_user_error, write_words
+from wavegan_tf.core import flags
+from wavegan_tf.core.errors import UserError
 
 FAST = ["--max_epochs=2", "--batch_size=8"]
 
@@ -113,6 +115,10 @@ def test_the_validation_loss_is_the_mean_over_the_known_classes_in_batches_of_ev
         assert found["accuracy"] == pytest.approx(np.mean(logits[:, :3].argmax(axis=1) == classes[chosen, 0]))
 
 
+# Nothing of this is there: what is wrong besides is found before it is looked for.
+X = ("--data_dir=nowhere", "--classifier_dir=x")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -122,7 +128,16 @@ def test_the_validation_loss_is_the_mean_over_the_known_classes_in_batches_of_ev
         (["--task=sc09", "--data_dir=nowhere", "--classifier_dir=x"], "nowhere: is not a folder"),
         (["--task=pitch", "--classifier_dir=x"], "one of --data_dir, --tfds_data_dir and --train_data_path"),
         (["--task=sc09", "--data_dir=DATA", "--classifier_dir=x", "--networks=resnet"], "--networks=resnet: must be"),
-        (["--task=sc09", "--data_dir=DATA", "--classifier_dir=x", "--test_fraction=0"], "leave none for --test_"),
+        (["--task=sc09", "--data_dir=DATA", "--classifier_dir=x", "--test_fraction=0"], "there are none for --test_"),
+        ([*X, "--task=sc09", "--validation_fraction=0"], "--validation_fraction=0.0: must be above 0"),
+        ([*X, "--task=sc09", "--validation_fraction=.9", "--test_fraction=.1"], "=0.1: must be below 1 together"),
+        ([*X, "--task=sc09", "--networks="], "--networks=: must be among log_mel"),
+        ([*X, "--task=sc09", "--networks=log_mel,log_mel"], "names log_mel twice"),
+        ([*X, "--task=sc09", "--data_min_pitch=3"], "--data_min_pitch: goes with --task=pitch only"),
+        ([*X, "--task=sc09", "--pitch_family"], "--pitch_family: goes with --task=pitch only"),
+        ([*X, "--task=pitch", "--networks=pitch"], "--networks: goes with --task=sc09 only"),
+        (["--task=sc09", "--data_dir=DATA", "--classifier_dir=x", "--test_dir=nowhere"], "--test_dir=nowhere: is not"),
+        ([*X, "--task=pitch", "--test_dir=x", "--test_fraction=0.2"], "--test_fraction: goes without --test_dir"),
         (["--task=sc09", "--data_dir=DATA", "--classifier_dir=DATA/tone.wav"], "cannot be written"),
     ],
 )  # fmt: skip
@@ -135,6 +150,33 @@ def test_mistakes_are_one_line(arguments, message, tmp_path, monkeypatch):
             train_classifier,
             *(part.replace("DATA/tone.wav", f"{data}/zero_tone.wav").replace("DATA", str(data)) for part in arguments),
         )
+    assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("place", ["--train_data_path=notes.tfrecord", "--tfds_data_dir=tfds", "--data_dir=folder"])
+def test_notes_of_every_kind_can_be_tested_on_a_folder(place, monkeypatch, tmp_path):
+    asked = []
+
+    def load_notes(options, cache_dir):
+        asked.append({name: getattr(options, name) for name in ("data_dir", "tfds_data_dir", "train_data_path")})
+        raise UserError("--data_dir=other: is no folder" if len(asked) == 2 else "--data_dir=folder: is no folder")
+
+    monkeypatch.setattr(train_classifier, "load_notes", load_notes)
+    arguments = ["--task=pitch", place, "--test_dir=other", f"--classifier_dir={tmp_path}/new/x"]
+    with raises_user_error("--data_dir=folder: is no folder"):
+        call(train_classifier, *arguments)
+    monkeypatch.setattr(train_classifier, "labelled_notes", None)
+    monkeypatch.setattr(train_classifier, "main", lambda: train_classifier._read(read(), ["60"]))
+    with raises_user_error("--test_dir=other: is no folder"):
+        call(train_classifier, *arguments)
+    assert asked[1] == {"data_dir": "other", "tfds_data_dir": "", "train_data_path": ""}
+    name, value = place[2:].split("=")
+    assert asked[0] == {"data_dir": "", "tfds_data_dir": "", "train_data_path": "", name: value}
+    assert not list(tmp_path.iterdir())
+
+
+def read():
+    return flags.from_flags(train_classifier.ClassifierNotes)
 
 
 def test_training_that_comes_to_nothing_says_so(tmp_path):

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from gansynth_tf.config import CONFIGS, GANSynthConfig, known_hyperparameters, parse_hparams
+from gansynth_tf.config import CONFIGS, GANSynthConfig
+from gansynth_tf.hparams import known_hyperparameters, parse_hparams
 from wavegan_tf.core.errors import UserError
 
 # Magenta's configs/mel_prog_hires.py, and its defaults (model.py) where that says nothing.
@@ -76,15 +77,25 @@ def test_hparams_as_of_the_original():
         ({"batch_size_schedule": [8, 0]}, "--batch_size_schedule=0: must be at least 1"),
         ({"batch_size_schedule": 8}, "--batch_size_schedule=8: must be a list of integers"),
         ({"batch_size_schedule": [1] * 8}, "has more elements than --num_resolutions=7"),
-        ({"fmap_base": 64}, "--fmap_base=64: leaves block 7 without channels; at least 2^(num_resolutions"),
-        ({"gradient_penalty_target": 0.0}, "--gradient_penalty_target=0.0: must be above 0"),
-        ({"mag_normalizer_a": 0.0}, "--mag_normalizer_a=0.0: must be above 0"),
+        ({"fmap_base": 64}, "--fmap_base=64 --fmap_decay=1.0 --num_resolutions=7: leave the last block without"),
+        ({"gradient_penalty_target": 0.0}, "--gradient_penalty_target=0.0: must be at least 1e-06"),
+        ({"mag_normalizer_a": 0.0}, "--mag_normalizer_a=0.0: must be at least 1e-06"),
         ({"scale_base": 1}, "--scale_base=1: must be at least 2"),
         ({"scale_mode": "W"}, "--scale_mode=W: must be one of ALL, H"),
         ({"adam_beta1": 1.0}, "--adam_beta1=1.0: must be at most 0.9999"),
         ({"to_rgb_activation": "relu"}, "--to_rgb_activation=relu: must be one of tanh, linear"),
         ({"train_time_limit": 0.0}, "--train_time_limit=0.0: must be at least 0.001"),
         ({"data_normalizer": "x"}, "--data_normalizer=x: must be one of none, specgrams_prespecified_normalizer"),
+        ({"fmap_decay": 2000.0}, "--fmap_base=4096 --fmap_decay=2000.0 --num_resolutions=7: leave"),
+        ({"start_width": 33}, "--start_width=33: must be a power of two"),
+        ({"scale_base": 3}, "--scale_base=3: must be a power of two"),
+        ({"data_type": "wave"}, "--data_type=wave: has one frequency (--start_width=1 --scale_mode=H), not 1024"),
+        ({"audio_length": 67073}, "--audio_length=67073: 128 frames of 1024 frequencies (--start_height=2"),
+        ({"train_time_limit": 9.0, "train_time_stage_multiplier": 1e-6}, "_multiplier=1e-06: leaves stages without"),
+        ({"train_time_limit": 9.0, "train_time_stage_multiplier": 1e30}, "_multiplier=1e+30: leaves stages without"),
+        ({"seed": 2**31}, "--seed=2147483648: must be at most 2147483647"),
+        ({"adam_beta2": 10**400}, "must be at most 0.9999999"),
+        ({"discriminator_learning_rate": 1e39}, "must be at most 3.4028234663852886e+38"),
         ({"config": "mel"}, "--config=mel: must be one of mel_prog_hires"),
     ],
 )

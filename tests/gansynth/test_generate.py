@@ -166,6 +166,14 @@ def test_a_midi_clip_goes_over_no_file_that_was_there(model_dir, tmp_path, parse
     assert (tmp_path / "example.wav").read_bytes() == b"mine" and len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("sizes", [[20], [7, 13], [1] * 20])
+def test_pitches_drawn_in_blocks_are_those_drawn_at_once(parse, sizes):
+    parse("--seed=5")
+    blocks = generate_command._at_drawn_pitches((np.zeros([size, 2]) for size in sizes), 24, 84)
+    drawn = np.concatenate([block["pitch"] for block in blocks])
+    np.testing.assert_array_equal(drawn, np.random.default_rng(5).integers(24, 85, 20, np.int32))
+
+
 @pytest.fixture
 def parse():
     """Parses a command line of gansynth_generate in this process."""
@@ -190,7 +198,8 @@ def parse():
         (["--nomidi_drums", "--scale"], r"--midi_drums: goes with --midi_file only"),
         (["--scale", "--latents_file=two.npy"], r"--scale plays one latent vector, not 2"),
         (["--interpolate", "--num_samples=1"], r"--interpolate: needs at least two latents, not 1"),
-        (["--midi_file=x", "--secs_per_instrument=nan"], r"--secs_per_instrument=nan: must be a finite number"),
+        (["--latents_file=two.npy", "--seed=1", "--pitch=60"], r"--seed: goes without --latents_file"),
+        (["--latents_file=two.npy", "--seed=1", "--interpolate"], r"--seed: goes without --latents_file"),
         (["--latents_file=two.npy", "--output_dir=given"], r"--output_dir=given: latents.npy there is --latents_file"),
         (["--model_dir=ranged"], r"model.json cannot be used \(KeyError\('min_pitch'\)\)"),
         (["--model_dir=cut"], r"--model_dir=cut: cannot be loaded"),

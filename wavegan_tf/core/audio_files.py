@@ -33,18 +33,22 @@ def display_name(path: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-def find_audio_files(data_dir: str) -> list[str]:
-    """`list_audio_files` of --data_dir.
+def find_audio_files(folder: str, flag: str = "data_dir") -> list[str]:
+    """`list_audio_files` of a folder that has some.
+
+    Args:
+      folder: where to look.
+      flag: that named it, for messages; "" if none did.
 
     Raises:
       UserError: the folder does not exist, can't be listed or holds no audio.
     """
-    shown = display_name(data_dir)
-    if not os.path.isdir(data_dir):
-        raise UserError(f"--data_dir={shown}: is not a folder; give the folder that holds the audio files")
-    found = list_audio_files(data_dir)
+    shown = f"--{flag}={display_name(folder)}" if flag else display_name(folder)
+    if not os.path.isdir(folder):
+        raise UserError(f"{shown}: is not a folder; give the folder that holds the audio files")
+    found = list_audio_files(folder)
     if not found:
-        raise UserError(f"--data_dir={shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders")
+        raise UserError(f"{shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders")
     return found
 
 

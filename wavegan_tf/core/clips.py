@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
-from wavegan_tf.core import flags
+from wavegan_tf.core import effects, flags
 from wavegan_tf.core.audio_files import find_audio_files
 from wavegan_tf.core.audio_store import AudioStore, Decoding, open_store
+from wavegan_tf.core.batches import read_batches, stream_options
 from wavegan_tf.core.draws import purpose_seed
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.slicing import Slicing, clip_counts, clip_positions, expected_clips
@@ -33,21 +32,29 @@ class ClipOptions(flags.Options):
         "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.", per_worker=True
     )
     data_sample_rate: int = flags.option(
-        16000, "Samples per second; files at other rates are resampled.", minimum=1, resume="fixed"
+        16000, "Samples per second; files at other rates are resampled.", minimum=1, maximum=768_000, resume="fixed"
     )
     data_slice_len: int = flags.option(16384, "Samples in a clip.", choices=(16384, 32768, 65536), resume="fixed")
     data_num_channels: int = flags.option(
-        1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, resume="fixed"
+        1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, maximum=1024, resume="fixed"
     )
     data_overlap_ratio: float = flags.option(
-        0.0, "Overlap of successive clips of a file, 0 up to below 1.", minimum=0.0, resume="fixed"
+        0.0,
+        "Overlap of successive clips of a file, 0 up to below 1.",
+        minimum=0.0,
+        resume="fixed",
+        effect=[effects.not_with("data_first_slice")],
     )
     data_first_slice: bool = flags.option(
         False,
         "Use only the first clip of each file, zero-padded; overlap and random starts are off.",
         resume="fixed",
     )
-    data_pad_end: bool = flags.option(False, "Zero-pad the last clip of a file instead of dropping it.", resume="fixed")
+    data_pad_end: bool = flags.option(
+        False,
+        "Zero-pad the last clip of a file instead of dropping it; always so with --data_first_slice.",
+        resume="fixed",
+    )
     data_normalize: bool = flags.option(True, "Scale each file to a peak of 1.", resume="fixed")
     data_fast_wav: bool = flags.option(False, "Read with scipy: 16-bit and float32 wav only, at the right rate.")
     data_cache_mb: int = flags.option(
@@ -63,7 +70,8 @@ class ClipOptions(flags.Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.slicing()
+        # The ratio must be one even where it has no effect.
+        Slicing(self.data_slice_len, overlap_ratio=self.data_overlap_ratio)
 
     def slicing(self) -> Slicing:
         """The rules by which clips are cut, as the original's train_wavegan.py sets them."""
@@ -241,31 +249,6 @@ def clip_batches(
     )
 
 
-def read_batches(
-    rows: tf.data.Dataset, read: Callable[[tf.Tensor], Any], *, batch_size: int, worker: int, num_workers: int
-) -> tf.data.Dataset:
-    """One worker's part of the batches of an endless stream.
-
-    Args:
-      rows: what tells where each example is, in order.
-      read: a row -> the example.
-      batch_size: examples in a batch of all workers together.
-      worker: this one reads rows [worker * b / n, (worker + 1) * b / n) of each batch, and only these.
-      num_workers: n.
-
-    Raises:
-      UserError: the batch can't be divided among the workers.
-    """
-    if batch_size < 1 or batch_size % num_workers:
-        raise UserError(f"batch size {batch_size}: must be a multiple of the number of workers, {num_workers}")
-    share = batch_size // num_workers
-    if num_workers > 1:
-        rows = rows.batch(batch_size, drop_remainder=True)
-        rows = rows.map(lambda batch: batch[worker * share : (worker + 1) * share]).unbatch()
-    examples = rows.map(read, num_parallel_calls=tf.data.AUTOTUNE)
-    return examples.batch(share, drop_remainder=True).prefetch(2).with_options(stream_options())
-
-
 def first_pass(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Dataset:
     """The clips of the first pass of `clip_batches`, each once, in the order of the files.
 
@@ -275,18 +258,6 @@ def first_pass(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Datas
     rows = tf.data.Dataset.from_tensor_slices(_Order(store, seed).first_pass())
     clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
     return clips.batch(batch_size).prefetch(2).with_options(stream_options())
-
-
-def stream_options() -> tf.data.Options:
-    """In order, on this machine, and without rewriting the graph."""
-    options = tf.data.Options()
-    options.deterministic = True
-    # They would copy all the audio into the graph that they rewrite, and gain nothing here.
-    options.experimental_optimization.apply_default_optimizations = False
-    # Its thread sleeps for up to a minute, and a stream that ends waits for it. Without it, one call runs on each core.
-    options.autotune.enabled = False
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return options
 
 
 @tf.autograph.experimental.do_not_convert

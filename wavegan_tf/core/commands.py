@@ -31,6 +31,7 @@ def train(options_class: type[GanOptions], make_gan: MakeGan, prepare: trainer.P
     saved = gan_options.load_run(options_class, train_dir) if gan_options.run_exists(train_dir) else None
     config = flags.from_flags(options_class, saved)
     flags.require(data_dir=config.data_dir)
+    config.require_memory()
     run = runtime.start(config)
     with run.cluster.guard(), run.held_by_chief(train_dir, gan_options.CONFIG_FILE):
         trainer.train(config, train_dir, make_gan, run, prepare)
@@ -124,6 +125,7 @@ def import_tf1_run(
       UserError: the original cannot be read, or `train_dir` cannot be used.
     """
     config = tf1.options_from_args(options_class, tf1.read_args(tf1_dir), left_out)
+    config.require_memory()
     values = tf1.read_checkpoint(tf1_dir)
     with RunDirectory(train_dir, gan_options.CONFIG_FILE):
         if gan_options.run_exists(train_dir):

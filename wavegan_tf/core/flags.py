@@ -6,6 +6,7 @@ the command-line flag, its help, the check of its value and the rule for resumed
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import json
@@ -20,9 +21,16 @@ from typing import Any, Literal, TypeVar
 
 from absl import app, flags, logging
 
+from wavegan_tf.core import effects, usage
 from wavegan_tf.core.errors import UserError
 
 OptionsT = TypeVar("OptionsT", bound="Options")
+
+# Where an option declares no other limits: TensorFlow's int32, and float32.
+_LARGEST = {int: 2**31 - 1, float: 3.4028234663852886e38}
+
+# `--help` lists flags under the module that asks for their definition.
+flags.disclaim_key_flags()
 
 
 def option(
@@ -34,6 +42,7 @@ def option(
     maximum: float | None = None,
     resume: Literal["fixed", "free"] = "free",
     per_worker: bool = False,
+    effect: Sequence[effects.Rule] = (),
 ) -> Any:
     """A dataclass field that carries what its flag needs.
 
@@ -42,9 +51,10 @@ def option(
       help: the flag's description, units included.
       choices: the only values allowed, if any.
       minimum: smallest allowed value.
-      maximum: largest allowed value.
+      maximum: largest allowed value; by default that of int32 or float32.
       resume: "fixed" if a run cannot go on with another value (it shapes the networks or their training data).
       per_worker: whether workers that train together may have different values, such as places on their disks.
+      effect: rules about other options, without which the flag would be ignored and so is refused.
     """
     metadata = {
         "help": help,
@@ -53,6 +63,7 @@ def option(
         "maximum": maximum,
         "resume": resume,
         "per_worker": per_worker,
+        "effect": tuple(effect),
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -98,10 +109,18 @@ def _check(field: dataclasses.Field, kind: Any, value: Any) -> None:
     rule = field.metadata
     if rule.get("choices") and value not in rule["choices"]:
         raise UserError(f"--{field.name}={value}: must be one of {', '.join(map(str, rule['choices']))}")
-    if rule.get("minimum") is not None and value < rule["minimum"]:
-        raise UserError(f"--{field.name}={value}: must be at least {rule['minimum']}")
-    if rule.get("maximum") is not None and value > rule["maximum"]:
-        raise UserError(f"--{field.name}={value}: must be at most {rule['maximum']}")
+    if kind in _LARGEST:
+        lowest, highest = limits(field, kind)
+        if value < lowest:
+            raise UserError(f"--{field.name}={value}: must be at least {lowest}")
+        if value > highest:
+            raise UserError(f"--{field.name}={value}: must be at most {highest}")
+
+
+def limits(field: dataclasses.Field, kind: Any) -> tuple[float, float]:
+    """The lowest and the highest value of an option of numbers, `kind` being `int` or `float`."""
+    low, high = field.metadata.get("minimum"), field.metadata.get("maximum")
+    return (-_LARGEST[kind] if low is None else low), (_LARGEST[kind] if high is None else high)
 
 
 def _value_type(kind: Any) -> type:
@@ -125,6 +144,24 @@ def define_flags(options_class: type[Options], module_name: str) -> None:
         define(field.name, default, text, module_name=module_name)
 
 
+class _FiniteParser(flags.FloatParser):
+    """Refuses NaN and infinity, which absl's own parser takes for numbers within any bounds."""
+
+    def convert(self, argument: Any) -> float:
+        """The number of a text."""
+        value = super().convert(argument)
+        if not math.isfinite(value):
+            raise ValueError("must be a finite number")
+        return value
+
+
+def define_float(
+    name: str, default: float | None, help: str, lower_bound: float | None = None, upper_bound: float | None = None
+) -> None:
+    """Defines a flag of a finite number, for commands without options to store."""
+    flags.DEFINE(_FiniteParser(lower_bound, upper_bound), name, default, help, serializer=flags.ArgumentSerializer())
+
+
 def from_flags(
     options_class: type[OptionsT], saved: OptionsT | None = None, given: Mapping[str, Any] | None = None
 ) -> OptionsT:
@@ -136,24 +173,32 @@ def from_flags(
       given: values that the command line gives in another way than by their flags, which go before them.
 
     Raises:
-      UserError: a value is impossible, or differs from `saved` where a run cannot change it.
+      UserError: a value is impossible, differs from `saved` where a run cannot change it, or would be ignored.
     """
     types, values = typing.get_type_hints(options_class), dict(given or {})
     for field in dataclasses.fields(options_class):
         flag = flags.FLAGS[field.name]
         if flag.present or (saved is None and field.name not in values):
             values[field.name] = _integers(field.name, flag.value) if _is_list(types[field.name]) else flag.value
-    if saved is None:
-        return options_class(**values)
-    new = dataclasses.replace(saved, **values)
-    for field in dataclasses.fields(options_class):
-        value, old = getattr(new, field.name), getattr(saved, field.name)
+    if saved is not None:
+        _require_fixed(values, saved)
+    new = options_class(**values) if saved is None else dataclasses.replace(saved, **values)
+    rules = {field.name: field.metadata["effect"] for field in dataclasses.fields(options_class)}
+    effects.require_effect(rules, lambda name: getattr(new, name))
+    return new
+
+
+def _require_fixed(values: Mapping[str, Any], saved: Options) -> None:
+    """Raises UserError if one of these values differs from that of a run that cannot change it."""
+    for field in dataclasses.fields(saved):
+        old = getattr(saved, field.name)
+        value = values.get(field.name, old)
+        value = tuple(value) if isinstance(value, list) else value
         if field.metadata["resume"] == "fixed" and value != old:
             raise UserError(
                 f"--{field.name}={value}: the run in this directory was started with {old}; "
                 "leave the flag out to continue it, or choose another directory"
             )
-    return new
 
 
 def _integers(name: str, texts: Sequence[str]) -> list[int]:
@@ -166,10 +211,14 @@ def _integers(name: str, texts: Sequence[str]) -> list[int]:
 def save(options: Options, path: str, model: str) -> None:
     """Writes the options as JSON, whole or not at all; `model` names whose they are."""
     temporary = f"{path}.tmp"
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump({"model": model, **dataclasses.asdict(options)}, file, indent=2)
-        file.write("\n")
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump({"model": model, **dataclasses.asdict(options)}, file, indent=2)
+            file.write("\n")
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
 
 
 def load(options_class: type[OptionsT], path: str, model: str) -> OptionsT:
@@ -202,14 +251,6 @@ def require(**values: str) -> None:
     for name, value in values.items():
         if not value:
             raise UserError(f"--{name} must be given")
-
-
-def _print_help(main: Callable[[], None]) -> None:
-    """What the command does and all its flags; absl's own `--help` shows only those that the main script defines."""
-    print((sys.modules["__main__"].__doc__ or sys.modules[main.__module__].__doc__ or "").strip())
-    for module in flags.FLAGS.flags_by_module_dict():
-        if module.partition(".")[0] not in ("absl", "tensorflow"):
-            print(flags.FLAGS.module_help(module))
 
 
 def _from_tensorflow(record: standard_logging.LogRecord) -> bool:
@@ -246,8 +287,8 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
     """Parses the command line, calls `main` and exits: 0, 1 for a `UserError`, 2 for a wrong command line."""
 
     def parse(argv: list[str]) -> list[str]:
-        if not {"--help", "-help", "-h"}.isdisjoint(argv[1:]):
-            _print_help(main)
+        if kind := usage.asked(argv[1:]):
+            usage.write(kind, sys.modules["__main__"].__doc__ or sys.modules[main.__module__].__doc__ or "")
             sys.exit(0)
         try:
             rest = flags.FLAGS(argv)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
-from wavegan_tf.core import flags
+import tensorflow as tf
+
+from wavegan_tf.core import effects, flags, memory
 from wavegan_tf.core.clips import ClipOptions
 from wavegan_tf.core.flags import option
 from wavegan_tf.core.loop import LoopOptions
 from wavegan_tf.core.losses import LOSSES
+from wavegan_tf.core.networks import Geometry
 from wavegan_tf.core.runtime import RuntimeOptions
 
 CONFIG_FILE = "config.json"
@@ -29,11 +33,35 @@ class GanOptions(ClipOptions, LoopOptions, RuntimeOptions):
 
     model: ClassVar[str]
 
-    preview_n: int = option(32, "Clips with fixed latents in the preview at each checkpoint.", minimum=1)
+    preview_n: int = option(32, "Clips with fixed latents in the preview at each checkpoint.", minimum=1, maximum=1024)
 
     def own(self, name: str) -> Any:
         """The option that is called `<model>_<name>`."""
         return getattr(self, f"{self.model}_{name}")
+
+    def geometry(self) -> Geometry:
+        """Sizes of the networks."""
+        raise NotImplementedError
+
+    def num_parameters(self) -> int:
+        """Numbers that are trained."""
+        return sum(
+            self.geometry().num_parameters(self.own("kernel_len"), self.own("latent_dim"), self.own("batchnorm"))
+        )
+
+    def need(self) -> memory.Need:
+        """What training takes of memory at the least; without a GPU, the layers' values are among it."""
+        geometry, batch = self.geometry(), self.train_batch_size
+        values = (batch + self.preview_n) * (math.prod(geometry.sample_shape) + self.own("latent_dim"))
+        if not tf.config.list_physical_devices("GPU"):
+            values += batch * geometry.generated_values
+        return memory.Need(self.num_parameters(), values)
+
+    def require_memory(self) -> None:
+        """Raises UserError, which names an option, if this machine has less memory than training needs."""
+        own = [f"{self.model}_{name}" for name in ("dim", "kernel_len", "latent_dim")]
+        names = [*own, "train_batch_size", "data_num_channels", "preview_n"]
+        memory.require(self, type(self).need, names)
 
 
 def latent_dim() -> Any:
@@ -43,7 +71,8 @@ def latent_dim() -> Any:
 
 def kernel_len(default: int) -> Any:
     """Option <model>_kernel_len."""
-    return option(default, "Length of the convolution kernels along each axis.", minimum=1, resume="fixed")
+    help = "Length of the convolution kernels along each axis."
+    return option(default, help, minimum=1, maximum=1024, resume="fixed")
 
 
 def dim() -> Any:
@@ -78,12 +107,13 @@ def disc_phaseshuffle(default: int, unit: str, maximum: int) -> Any:
     return option(default, help, minimum=0, maximum=maximum)
 
 
-def disc_phaseshuffle_per_example() -> Any:
+def disc_phaseshuffle_per_example(model: str) -> Any:
     """Option <model>_disc_phaseshuffle_per_example."""
     return option(
         False,
         "Draw the shift for each example, as the paper words it, instead of once for the batch, as the original code "
         "does.",
+        effect=[effects.only_with(f"{model}_disc_phaseshuffle")],
     )
 
 

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import flags, logging
 
-from wavegan_tf.core import audio
+from wavegan_tf.core import audio, effects
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require
-from wavegan_tf.core.generated import claim_folder
+from wavegan_tf.core.generated import NumberedFiles, claim_folder
+from wavegan_tf.core.latents import LATENTS_FILE, LatentsFile, interpolate, read_latents, walk
 from wavegan_tf.core.serving import ServedModel
 from wavegan_tf.core.tracking import Progress
 
-LATENTS_FILE = "latents.npy"
 INTERPOLATION_NAME = "interpolation"
 NUM_SAMPLES = 16
+MAX_STEPS = 1 << 16
+RULES = {
+    "interpolate_steps": [effects.only_with("interpolate")],
+    "num_samples": [effects.not_with("latents_file", reason=", whose rows are all used")],
+}
+_NO_SEED = {"seed": [effects.not_with("latents_file")]}
+_MAX_WAV_BYTES = 2**32 - 4096
 
 
 def define_flags(
-    batch_size: int = 64, interpolation: str = "straight lines", interpolated: int = NUM_SAMPLES
+    batch_size: int = 64,
+    interpolation: str = "straight lines",
+    interpolated: int = NUM_SAMPLES,
+    seed: str = "Seed of the latents.",
 ) -> None:
     """Defines the flags that all generate commands have.
 
@@ -31,6 +41,7 @@ def define_flags(
       batch_size: its default.
       interpolation: what --interpolate walks along.
       interpolated: latents that it passes through by default.
+      seed: help of --seed.
     """
     flags.DEFINE_string("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
     flags.DEFINE_string("output_dir", "", "Where the audio files and latents.npy go; a folder without audio.")
@@ -42,12 +53,12 @@ def define_flags(
         1,
         tf.int32.max,
     )
-    flags.DEFINE_integer("seed", 0, "Seed of the latents.", 0, tf.int64.max)
+    flags.DEFINE_integer("seed", 0, seed, 0, tf.int64.max)
     flags.DEFINE_string("latents_file", "", "npy file of latents [n, latent_dim] to use instead of random ones.")
     flags.DEFINE_boolean("interpolate", False, f"Walk in {interpolation} from each latent to the next.")
-    flags.DEFINE_integer("interpolate_steps", 8, "Steps from one latent to the next.", 1)
+    flags.DEFINE_integer("interpolate_steps", 8, "Steps from one latent to the next.", 1, MAX_STEPS)
     flags.DEFINE_enum("format", "wav", ["wav", "flac"], "Audio file format; both have 16 bits.")
-    flags.DEFINE_integer("batch_size", batch_size, "Clips to compute at a time.", 1)
+    flags.DEFINE_integer("batch_size", batch_size, "Clips to compute at a time.", 1, tf.int32.max)
 
 
 def load_model(model: str) -> ServedModel:
@@ -61,29 +72,31 @@ def load_model(model: str) -> ServedModel:
     """
     values = flags.FLAGS
     require(model_dir=values.model_dir, output_dir=values.output_dir)
-    if values.latents_file and values["num_samples"].present:
-        raise UserError("--num_samples: goes without --latents_file, whose rows are all used")
     return ServedModel(values.model_dir, model)
 
 
-def choose_latents(model: ServedModel, count: int) -> np.ndarray:
-    """The latents of --latents_file, or else `count` random ones: float32 [n, latent_dim].
+def choose_latents(model: ServedModel, count: int) -> tuple[int, Iterator[np.ndarray]]:
+    """The latents of --latents_file, or else `count` random ones.
+
+    Returns:
+      How many they are, and they in blocks, float32 [n, latent_dim] each.
 
     Raises:
       UserError: the file cannot be used.
     """
     values = flags.FLAGS
     if values.latents_file:
-        return read_latents(values.latents_file, model.latent_dim)
-    return model.latents(count, values.seed)
+        z = read_latents(values.latents_file, model.latent_dim)
+        return len(z), iter([z])
+    return count, model.latent_blocks(count, values.seed)
 
 
-def prepare_output(z: np.ndarray, names: Sequence[str]) -> None:
-    """Makes --output_dir ready for clips, by --overwrite, and keeps the latents there.
+def prepare_output(names: Collection[str], clips: NumberedFiles | None = None) -> None:
+    """Makes --output_dir ready for latents.npy and for clips, by --overwrite.
 
     Args:
-      z: latents.
-      names: of the clips' files, without extension.
+      names: of files, with extension.
+      clips: further files, which are numbered.
 
     Raises:
       UserError: it holds audio already or cannot be written, or the latents would go over those that were given.
@@ -93,12 +106,14 @@ def prepare_output(z: np.ndarray, names: Sequence[str]) -> None:
     try:
         if given and os.path.exists(path) and os.path.samefile(path, given):
             raise UserError(f"--output_dir={output_dir}: {LATENTS_FILE} there is --latents_file; name another folder")
-        files = [LATENTS_FILE, *(f"{name}.{flags.FLAGS.format}" for name in names)]
-        claim_folder(output_dir, files, flags.FLAGS.overwrite)
-        np.save(f"{path}.tmp.npy", z)
-        os.replace(f"{path}.tmp.npy", path)
+        claim_folder(output_dir, [LATENTS_FILE, *names], flags.FLAGS.overwrite, clips)
     except OSError as error:
         raise UserError(f"--output_dir={output_dir}: cannot be written ({error.strerror})") from None
+
+
+def latents_of_output(count: int, model: ServedModel) -> LatentsFile:
+    """The file of latents in --output_dir, open for `count` of them."""
+    return LatentsFile(os.path.join(flags.FLAGS.output_dir, LATENTS_FILE), count, model.latent_dim)
 
 
 def with_progress(clips: Iterable[np.ndarray], count: int, what: str = "clip") -> Iterator[np.ndarray]:
@@ -110,29 +125,80 @@ def with_progress(clips: Iterable[np.ndarray], count: int, what: str = "clip") -
     progress.close()
 
 
-def write_clips(clips: Iterable[np.ndarray], names: Sequence[str], sample_rate: int, joined: str = "") -> None:
-    """Writes each clip [t] or [t, c] into --output_dir, and shows how far it is.
+def write_clips(
+    model: ServedModel,
+    blocks: Iterator[Mapping[str, np.ndarray]],
+    count: int,
+    *,
+    output: str,
+    signature: str = "serving_default",
+    joined: str = "",
+    **inputs: tf.Tensor,
+) -> None:
+    """Generates and writes clips one by one into --output_dir, with their latents, and shows how far it is.
 
     Args:
-      clips: as many as `names`.
-      names: of the files, without extension.
-      sample_rate: Hz.
+      model: generates them.
+      blocks: its inputs, in any number of blocks: z [n, latent_dim], and pitch int32 [n] if it takes pitches.
+      count: of the clips.
+      output: which of the model's outputs is the waveform.
+      signature: which of the model's to call.
       joined: name of a file with all clips, each after the other; none if it is empty.
+      **inputs: what the signature takes besides.
 
     Raises:
-      AudioError: a file cannot be written.
+      UserError: the folder or a file cannot be written, or a batch does not fit into memory.
     """
-    values, kept = flags.FLAGS, []
-    for name, clip in zip(names, with_progress(clips, len(names)), strict=True):
-        audio.write(os.path.join(values.output_dir, f"{name}.{values.format}"), clip, sample_rate)
-        if joined:
-            kept.append(clip)
-    if kept:
-        audio.write(os.path.join(values.output_dir, f"{joined}.{values.format}"), np.concatenate(kept), sample_rate)
-    logging.info("%d clips of %s in %s", len(names), values.model_dir, values.output_dir)
+    values = flags.FLAGS
+    end = f".{values.format}"
+    files = NumberedFiles(count, f"000000{'_midi000' if model.metadata['model'] == 'gansynth' else ''}{end}")
+    if joined:
+        _check_length(model, count)
+    prepare_output([joined + end] if joined else [], files)
+    with latents_of_output(count, model) as kept:
+
+        def written() -> Iterator[np.ndarray]:
+            for number, (clip, pitch) in enumerate(made()):
+                audio.write(os.path.join(values.output_dir, files.name(number, pitch)), clip, model.sample_rate)
+                yield clip
+
+        def made() -> Iterator[tuple[np.ndarray, int]]:
+            for block in blocks:
+                kept.append(block["z"])
+                pitches = block.get("pitch", np.zeros(len(block["z"]), np.int32))
+                clips = model.generate(block, output, values.batch_size, signature, **inputs)
+                yield from zip(clips, map(int, pitches), strict=True)
+
+        try:
+            _drain(with_progress(written(), count), os.path.join(values.output_dir, joined + end), joined, model)
+        except (tf.errors.ResourceExhaustedError, MemoryError):
+            raise UserError(f"--batch_size={values.batch_size}: does not fit into memory; give a smaller one") from None
+    logging.info("%d clips of %s in %s", count, values.model_dir, values.output_dir)
 
 
-def main(model_name: str, signature: str = "serving_default", **inputs: tf.Tensor) -> None:
+def _drain(clips: Iterator[np.ndarray], path: str, joined: str, model: ServedModel) -> None:
+    """Takes all clips, and writes them into one file besides if there is to be one."""
+    if not joined:
+        for _ in clips:
+            pass
+        return
+    first = next(clips)
+    blocks = (clip for part in ([first], clips) for clip in part)
+    audio.write_blocks(path, blocks, model.sample_rate, 1 if first.ndim == 1 else first.shape[1])
+
+
+def _check_length(model: ServedModel, count: int) -> None:
+    """Raises UserError if a wav file cannot hold so many clips."""
+    length = model.metadata.get("slice_len", model.metadata.get("audio_length", 0))
+    size = 2 * count * int(length) * int(model.metadata.get("num_channels", 1))
+    if flags.FLAGS.format == "wav" and size > _MAX_WAV_BYTES:
+        raise UserError(
+            f"--format=wav: a wav file holds 4 GiB, and {count} clips in one are {size / 2**30:.1f}; give "
+            "--format=flac or fewer steps"
+        )
+
+
+def main(model_name: str, signature: str = "serving_default", **inputs: Any) -> None:
     """Generates as the flags say.
 
     Args:
@@ -141,66 +207,14 @@ def main(model_name: str, signature: str = "serving_default", **inputs: tf.Tenso
       **inputs: what it takes beside z.
 
     Raises:
-      UserError: the model or the latents cannot be used, or the output cannot be written.
+      UserError: a flag would be ignored, the model or the latents cannot be used, or the output cannot be written.
     """
     values = flags.FLAGS
+    effects.require_effect({**RULES, **_NO_SEED})
     model = load_model(model_name)
-    z = choose_latents(model, values.num_samples)
+    count, blocks = choose_latents(model, values.num_samples)
     if values.interpolate:
-        z = interpolate(z, values.interpolate_steps)
-    names, joined = [f"{number:06d}" for number in range(len(z))], INTERPOLATION_NAME if values.interpolate else ""
-    prepare_output(z, [*names, joined] if joined else names)
-    clips = model.generate({"z": z}, "G_z", values.batch_size, signature, **inputs)
-    write_clips(clips, names, model.sample_rate, joined)
-
-
-def read_latents(path: str, latent_dim: int) -> np.ndarray:
-    """Reads latents from an npy file.
-
-    Returns:
-      float32 [n, latent_dim].
-
-    Raises:
-      UserError: the file is not an npy file of finite numbers in that shape.
-    """
-    try:
-        with open(path, "rb") as file:
-            z = np.load(file, allow_pickle=False)
-    except OSError as error:
-        raise UserError(f"--latents_file={path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile):
-        z = None
-    if not isinstance(z, np.ndarray) or z.dtype.kind not in "fiu":
-        raise UserError(f"--latents_file={path}: must be an npy file of plain numbers (numpy.save writes one)")
-    if z.ndim != 2 or z.shape[1] != latent_dim or not len(z):
-        raise UserError(f"--latents_file={path}: has shape {list(z.shape)}, must be [n, {latent_dim}]")
-    with np.errstate(over="ignore"):
-        z = z.astype(np.float32)
-    if not np.isfinite(z).all():
-        raise UserError(f"--latents_file={path}: holds NaN or infinity (or what float32 cannot hold)")
-    return z
-
-
-def require_two(z: np.ndarray) -> None:
-    """Raises UserError where there is no way to walk: for fewer than two latents."""
-    if len(z) < 2:
-        raise UserError(f"--interpolate: needs at least two latents, not {len(z)}")
-
-
-def interpolate(z: np.ndarray, steps: int) -> np.ndarray:
-    """Points on the straight lines from each latent to the next.
-
-    Args:
-      z: [n, latent_dim].
-      steps: from one latent to the next.
-
-    Returns:
-      [(n - 1) * steps + 1, latent_dim]; every `steps`-th row is a row of `z`.
-
-    Raises:
-      UserError: fewer than two latents.
-    """
-    require_two(z)
-    share = (np.arange(steps, dtype=np.float32) / steps)[None, :, None]
-    walked = (1 - share) * z[:-1, None] + share * z[1:, None]
-    return np.concatenate([walked.reshape(-1, z.shape[1]), z[-1:]]).astype(np.float32)
+        count, blocks = walk(count, blocks, values.interpolate_steps, interpolate)
+    joined = INTERPOLATION_NAME if values.interpolate else ""
+    rows: Iterator[Mapping[str, np.ndarray]] = ({"z": block} for block in blocks)
+    write_clips(model, rows, count, output="G_z", signature=signature, joined=joined, **inputs)

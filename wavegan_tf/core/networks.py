@@ -53,6 +53,22 @@ class Geometry:
         """Values after the dense layer, and before the logit."""
         return math.prod(self.first_shape) * self.discriminator_channels[-1]
 
+    @property
+    def generated_values(self) -> int:
+        """Values after all layers of the generator together, for one sample."""
+        rank, channels = len(self.first_shape), self.generator_channels
+        positions = [math.prod(self.first_shape) * math.prod(self.strides[:i]) ** rank for i in range(len(channels))]
+        return sum(count * filters for count, filters in zip(positions, channels, strict=True))
+
+    def num_parameters(self, kernel_len: int, latent_dim: int, use_batchnorm: bool) -> tuple[int, int]:
+        """Numbers that are trained in `LatentGenerator` and in `LogitDiscriminator`, by arithmetic."""
+        kernel, channels = kernel_len ** len(self.first_shape), self.generator_channels
+        convolutions = kernel * sum(a * b for a, b in zip(channels, channels[1:], strict=False))
+        norms = [2 * sum(channels[:-1]), 2 * sum(channels[:-2])] if use_batchnorm else [0, 0]
+        generator = (latent_dim + 1) * self.flat + convolutions + sum(channels[1:])
+        discriminator = convolutions + sum(channels[:-1]) + self.flat + 1
+        return generator + norms[0], discriminator + norms[1]
+
 
 class LatentGenerator(keras.Model):
     """Latents [b, latent_dim] in [-1, 1] -> samples [b, ..., channels].

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from wavegan_tf.core import audio
 
+_BATCH = 64
+
 
 class Preview:
     """Writes preview/<step>.wav into the directory of a run."""
@@ -42,8 +44,9 @@ class Preview:
         self._z = kept
 
     def write(self, step: int) -> None:
-        """Writes all clips, one behind the other."""
-        sound = np.pad(np.asarray(self._to_audio(self._z)), [(0, 0), (0, self._gap), (0, 0)])
+        """Writes all clips, each after the other."""
+        parts = [np.asarray(self._to_audio(self._z[at : at + _BATCH])) for at in range(0, len(self._z), _BATCH)]
+        sound = np.pad(np.concatenate(parts), [(0, 0), (0, self._gap), (0, 0)])
         path = os.path.join(self._directory, f"{step:08d}.wav")
         audio.write(path, sound.reshape(-1, sound.shape[-1]), self._rate)
 

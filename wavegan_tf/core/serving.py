@@ -12,6 +12,7 @@ Beside them stand `assets.extra/model.json` with what a client has to know, and 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -27,6 +28,9 @@ from wavegan_tf.core.errors import UserError
 
 METADATA_FILE = os.path.join("assets.extra", "model.json")
 WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
+
+# Latents that are drawn together.
+LATENTS_BLOCK = 1 << 16
 
 Signature = Callable[..., dict[str, tf.Tensor]]
 
@@ -193,9 +197,19 @@ class ServedModel:
             raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
 
     def latents(self, num_samples: int, seed: int) -> np.ndarray:
-        """The latents that the `latents` signature draws: float32 [num_samples, latent_dim]."""
-        count, key = tf.constant(num_samples, tf.int32), tf.constant(seed, tf.int64)
-        return self._model.signatures["latents"](num_samples=count, seed=key)["z"].numpy()
+        """All of `latent_blocks`: float32 [num_samples, latent_dim]."""
+        return np.concatenate(list(self.latent_blocks(num_samples, seed)))
+
+    def latent_blocks(self, num_samples: int, seed: int) -> Iterator[np.ndarray]:
+        """Draws latents, however many, in blocks of at most `LATENTS_BLOCK`: float32 [n, latent_dim] each.
+
+        The first block is what the `latents` signature draws from the seed; each later one has a seed of its own, made
+        of this one and its number.
+        """
+        for block, start in enumerate(range(0, num_samples, LATENTS_BLOCK)):
+            count = tf.constant(min(num_samples - start, LATENTS_BLOCK), tf.int32)
+            key = tf.constant(_block_seed(seed, block) if block else seed, tf.int64)
+            yield self._model.signatures["latents"](num_samples=count, seed=key)["z"].numpy()
 
     def generate(
         self,
@@ -218,6 +232,11 @@ class ServedModel:
         for start in range(0, len(next(iter(rows.values()))), batch_size):
             batch = {name: tf.constant(values[start : start + batch_size]) for name, values in rows.items()}
             yield from function(**batch, **others)[output].numpy()
+
+
+def _block_seed(seed: int, block: int) -> int:
+    digest = hashlib.blake2b(f"{seed}/{block}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
 
 
 def _listdir(path: str) -> list[str]:

@@ -1,0 +1,159 @@
+"""Latents in files, and on the way from one to the next; as many as wanted, block by block."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from wavegan_tf.core.errors import UserError
+
+LATENTS_FILE = "latents.npy"
+# Rows of a walk that are made together.
+_BLOCK = 1 << 16
+
+
+class LatentsFile:
+    """An npy file, float32 [count, latent_dim], that takes its rows block by block; to be entered.
+
+    It is at its place with its last row. Left before, as by an error, it has the rows up to there.
+    """
+
+    def __init__(self, path: str, count: int, latent_dim: int):
+        """Opens it under a temporary name.
+
+        Raises:
+          UserError: it cannot be written.
+        """
+        self._path, self._temporary, self._dim = path, f"{path}.tmp.npy", latent_dim
+        self._count, self._rows = count, 0
+        try:
+            self._file: BinaryIO | None = open(self._temporary, "wb")  # noqa: SIM115 - closed with the last row
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+        self._write_header(count)
+
+    def _write_header(self, count: int) -> None:
+        assert self._file is not None
+        self._file.seek(0)
+        # NumPy leaves room for every number of rows.
+        header = {"descr": "<f4", "fortran_order": False, "shape": (count, self._dim)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def append(self, z: np.ndarray) -> None:
+        """Writes rows, [n, latent_dim]."""
+        assert self._file is not None
+        self._file.write(np.ascontiguousarray(z, "<f4").tobytes())
+        self._rows += len(z)
+        if self._rows == self._count:
+            self._close()
+
+    def _close(self) -> None:
+        if self._file is None:
+            return
+        if self._rows < self._count:
+            self._write_header(self._rows)
+        self._file.close()
+        self._file = None
+        os.replace(self._temporary, self._path)
+
+    def __enter__(self) -> LatentsFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with contextlib.suppress(*([OSError] if kind else [])):
+            self._close()
+
+
+def walk(
+    count: int, blocks: Iterator[np.ndarray], steps: int, between: Callable[[np.ndarray, int], np.ndarray]
+) -> tuple[int, Iterator[np.ndarray]]:
+    """A walk from each latent to the next.
+
+    Args:
+      count: of the latents.
+      blocks: of them, [n, latent_dim] each.
+      steps: from one latent to the next.
+      between: (latents [k, latent_dim], steps) -> [(k - 1) * steps + 1, latent_dim], such as `interpolate`.
+
+    Returns:
+      The number of points, and they in blocks: what `between` would give for all latents together.
+
+    Raises:
+      UserError: there are fewer than two.
+    """
+    if count < 2:
+        raise UserError(f"--interpolate: needs at least two latents, not {count}")
+    return (count - 1) * steps + 1, _gathered(_points(blocks, steps, between))
+
+
+def _points(
+    blocks: Iterator[np.ndarray], steps: int, between: Callable[[np.ndarray, int], np.ndarray]
+) -> Iterator[np.ndarray]:
+    at_a_time = max(1, _BLOCK // steps)
+    last = None
+    for block in blocks:
+        rows = block if last is None else np.concatenate([last, block])
+        for start in range(0, len(rows) - 1, at_a_time):
+            yield between(rows[start : start + at_a_time + 1], steps)[:-1]
+        last = rows[-1:]
+    assert last is not None
+    yield last.astype(np.float32)
+
+
+def _gathered(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """The same rows, with a small block at the end joined to the one before it."""
+    held = next(blocks)
+    for block in blocks:
+        if len(block) > 1:
+            yield held
+            held = block
+        else:
+            held = np.concatenate([held, block])
+    yield held
+
+
+def read_latents(path: str, latent_dim: int) -> np.ndarray:
+    """Reads latents from an npy file.
+
+    Returns:
+      float32 [n, latent_dim].
+
+    Raises:
+      UserError: the file is not an npy file of finite numbers in that shape.
+    """
+    try:
+        with open(path, "rb") as file:
+            z = np.load(file, allow_pickle=False)
+    except OSError as error:
+        raise UserError(f"--latents_file={path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile):
+        z = None
+    if not isinstance(z, np.ndarray) or z.dtype.kind not in "fiu":
+        raise UserError(f"--latents_file={path}: must be an npy file of plain numbers (numpy.save writes one)")
+    if z.ndim != 2 or z.shape[1] != latent_dim or not len(z):
+        raise UserError(f"--latents_file={path}: has shape {list(z.shape)}, must be [n, {latent_dim}]")
+    with np.errstate(over="ignore"):
+        z = z.astype(np.float32)
+    if not np.isfinite(z).all():
+        raise UserError(f"--latents_file={path}: holds NaN or infinity (or what float32 cannot hold)")
+    return z
+
+
+def interpolate(z: np.ndarray, steps: int) -> np.ndarray:
+    """Points on the straight lines from each latent to the next.
+
+    Args:
+      z: [n, latent_dim], n > 0.
+      steps: from one latent to the next.
+
+    Returns:
+      float32 [(n - 1) * steps + 1, latent_dim]; every `steps`-th row is a row of `z`.
+    """
+    share = (np.arange(steps, dtype=np.float32) / steps)[None, :, None]
+    walked = (1 - share) * z[:-1, None] + share * z[1:, None]
+    return np.concatenate([walked.reshape(-1, z.shape[1]), z[-1:]]).astype(np.float32)

@@ -1,0 +1,87 @@
+"""What a training takes of memory at the least, by arithmetic: sizes that no machine holds are refused beforehand."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+from wavegan_tf.core.errors import UserError
+
+OptionsT = TypeVar("OptionsT", bound=Any)
+
+_FLOAT = 4  # bytes
+# A weight, its gradient, and at least one moment of the optimiser.
+_COPIES = 3
+# Of processes that may have less than the machine (version 2 and 1).
+_LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What a training needs at the same time.
+
+    Attributes:
+      parameters: of all networks that are trained.
+      values: other float32 numbers, such as a batch of samples.
+    """
+
+    parameters: int
+    values: int
+
+    @property
+    def bytes(self) -> int:
+        """All of it."""
+        return _FLOAT * (_COPIES * self.parameters + self.values)
+
+
+def of_machine() -> int:
+    """Bytes of memory that this process may use.
+
+    The memory of GPUs does not count: whatever they train passes through the machine's when a checkpoint is written.
+    """
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in _LIMIT_FILES:
+        try:
+            with open(path, encoding="ascii") as file:
+                found.append(int(file.read()))
+        except (OSError, ValueError):
+            continue  # another version, or "max"
+    return min(found)
+
+
+def require(options: OptionsT, need_of: Callable[[OptionsT], Need], names: Collection[str]) -> None:
+    """Checks that networks of these sizes, and a batch, can be in this machine's memory.
+
+    Args:
+      options: a dataclass.
+      need_of: options -> what a training with them needs.
+      names: of the options that decide it.
+
+    Raises:
+      UserError: they cannot. It names the option whose default would spare most.
+    """
+    need, limit = need_of(options), of_machine()
+    if need.bytes <= limit:
+        return
+    defaults = {field.name: field.default for field in dataclasses.fields(options)}
+
+    def bytes_without(name: str) -> float:
+        try:
+            return need_of(dataclasses.replace(options, **{name: defaults[name]})).bytes
+        except UserError:
+            return math.inf  # the default does not go with the other options
+
+    name = min(names, key=bytes_without)
+    value = getattr(options, name)
+    shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+    raise UserError(
+        f"--{name}={shown}: networks of {need.parameters:,} parameters and what they are trained on need at least "
+        f"{_gib(need.bytes)} of memory, and this machine has {_gib(limit)}"
+    )
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:,.1f} GiB" if size < 2**60 else f"2^{size.bit_length() - 31} GiB"
