@@ -27,7 +27,7 @@ from gansynth_tf.stage_data import StageData
 from gansynth_tf.stage_features import make_features, run_normalizer
 from gansynth_tf.stage_model import restore_average
 from wavegan_tf import __version__
-from wavegan_tf.core import checkpoints, commands, flags, serving
+from wavegan_tf.core import checkpoints, commands, flags, options_file, serving
 from wavegan_tf.core.errors import UserError
 
 
@@ -125,7 +125,7 @@ def export(train_dir: str, export_dir: str, stage_id: int | None = None, step: i
     Raises:
       UserError: there is no such checkpoint, or the folder cannot be written.
     """
-    config = flags.load(GANSynthConfig, os.path.join(train_dir, CONFIG_FILE), MODEL)
+    config = options_file.load(GANSynthConfig, os.path.join(train_dir, CONFIG_FILE), MODEL)
     stage = find_stage(config, train_dir, stage_id)
     features = make_features(config)
     data = StageData(config.resolutions, stage.num_blocks, run_normalizer(config, None, features, train_dir))

@@ -22,7 +22,7 @@ from gansynth_tf.progressive import original_names
 from gansynth_tf.schedule import Stage, stage_ids
 from gansynth_tf.stage_features import make_features, normalizer_path, run_normalizer
 from gansynth_tf.stage_model import StageModel
-from wavegan_tf.core import commands, flags, tf1
+from wavegan_tf.core import commands, flags, options_file, tf1
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.run_directory import RunDirectory
 
@@ -160,7 +160,7 @@ def _write_run(
     if os.path.exists(normalizer_path(config, tf1_dir)):
         os.makedirs(os.path.dirname(normalizer_path(config, train_dir)), exist_ok=True)
         shutil.copy(normalizer_path(config, tf1_dir), normalizer_path(config, train_dir))
-    flags.save(config, os.path.join(train_dir, CONFIG_FILE), MODEL)
+    options_file.save(config, os.path.join(train_dir, CONFIG_FILE), MODEL)
 
 
 def _stage_dir(tf1_dir: str, stage_id: int | None) -> str:

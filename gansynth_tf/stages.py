@@ -23,7 +23,7 @@ from gansynth_tf.stage_data import StageData
 from gansynth_tf.stage_features import make_features, normalizer_path, run_normalizer, stage_reader
 from gansynth_tf.stage_model import StageModel, StageUpdates, check_batch_sizes
 from gansynth_tf.summaries import Rendering, StageSummaries, log_weights
-from wavegan_tf.core import flags, loop
+from wavegan_tf.core import loop, options_file
 from wavegan_tf.core.cluster import digest
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.runtime import Runtime
@@ -104,7 +104,7 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
             training = _StageTraining(run, stage)
             if tracker is None and runtime.is_chief:
                 # Not before it is known that these options can be used: some of them cannot change later.
-                flags.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
+                options_file.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
                 tracker = Tracker(run_dir, training.image_id)
             is_over = training.run(tracker)
             # What a stage held in memory must be gone before the next, larger one is built.

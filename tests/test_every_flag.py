@@ -26,7 +26,7 @@ from gansynth_tf.losses import LossWeights
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.moments import MomentsOptions
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core import flags, generation
+from wavegan_tf.core import flags, generation, options_file
 from wavegan_tf.core.effects import Rule
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan_options import GanOptions
@@ -66,7 +66,7 @@ def flags_of(command: str) -> dict[str, absl_flags.Flag]:
     def stop(main: Any) -> typing.NoReturn:
         raise Defined
 
-    flags.run = stop  # type: ignore[assignment]
+    flags.run = stop
     try:
         importlib.import_module(COMMANDS[command]).run()
     except Defined:
@@ -408,8 +408,8 @@ def test_what_a_run_may_change_is_as_declared(option, parse, tmp_path):
     text = f"--{'no' if new is False else ''}{option.name}" if isinstance(new, bool) else f"--{option.name}={new}"
     parse(option.command, text)
     path = str(tmp_path / "config.json")
-    flags.save(saved, path, "model")
-    loaded = flags.load(option.options, path, "model")
+    options_file.save(saved, path, "model")
+    loaded = options_file.load(option.options, path, "model")
     assert loaded == saved
     if option.field.metadata["resume"] == "fixed":
         with pytest.raises(UserError, match=f"^--{option.name}=.*: the run in this directory was started with "):

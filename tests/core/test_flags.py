@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from absl import flags as absl_flags
 
-from wavegan_tf.core import flags
+from wavegan_tf.core import flags, options_file
 from wavegan_tf.core.errors import UserError
 
 ROOT = str(Path(__file__).parents[2])
@@ -148,9 +148,9 @@ def test_json_round_trip(tmp_path):
     example = Example(
         example_ratio=0.1, example_name='ä "quoted"\n', example_jit=False, example_norm=False, example_sizes=(1, 2)
     )
-    flags.save(Example(), path, "example")
-    flags.save(example, path, "example")
-    assert flags.load(Example, path, "example") == example
+    options_file.save(Example(), path, "example")
+    options_file.save(example, path, "example")
+    assert options_file.load(Example, path, "example") == example
     assert [entry.name for entry in tmp_path.iterdir()] == ["config.json"]
     assert json.loads((tmp_path / "config.json").read_text())["model"] == "example"
 
@@ -158,7 +158,7 @@ def test_json_round_trip(tmp_path):
 def test_keys_that_are_missing_take_their_defaults(tmp_path):
     path = tmp_path / "config.json"
     path.write_text('{"model": "example", "example_dim": 3}')
-    assert flags.load(Example, str(path), "example") == Example(example_dim=3)
+    assert options_file.load(Example, str(path), "example") == Example(example_dim=3)
 
 
 @pytest.mark.parametrize(
@@ -184,28 +184,28 @@ def test_files_that_are_no_configuration_are_named(tmp_path, text, message):
     if text is not None:
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UserError) as error:
-        flags.load(Example, str(path), "example")
+        options_file.load(Example, str(path), "example")
     assert str(error.value).startswith(f"{path}: {message}")
     assert "\n" not in str(error.value)
 
 
 def test_a_folder_in_place_of_the_file(tmp_path):
     with pytest.raises(UserError, match="cannot be read as JSON"):
-        flags.load(Example, str(tmp_path), "example")
+        options_file.load(Example, str(tmp_path), "example")
 
 
 def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "config.json"
-    flags.save(Example(example_dim=7), str(path), "example")
+    options_file.save(Example(example_dim=7), str(path), "example")
 
     def full(*arguments, **keywords):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(json, "dump", full)
     with pytest.raises(OSError, match="No space"):
-        flags.save(Example(example_dim=9), str(path), "example")
+        options_file.save(Example(example_dim=9), str(path), "example")
     monkeypatch.undo()
-    assert flags.load(Example, str(path), "example").example_dim == 7
+    assert options_file.load(Example, str(path), "example").example_dim == 7
 
 
 def test_require():

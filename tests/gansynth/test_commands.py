@@ -14,7 +14,7 @@ from tests.commands import checkpoint_values, command, one_line_error, run, wait
 from tests.gansynth.small import SMALL, SMALLER, arguments
 from tests.gansynth.test_note_files import NOTES
 from tests.gansynth.test_note_loading import broken_folder
-from wavegan_tf.core import flags
+from wavegan_tf.core import options_file
 
 TRAIN = "gansynth_tf.train"
 
@@ -63,7 +63,7 @@ def test_a_row_of_the_table_changed_by_a_flag_on_data_with_broken_notes(tmp_path
 def test_mistakes_are_one_line(tmp_path):
     old = tmp_path / "old"
     old.mkdir()
-    flags.save(GANSynthConfig(**SMALL), str(old / CONFIG_FILE), MODEL)
+    options_file.save(GANSynthConfig(**SMALL), str(old / CONFIG_FILE), MODEL)
     new = f"--train_root_dir={tmp_path / 'new'}"
     for given, words in (
         ([], ["--train_root_dir must be given"]),

@@ -18,7 +18,7 @@ from gansynth_tf.stage_model import StageModel
 from tests.gansynth.small import SMALL
 from tests.originals import GOLDENS, assert_near
 from tests.served import assert_warmup_requests_can_be_served, run_with_tensorflow_alone
-from wavegan_tf.core import flags, serving
+from wavegan_tf.core import options_file, serving
 from wavegan_tf.core.errors import UserError
 
 ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
@@ -116,7 +116,7 @@ def test_other_representations_and_stages_in_the_middle_of_a_fade_in(data_type, 
     for variable in model.generator.variables:  # what must not be served
         variable.assign(variable * 3)
     model.save(7)  # 3 of 4 images into the fade-in
-    flags.save(config, str(tmp_path / CONFIG_FILE), MODEL)
+    options_file.save(config, str(tmp_path / CONFIG_FILE), MODEL)
     assert export.export(str(tmp_path), str(tmp_path / "1")) == 7
     served = tf.saved_model.load(str(tmp_path / "1")).signatures
     z = tf.random.stateless_normal([3, config.latent_vector_size], [1, 2])

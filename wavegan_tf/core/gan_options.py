@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import tensorflow as tf
 
-from wavegan_tf.core import effects, flags, memory
+from wavegan_tf.core import effects, memory, options_file
 from wavegan_tf.core.clips import ClipOptions
 from wavegan_tf.core.flags import option
 from wavegan_tf.core.loop import LoopOptions
@@ -123,13 +123,13 @@ def load_run(options_class: type[GanOptionsT], train_dir: str) -> GanOptionsT:
     Raises:
       UserError: there is no such run, or its configuration cannot be used.
     """
-    return flags.load(options_class, os.path.join(train_dir, CONFIG_FILE), options_class.model)
+    return options_file.load(options_class, os.path.join(train_dir, CONFIG_FILE), options_class.model)
 
 
 def save_run(config: GanOptions, train_dir: str) -> None:
     """Makes `config` the options of the run in a directory, which is made if need be."""
     os.makedirs(train_dir, exist_ok=True)
-    flags.save(config, os.path.join(train_dir, CONFIG_FILE), config.model)
+    options_file.save(config, os.path.join(train_dir, CONFIG_FILE), config.model)
 
 
 def run_exists(train_dir: str) -> bool:
