@@ -187,8 +187,8 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
         if self.filters(self.num_resolutions)[-1] < 1:
             raise UserError(
                 f"--fmap_base={self.fmap_base} --fmap_decay={self.fmap_decay} "
-                f"--num_resolutions={self.num_resolutions}: leave the last block without channels; fmap_base must be at "
-                f"least 2^(num_resolutions * fmap_decay) = 2^{self.num_resolutions * self.fmap_decay:g}"
+                f"--num_resolutions={self.num_resolutions}: leave the last block without channels; fmap_base must be "
+                f"at least 2^(num_resolutions * fmap_decay) = 2^{self.num_resolutions * self.fmap_decay:g}"
             )
 
     def _check_resolutions(self) -> None:

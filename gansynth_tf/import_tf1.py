@@ -24,6 +24,7 @@ from gansynth_tf.stage_features import make_features, normalizer_path, run_norma
 from gansynth_tf.stage_model import StageModel
 from wavegan_tf.core import checkpoints, commands, flags, tf1
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.folders import output_folder
 
 _LOWEST_PITCH = 24
 # Magenta's defaults (`set_flags`) where ours, the paper's, differ.
@@ -134,19 +135,26 @@ def import_run(tf1_dir: str, train_dir: str, stage_id: int | None = None, min_pi
     run_normalizer(config, None, make_features(config), tf1_dir)
     _check_first_kernel(config, checkpoint)
     sizes.require_memory(config)
-    lock = checkpoints.DirectoryLock(train_dir)
-    try:
-        if os.path.exists(os.path.join(train_dir, CONFIG_FILE)) or stage_ids(train_dir):
-            raise UserError(f"--train_dir={train_dir}: holds a run already; name a new directory")
+    with output_folder(train_dir, "train_dir", whole=True):
+        lock = checkpoints.DirectoryLock(train_dir)
         try:
-            _write_run(config, stage, checkpoint, tf1_dir, train_dir)
-        except BaseException:
-            # Half a stage would keep a later run from starting where it should.
-            shutil.rmtree(os.path.join(train_dir, stage.directory), ignore_errors=True)
-            raise
-    finally:
-        lock.release()
+            _write_new_run(config, stage, checkpoint, tf1_dir, train_dir)
+        finally:
+            lock.release()
     return image_id
+
+
+def _write_new_run(
+    config: GANSynthConfig, stage: Stage, checkpoint: Mapping[str, np.ndarray], tf1_dir: str, train_dir: str
+) -> None:
+    if os.path.exists(os.path.join(train_dir, CONFIG_FILE)) or stage_ids(train_dir):
+        raise UserError(f"--train_dir={train_dir}: holds a run already; name a new directory")
+    try:
+        _write_run(config, stage, checkpoint, tf1_dir, train_dir)
+    except BaseException:
+        # Half a stage would keep a later run from starting where it should.
+        shutil.rmtree(os.path.join(train_dir, stage.directory), ignore_errors=True)
+        raise
 
 
 def _write_run(

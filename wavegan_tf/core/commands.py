@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
 from wavegan_tf import __version__
 from wavegan_tf.core import checkpoints, flags, gan_options, runtime, serving, tf1, trainer
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.folders import output_folder
 from wavegan_tf.core.gan import Gan, MakeGan
 from wavegan_tf.core.gan_options import GanOptions
 
@@ -129,7 +131,16 @@ def import_tf1_run(
     config = tf1.options_from_args(options_class, tf1.read_args(tf1_dir), left_out)
     config.require_memory()
     values = tf1.read_checkpoint(tf1_dir)
-    lock = checkpoints.DirectoryLock(train_dir)
+    with output_folder(train_dir, "train_dir", whole=True):
+        lock = checkpoints.DirectoryLock(train_dir)
+        try:
+            return _write_run(config, values, train_dir, make_gan)
+        finally:
+            lock.release()
+
+
+def _write_run(config: GanOptions, values: Mapping[str, np.ndarray], train_dir: str, make_gan: MakeGan) -> int:
+    """Saves a run with an original's values, by its names for them; returns its step."""
     if gan_options.run_exists(train_dir):
         raise UserError(f"--train_dir={train_dir}: holds a run already; name a new directory")
     if "global_step" not in values:
@@ -149,7 +160,6 @@ def import_tf1_run(
     gan_options.save_run(config, train_dir)
     trainables.count_from(step, config)
     trainables.checkpoints.save(step)
-    lock.release()
     return step
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 
 from wavegan_tf.core.audio_files import display_name
@@ -11,7 +12,7 @@ from wavegan_tf.core.errors import UserError
 
 
 @contextlib.contextmanager
-def output_folder(path: str, flag: str) -> Iterator[None]:
+def output_folder(path: str, flag: str, whole: bool = False) -> Iterator[None]:
     """Makes a folder, and those above it, to be written into while this is entered.
 
     If an error leaves them empty, those that were made go again.
@@ -19,6 +20,7 @@ def output_folder(path: str, flag: str) -> Iterator[None]:
     Args:
       path: of the folder.
       flag: that named it.
+      whole: an error leaves nothing in a folder that was made.
 
     Raises:
       UserError: it cannot be made or written.
@@ -37,6 +39,8 @@ def output_folder(path: str, flag: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
+        if whole and made:
+            shutil.rmtree(made[0], ignore_errors=True)
         _remove_empty(made)
         raise
 
