@@ -66,7 +66,7 @@ def flags_of(command: str) -> dict[str, absl_flags.Flag]:
     def stop(main: Any) -> typing.NoReturn:
         raise Defined
 
-    flags.run = stop  # type: ignore[assignment]
+    flags.run = stop
     try:
         importlib.import_module(COMMANDS[command]).run()
     except Defined:
@@ -438,3 +438,27 @@ def test_what_is_fixed_is_what_the_networks_and_their_data_are_made_of(option):
     own = option.name.partition("_")[2]
     is_free = option.name in FREE or own in ("disc_nupdates", "disc_phaseshuffle", "disc_phaseshuffle_per_example")
     assert option.field.metadata["resume"] == ("free" if is_free else "fixed")
+
+
+# WaveGAN and SpecGAN belong here too once their options are stored after the data have been read.
+@pytest.mark.parametrize("command", ["gansynth_train"])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_start_that_fails_changes_no_stored_option(command, is_new, tmp_path):
+    run_dir, module = tmp_path / "run", importlib.import_module(COMMANDS[command])
+    directory = "train_root_dir" if command == "gansynth_train" else "train_dir"
+    path = run_dir / ("experiment.json" if command == "gansynth_train" else "config.json")
+    if not is_new:
+        run_dir.mkdir()
+        flags.save(TRAIN[command](), str(path), command.partition("_")[0])
+    before = path.read_bytes() if path.exists() else None
+    known = set(absl_flags.FLAGS)
+    module.define_flags()
+    try:
+        absl_flags.FLAGS([command, f"--{directory}={run_dir}", f"--data_dir={tmp_path}/typo", "--preview_n=3"])
+        with pytest.raises(UserError, match=r"^--data_dir=.*typo: is not a folder"):
+            module.main()
+    finally:
+        for name in set(absl_flags.FLAGS) - known:
+            delattr(absl_flags.FLAGS, name)
+        absl_flags.FLAGS.unparse_flags()
+    assert (path.read_bytes() if path.exists() else None) == before
