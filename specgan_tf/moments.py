@@ -22,6 +22,7 @@ from wavegan_tf.core.cluster import Cluster, digest
 from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
+from wavegan_tf.core.folders import output_folder
 from wavegan_tf.core.gan_options import run_exists
 
 MOMENTS_FILE = "moments.npz"
@@ -173,10 +174,11 @@ def main() -> None:
     options = flags.from_flags(MomentsOptions)
     path = options.data_moments_fp
     flags.require(data_dir=options.data_dir, data_moments_fp=path)
-    with tempfile.TemporaryDirectory(prefix="specgan_moments_") as cache_dir:
+    folder = os.path.dirname(os.path.abspath(path))
+    with output_folder(folder, "data_moments_fp"), tempfile.TemporaryDirectory(prefix="specgan_moments_") as cache_dir:
         store = clips.load_clips(options, cache_dir)
         moments = of_store(store, options.seed)
-    save(moments, path)
+        save(moments, path)
     found = store.summary
     logging.info(
         "moments of %d files (%.0f seconds, %d files skipped) in %s: mean %.2f to %.2f, std %.2f to %.2f",

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import soundfile
+from absl import flags
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,44 @@ def test_a_folder_with_files_is_not_written_to(words, tmp_path):
         call(resynthesis, f"--data_dir={words}", f"--output_dir={tmp_path}")
     with raises_user_error("--output_dir must be given"):
         call(resynthesis, f"--data_dir={words}")
+
+
+@pytest.mark.parametrize("codec", ["ulaw", "mp3", "vorbis", "opus"])
+@pytest.mark.parametrize("compression", [0.0, 1.0])
+def test_codecs_at_both_ends_of_compression(codec, compression):
+    clip = 0.3 * np.sin(np.arange(16384) * 0.1).astype(np.float32)
+    heard = resynthesis.through_codec(clip, codec, compression)
+    assert heard.shape == clip.shape and np.isfinite(heard).all()
+    assert np.corrcoef(heard, clip)[0, 1] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nospectrogram", "--ngl=4"], "--ngl: goes with --spectrogram only"),
+        (["--nospectrogram", "--moments_dir=x"], "--moments_dir: goes with --spectrogram only"),
+        (["--nospectrogram", "--inversion=fast"], "--inversion: goes with --spectrogram only"),
+        (["--compression=0.5"], "--compression: goes with --codec=mp3, vorbis or opus only"),
+        (["--compression=0.5", "--codec=ulaw"], "--compression: goes with --codec=mp3, vorbis or opus only"),
+        (["--moments_dir=/nonexistent"], "^--moments_dir=/nonexistent: is not a folder"),
+        (["--codec=mp3", "--data_dir=BROKEN", "--nospectrogram"], "broken.wav"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(arguments, message, tmp_path):
+    words = write_words(tmp_path / "words", 1)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "broken.wav").write_bytes(b"RIFF")
+    changed = [argument.replace("BROKEN", str(broken)) for argument in arguments]
+    with raises_user_error(message):
+        call(resynthesis, f"--data_dir={words}", f"--output_dir={tmp_path}/new/out", *changed)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("argument", ["--compression=nan", "--compression=inf", "--compression=1.01", f"--ngl={2**31}"])
+def test_numbers_out_of_range_are_a_wrong_command_line(argument):
+    with pytest.raises(flags.Error, match=argument[2:].split("=")[0]):
+        call(resynthesis, argument)
 
 
 NAMES = [

@@ -106,7 +106,7 @@ THREE = ("--probabilities_file=THREE", "--output_dir=OUT")
         ([*FAKE, "--watch_all"], "--watch_all: goes with --watch_train_dir only"),
         ([*FAKE, "--data=sc09"], "--data: goes with --probabilities_file only"),
         ([*THREE, "--real_dir=FAKE"], "--real_dir: goes without --prob"),
-        (["--model_dir=FAKE", "--output_dir=OUT", "--nofix_length"], "--fix_length: goes with --fake_dir or --rea"),
+        (["--model_dir=FAKE", "--output_dir=OUT", "--nofix_length"], "--fix_length: goes with --fake_dir or"),
         ([*FAKE, "--num_groups=2"], "--num_groups: goes with --metrics=inception_score"),
         ([*THREE, "--num_groups=4"], "--num_groups=4: there are only 3 clips"),
         ([*FAKE, "--nofix_length"], "has 6000 samples, not 16384"),

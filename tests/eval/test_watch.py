@@ -1,6 +1,8 @@
 import json
+import subprocess
 
 import pytest
+from absl import flags
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from eval import score, watch
@@ -8,6 +10,8 @@ from eval.classifiers import ClassifierInfo
 from eval.sc09_classifier import LABELS
 from tests import commands
 from tests.eval.small import call, raises_user_error, save_classifier, write_words
+from wavegan_tf.config import WaveGANConfig
+from wavegan_tf.core import gan_options
 from wavegan_tf.core.serving import METADATA_FILE
 
 
@@ -60,6 +64,63 @@ def test_a_metric_that_is_not_scored_cannot_decide(train_dir, tmp_path):
             score, f"--watch_train_dir={train_dir}", f"--output_dir={tmp_path}", "--num_samples=10",
             "--metrics=d_self", "--best_metric=fid",
         )  # fmt: skip
+
+
+@pytest.fixture
+def broken_run(tmp_path):
+    """A run with a checkpoint that cannot be read."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    gan_options.save_run(WaveGANConfig(), str(folder))
+    (folder / "model.ckpt-3.index").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--best_metric=fid"], "--best_metric=fid: is not among the scores; they are d_self"),
+        (["--best_metric=x"], "--best_metric=x: is not among the scores; they are d_self"),
+        (["--num_groups=3"], "--num_groups: goes with --metrics=inception_score only"),
+        (["--data=sc09"], "--data: goes with --probabilities_file only"),
+    ],
+)
+def test_mistakes_are_found_before_the_first_checkpoint_is_scored(broken_run, tmp_path, arguments, message):
+    with raises_user_error(message):
+        call(score, f"--watch_train_dir={broken_run}", f"--output_dir={tmp_path}/out", "--metrics=d_self", *arguments)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("still_there", [True, False])
+def test_an_export_that_fails_ends_the_watch_unless_the_checkpoint_has_gone(
+    broken_run, tmp_path, monkeypatch, still_there, caplog
+):
+    commands_run = []
+
+    def run(command, **_):
+        commands_run.append(command)
+        if not still_there:
+            (broken_run / "model.ckpt-3.index").unlink()
+        return subprocess.CompletedProcess(command, 1, stderr="error: it is broken\n")
+
+    monkeypatch.setattr(watch.subprocess, "run", run)
+    # Another model's rows are to be shown; the run is exported as what it is.
+    given = (f"--watch_train_dir={broken_run}", f"--output_dir={tmp_path}/out", "--metrics=d_self", "--model=specgan")
+    if still_there:
+        with raises_user_error("--watch_train_dir=.*: cannot be exported .it is broken"):
+            call(score, *given, "--watch_idle_secs=0.01")
+    else:
+        call(score, *given, "--watch_idle_secs=0.01", "--watch_poll_secs=0.01")
+        assert "not scored: it is broken" in caplog.text
+    assert [command[2] for command in commands_run] == ["wavegan_tf.export"]
+
+
+@pytest.mark.parametrize(
+    "argument", ["--watch_poll_secs=inf", "--watch_poll_secs=nan", "--watch_idle_secs=inf", f"--seed={2**32}"]
+)
+def test_numbers_that_nothing_could_wait_for_or_draw_from_are_a_wrong_command_line(argument):
+    with pytest.raises(flags.Error, match=argument[2:].split("=")[0]):
+        call(score, argument)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ import dataclasses
 import json
 
 import pytest
+from absl import flags as absl_flags
 
-from gansynth_tf.config import CONFIGS, GANSynthConfig
+from gansynth_tf import train
+from gansynth_tf.config import CONFIG_FILE, CONFIGS, MODEL, GANSynthConfig
 from gansynth_tf.hparams import known_hyperparameters, parse_hparams
+from wavegan_tf.core import options_file
 from wavegan_tf.core.errors import UserError
 
 # Magenta's configs/mel_prog_hires.py, and its defaults (model.py) where that says nothing.
@@ -108,3 +111,29 @@ def test_impossible_values_are_named(values, message):
 def test_json_and_back():
     config = GANSynthConfig(batch_size_schedule=(8, 4), train_time_limit=3.5)
     assert GANSynthConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
+
+
+@pytest.fixture
+def parse():
+    """Parses a command line of gansynth_train in this process."""
+    before = set(absl_flags.FLAGS)
+    train.define_flags()
+    yield lambda *arguments: absl_flags.FLAGS(["gansynth_train", *arguments])
+    for name in set(absl_flags.FLAGS) - before:
+        delattr(absl_flags.FLAGS, name)
+    absl_flags.FLAGS.unparse_flags()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("value", [[], {}, None, True, 5, 0.5, "x", [[]], {"a": []}, 10**400])
+def test_a_value_of_any_type_for_any_hyperparameter_is_taken_or_refused_in_one_line(parse, tmp_path, is_new, value):
+    """For a new run, and for one that goes on."""
+    if not is_new:
+        options_file.save(GANSynthConfig(), str(tmp_path / CONFIG_FILE), MODEL)
+    names = [field.name for field in dataclasses.fields(GANSynthConfig)]
+    for name in (*names, "g_fn", "ps_tasks", "train_root_dir", "nothing"):
+        parse(f"--hparams={json.dumps({'train_root_dir': str(tmp_path), name: value})}")
+        try:
+            train.read_config()
+        except UserError as error:
+            assert name in str(error) and "\n" not in str(error)

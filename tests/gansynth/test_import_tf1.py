@@ -186,8 +186,7 @@ def test_mistakes_are_one_line(original, imported, tmp_path):
     def refused(match, **options):
         with pytest.raises(UserError, match=match) as error:
             import_tf1.import_run(str(original), new, **options)
-        # Nothing is left that a later run would take for one.
-        assert "\n" not in str(error.value) and not list((tmp_path / "new").glob("[!.]*"))
+        assert "\n" not in str(error.value) and not (tmp_path / "new").exists()
 
     refused("--stage=7: .*original has stages 0, 1, 2, 3, 4", stage_id=7)
     with pytest.raises(UserError, match="holds a run already"):
@@ -198,7 +197,7 @@ def test_mistakes_are_one_line(original, imported, tmp_path):
         import_tf1.import_run(str(tmp_path), new)
     refused("--data_min_pitch=100: the checkpoint has 61 pitches; at most 67", min_pitch=100)
     for size in ("fmap_max", "latent_vector_size"):
-        change_experiment(original, **{size: 10**12, "fmap_base": 10**13})
+        change_experiment(original, **{size: 10**9, "fmap_base": 2 * 10**9})
         refused(r"checkpoint: Generator/\S+ has shape \[2, 16, 69, 8\], experiment.json asks for \[2, 16, ")
         change_experiment(original, fmap_max=8, latent_vector_size=8, fmap_base=32)
     change_experiment(original, kernel_size=5)
