@@ -8,16 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tests.originals import WAVEGAN, assert_near
-from wavegan_tf.core.layers import (
-    BatchNormalization,
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    NearestConv1D,
-    NearestConv2D,
-    PhaseShuffle,
-)
+from wavegan_tf.core.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
+from wavegan_tf.core.nearest import NearestConv1D, NearestConv2D
 
 
 def shifted(x: np.ndarray, phase: int, radius: int) -> np.ndarray:

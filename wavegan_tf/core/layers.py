@@ -143,32 +143,6 @@ class Conv2DTranspose(_TransposedConvolution):
     rank = 2
 
 
-class _NearestConvolution(_Convolution):
-    """What the two convolutions of a nearest-neighbour upsampling share: `stride` is by how much they upsample."""
-
-    def _convolve(self, x, kernel, strides, training: bool):
-        return convolution.conv2d_of_boxes(x, kernel, strides, own_gradients=training)
-
-    def compute_output_shape(self, input_shape):
-        """[b, length * stride of each axis, filters]."""
-        lengths = zip(input_shape[1:-1], self.strides, strict=True)
-        return (input_shape[0], *(length * stride for length, stride in lengths), self.filters)
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class NearestConv1D(_NearestConvolution):
-    """[b, t, c] -> [b, t * stride, filters]: each position repeated `stride` times, then `Conv1D` at stride 1."""
-
-    rank = 1
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class NearestConv2D(_NearestConvolution):
-    """[b, h, w, c] -> [b, h * stride, w * stride, filters]: each pixel repeated, then `Conv2D` at stride 1."""
-
-    rank = 2
-
-
 @keras.saving.register_keras_serializable(PACKAGE)
 class BatchNormalization(keras.layers.Layer):
     """Batch normalisation as `tf.layers.batch_normalization` did it: momentum 0.99, epsilon 0.001.

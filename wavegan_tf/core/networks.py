@@ -10,16 +10,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from wavegan_tf.core.layers import (
-    BatchNormalization,
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    NearestConv1D,
-    NearestConv2D,
-    PhaseShuffle,
-)
+from wavegan_tf.core.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
+from wavegan_tf.core.nearest import NearestConv1D, NearestConv2D
 
 ACTIVATIONS: dict[str, Callable] = {"tanh": ops.tanh, "linear": lambda x: x, "relu": ops.relu}
 

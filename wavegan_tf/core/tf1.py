@@ -16,7 +16,8 @@ from absl import logging
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan_options import GanOptionsT
-from wavegan_tf.core.layers import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, NearestConv1D, NearestConv2D
+from wavegan_tf.core.layers import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
+from wavegan_tf.core.nearest import NearestConv1D, NearestConv2D
 from wavegan_tf.core.networks import LatentGenerator, LogitDiscriminator
 from wavegan_tf.core.optimizers import TF1Adam, TF1RMSprop
 
