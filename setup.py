@@ -48,8 +48,8 @@ setup(
                  "eval", "eval.*"]
     ),
     package_data={
-        "wavegan_tf.demo": ["drums/*", "pretrained/**/*"],
-        "gansynth_tf.demo": ["notes/**/*", "*.mid"],
+        "wavegan_tf.demo": ["drums/*", "pretrained/**/*", "trained/**/*"],
+        "gansynth_tf.demo": ["notes/**/*", "trained/**/*", "*.mid"],
         "eval": ["page.html", "page.css", "page.js"],
     },
     install_requires=[

@@ -35,12 +35,17 @@ class GANSynthModule(serving.ServedModule):
     """The signatures of a GANSynth."""
 
     def __init__(
-        self, network: Progressive, progress: float, data: StageData, features: Features, config: GANSynthConfig
+        self,
+        network: Progressive | serving.HalfPrecision,
+        progress: float,
+        data: StageData,
+        features: Features,
+        config: GANSynthConfig,
     ):
         """Defines the signatures.
 
         Args:
-          network: the generator whose weights are to be served.
+          network: the generator to be served.
           progress: how far its last block has faded in.
           data: between its images and the features.
           features: between these and sound.
@@ -110,7 +115,9 @@ def find_stage(config: GANSynthConfig, train_dir: str, stage_id: int | None) -> 
     return chosen[-1]
 
 
-def export(train_dir: str, export_dir: str, stage_id: int | None = None, step: int | None = None) -> int:
+def export(
+    train_dir: str, export_dir: str, stage_id: int | None = None, step: int | None = None, float16: bool = False
+) -> int:
     """Exports the moving average of a run's generator.
 
     Args:
@@ -118,6 +125,7 @@ def export(train_dir: str, export_dir: str, stage_id: int | None = None, step: i
       export_dir: the version folder to write.
       stage_id: which stage; None is the last.
       step: which of its checkpoints, by the number of images; None is the newest.
+      float16: whether to store the weights as float16.
 
     Returns:
       The number of images that it was trained on.
@@ -130,7 +138,8 @@ def export(train_dir: str, export_dir: str, stage_id: int | None = None, step: i
     features = make_features(config)
     data = StageData(config.resolutions, stage.num_blocks, run_normalizer(config, None, features, train_dir))
     network, step, progress = restore_average(config, stage, train_dir, step)
-    module = GANSynthModule(network, float(progress), data, features, config)
+    served = serving.HalfPrecision(network) if float16 else network
+    module = GANSynthModule(served, float(progress), data, features, config)
     metadata = {
         "model": MODEL,
         "sample_rate": config.sample_rate,
@@ -152,7 +161,9 @@ def export(train_dir: str, export_dir: str, stage_id: int | None = None, step: i
 def main() -> None:
     """Reads the flags and exports."""
     stage_id = absl_flags.FLAGS.stage
-    commands.export(lambda train_dir, export_dir, step: export(train_dir, export_dir, stage_id, step), "image")
+    commands.export(
+        lambda train_dir, export_dir, step, float16: export(train_dir, export_dir, stage_id, step, float16), "image"
+    )
 
 
 def run() -> None:

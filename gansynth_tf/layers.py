@@ -17,20 +17,6 @@ from wavegan_tf.core.layers import PACKAGE, replica_mean
 PADDINGS = ("same", "valid", "full")
 
 
-def _box_sums(kernel: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
-    """The full convolution of a kernel [kh, kw, in, out] with a box of ones of this size.
-
-    Even kernels get a zero in front: "same" padding, one shorter at the front than at the end, then stays so.
-    """
-    kernel = tf.pad(kernel, [[1 - kernel.shape[0] % 2, 0], [1 - kernel.shape[1] % 2, 0], [0, 0], [0, 0]])
-    for axis, length in enumerate(scale):
-        shifts = []
-        for shift in range(length):
-            paddings = [[0, 0] for _ in range(4)]
-            paddings[axis] = [shift, length - 1 - shift]
-            shifts.append(tf.pad(kernel, paddings))
-        kernel = tf.add_n(shifts)
-    return kernel
 
 
 def he_scale(shape: tuple[int, ...], slope: float) -> float:
@@ -113,9 +99,7 @@ class ScaledConv2D(_Scaled):
         """Convolves [b, h, w, c]; `training` makes gradients faster and changes nothing else."""
         kernel = self._scaled_kernel()
         if self.upscale != (1, 1):
-            size = (x.shape[1] * self.upscale[0], x.shape[2] * self.upscale[1])
-            kernel = tf.transpose(_box_sums(kernel, self.upscale)[::-1, ::-1], [0, 1, 3, 2])
-            x = convolution.conv2d_transpose(x, kernel, self.upscale, size, own_gradients=training)
+            x = convolution.conv2d_of_boxes(x, kernel, self.upscale, own_gradients=training)
         elif self.padding == "same":
             x = convolution.conv2d(x, kernel, (self.stride, self.stride), own_gradients=training)
         elif self.padding == "full":

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from absl import flags as absl_flags
@@ -27,18 +28,21 @@ from wavegan_tf.core.spectral import INVERSIONS
 class SpecGANModule(serving.LatentsModule):
     """The signatures of a SpecGAN."""
 
-    def __init__(self, gan: Gan, config: SpecGANConfig, stored: features.Moments):
+    def __init__(
+        self, gan: Gan, network: keras.Model | serving.HalfPrecision, config: SpecGANConfig, stored: features.Moments
+    ):
         """Defines the signatures.
 
         Args:
-          gan: holds the generator.
+          gan: the model.
+          network: its generator, to be served.
           config: says how spectrograms become sound.
           stored: moments of the training data.
         """
 
         # One function that all signatures call, so that the file holds the network's graph once.
         z_spec = tf.TensorSpec([None, gan.latent_dim], tf.float32, name="z")
-        draw = tf.function(lambda z: gan.generator(z, training=False), input_signature=[z_spec])
+        draw = tf.function(lambda z: network(z, training=False), input_signature=[z_spec])
 
         def invert(spectrograms: tf.Tensor, ngl: int | tf.Tensor) -> tf.Tensor:
             return features.spectrograms_to_waveforms(
@@ -49,7 +53,7 @@ class SpecGANModule(serving.LatentsModule):
             spectrograms = draw(z)
             return {"G_z": invert(spectrograms, config.specgan_ngl), "G_z_norm": spectrograms}
 
-        super().__init__(generate, gan.generator, gan.latent_dim)
+        super().__init__(generate, network, gan.latent_dim)
 
         def spectrogram(z: tf.Tensor) -> dict[str, tf.Tensor]:
             spectrograms = draw(z)
@@ -65,19 +69,23 @@ class SpecGANModule(serving.LatentsModule):
         )
 
 
-def export(train_dir: str, export_dir: str, step: int | None = None, **changes: Any) -> int:
+def export(
+    train_dir: str, export_dir: str, step: int | None = None, float16: bool = False, **changes: Any
+) -> int:
     """Exports the generator of a run; see `commands.export_run`.
 
     Args:
       train_dir: the run.
       export_dir: the version folder to write.
       step: which checkpoint; None is the newest.
+      float16: whether to store the weights as float16.
       **changes: options that are to differ from the run's.
     """
     config = dataclasses.replace(gan_options.load_run(SpecGANConfig, train_dir), data_moments_fp="", **changes)
     stored = moments.of_run(config, train_dir, None)
     return commands.export_run(
-        config, train_dir, export_dir, step, make_gan, lambda gan: SpecGANModule(gan, config, stored),
+        config, train_dir, export_dir, step, make_gan,
+        lambda gan, network: SpecGANModule(gan, network, config, stored), float16,
         clip_nstd=config.specgan_clip_nstd, ngl=config.specgan_ngl, inversion=config.specgan_inversion,
         moments={"mean": stored.mean.tolist(), "std": stored.std.tolist()},
     )  # fmt: skip
@@ -88,7 +96,7 @@ def main() -> None:
     values = absl_flags.FLAGS
     names = ("specgan_ngl", "specgan_inversion")
     changes = {name: values[name].value for name in names if values[name].value is not None}
-    commands.export(lambda train_dir, export_dir, step: export(train_dir, export_dir, step, **changes))
+    commands.export(lambda *arguments: export(*arguments, **changes))
 
 
 def run() -> None:

@@ -10,7 +10,6 @@ from wavegan_tf.core.layers import PACKAGE
 # Weights of the samples around the point halfway from sample i to i + 1, from the sample i + offset on. Even outputs
 # are the inputs themselves.
 _HALFWAY = {
-    "nn": {0: 1.0},
     "linear": {0: 0.5, 1: 0.5},
     # Keys' cubic convolution with a = -0.75, which TensorFlow's legacy resizing uses.
     "cubic": {-1: -0.09375, 0: 0.59375, 1: 0.59375, 2: -0.09375},
@@ -20,13 +19,13 @@ KINDS = tuple(_HALFWAY)
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class DoubleSize(keras.layers.Layer):
-    """Resizes [b, h, w, c] to [b, 2 h, 2 w, c] as TF1's `resize_nearest_neighbor`, `_bilinear` and `_bicubic` did.
+    """Resizes [b, h, w, c] to [b, 2 h, 2 w, c] as TF1's `resize_bilinear` and `resize_bicubic` did.
 
     Neither corners are aligned nor pixel centres at the half: output 2 i is input i, output 2 i + 1 lies halfway to
     input i + 1, and inputs beyond the edge repeat the last one.
 
     Args:
-      kind: "nn", "linear" or "cubic".
+      kind: "linear" or "cubic".
     """
 
     def __init__(self, kind: str, **kwargs):

@@ -55,7 +55,7 @@ class SpecGANGenerator(LatentGenerator):
             kernel_len=kernel_len,
             latent_dim=latent_dim,
             use_batchnorm=use_batchnorm,
-            upsampling=None if kind == "zeros" else lambda _: DoubleSize(kind, dtype=kwargs.get("dtype")),
+            upsampling=kind if kind in ("zeros", "nn") else lambda _: DoubleSize(kind, dtype=kwargs.get("dtype")),
             activation=activation,
             **kwargs,
         )

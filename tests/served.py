@@ -46,6 +46,26 @@ def run_with_tensorflow_alone(
     return [out["modern"], out["old"]]
 
 
+def log_spectral_distance(a: np.ndarray, b: np.ndarray, frame: int = 128) -> float:
+    """Root mean square difference, in dB, of the spectra of waves [n, t]: the mean over frames, levels 80 dB below the
+    loudest counting as equal."""
+
+    def levels(waves: np.ndarray) -> np.ndarray:
+        cut = waves[:, : waves.shape[1] // frame * frame].reshape(len(waves), -1, frame)
+        return np.abs(np.fft.rfft(cut * np.hanning(frame), axis=-1))
+
+    first, second = levels(a), levels(b)
+    floor = 1e-4 * first.max()
+    difference = 20 * np.log10(np.maximum(first, floor) / np.maximum(second, floor))
+    return float(np.sqrt(np.mean(difference**2, axis=-1)).mean())
+
+
+def assert_half_as_large(half_dir: Path, full_dir: Path) -> None:
+    """Checks that the weights of one SavedModel take half the space of another's."""
+    sizes = [(folder / "variables" / "variables.data-00000-of-00001").stat().st_size for folder in (half_dir, full_dir)]
+    assert 0.5 <= sizes[0] / sizes[1] < 0.6, sizes
+
+
 @functools.cache
 def _prediction_log_class():
     """The message of TensorFlow Serving's prediction_log.proto, as far as a predict request needs it."""

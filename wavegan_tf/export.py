@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import keras
+
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import commands, flags, gan_options, serving
 from wavegan_tf.core.gan import Gan
 from wavegan_tf.train import make_gan
 
 
-def make_module(gan: Gan) -> serving.LatentsModule:
-    """The signatures: z -> G_z float32 [n, slice_len, nch]."""
-    return serving.LatentsModule(
-        lambda z: {"G_z": gan.generator(z, training=False)}, gan.generator, gan.latent_dim
-    )
+def make_module(gan: Gan, network: keras.Model | serving.HalfPrecision) -> serving.LatentsModule:
+    """The signatures of a generator to serve: z -> G_z float32 [n, slice_len, nch]."""
+    return serving.LatentsModule(lambda z: {"G_z": network(z, training=False)}, network, gan.latent_dim)
 
 
-def export(train_dir: str, export_dir: str, step: int | None = None) -> int:
+def export(train_dir: str, export_dir: str, step: int | None = None, float16: bool = False) -> int:
     """Exports the generator of a run; see `commands.export_run`."""
     config = gan_options.load_run(WaveGANConfig, train_dir)
-    return commands.export_run(config, train_dir, export_dir, step, make_gan, make_module)
+    return commands.export_run(config, train_dir, export_dir, step, make_gan, make_module, float16)
 
 
 def main() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-
 import keras
-from keras import layers, ops
+from keras import ops
 
 from wavegan_tf.core.layers import PACKAGE, Conv1D
 from wavegan_tf.core.networks import Geometry, LatentGenerator, LogitDiscriminator
@@ -60,7 +58,7 @@ class WaveGANGenerator(LatentGenerator):
             kernel_len=kernel_len,
             latent_dim=latent_dim,
             use_batchnorm=use_batchnorm,
-            upsampling=functools.partial(layers.UpSampling1D, dtype=kwargs.get("dtype")) if upsample == "nn" else None,
+            upsampling=upsample,
             **kwargs,
         )
         self.pp_filter = Conv1D(1, pp_len, use_bias=False, name="pp_filt", dtype=self.dtype_policy) if pp_len else None

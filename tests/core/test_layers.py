@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tests.originals import WAVEGAN, assert_near
 from wavegan_tf.core.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
+from wavegan_tf.core.nearest import NearestConv1D, NearestConv2D
 
 
 def shifted(x: np.ndarray, phase: int, radius: int) -> np.ndarray:
@@ -141,7 +142,46 @@ def test_convolutions_equal_those_of_keras(layer, twin):
     assert layer.compute_output_shape(x.shape) == expected.shape
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [NearestConv1D(3, 25, 4), NearestConv1D(2, 6, 2), NearestConv1D(3, 3, 1), NearestConv1D(1, 2, 5),
+     NearestConv2D(3, 5, 2), NearestConv2D(2, 3, (1, 3)), NearestConv2D(2, 4, 2)],
+)  # fmt: skip
+def test_nearest_convolutions_repeat_then_convolve(layer):
+    """Values, and gradients of both orders, against the repetition that the layer leaves out."""
+    shape = (2, 6, 5) if layer.rank == 1 else (2, 3, 4, 5)
+    x = tf.constant(np.random.default_rng(4).normal(size=shape).astype(np.float32))
+    plain = (Conv1D if layer.rank == 1 else Conv2D)(layer.filters, layer.kernel_size)
+    layer.build(shape)
+    layer.bias.assign(np.arange(1.0, layer.filters + 1))
+    plain.build(shape)
+    plain.set_weights(layer.get_weights())
+
+    def repeated(x, training):
+        for axis, stride in enumerate(layer.strides, start=1):
+            x = tf.repeat(x, stride, axis)
+        return plain(x, training=training)
+
+    def derivatives(function, kernel, training):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = function(x, training=training)
+                loss = tf.reduce_sum(y**3)
+            gradient = inner.gradient(loss, x)
+            penalty = tf.reduce_sum(gradient**2)
+        return [y, gradient, *outer.gradient(penalty, [x, kernel])]
+
+    for training in (False, True):
+        found = derivatives(layer, layer.kernel.value, training)
+        for ours, slow in zip(found, derivatives(repeated, plain.kernel.value, training), strict=True):
+            assert_near(ours, slow)
+    assert layer.compute_output_shape(shape) == found[0].shape
+
+
 @pytest.mark.parametrize("layer", [Conv1D(2, 5, 2, use_bias=False), Conv2DTranspose(2, 5, 2), PhaseShuffle(3),
+                                   NearestConv1D(2, 25, 4), NearestConv2D(2, 5, 2),
                                    BatchNormalization(moving_averages=False, fused=True)])  # fmt: skip
 def test_layers_are_rebuilt_from_their_configuration(layer):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))

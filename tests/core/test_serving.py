@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
 
 from tests.originals import WAVEGAN, assert_near
-from tests.served import assert_warmup_requests_can_be_served, run_with_tensorflow_alone
+from tests.served import (
+    assert_half_as_large,
+    assert_warmup_requests_can_be_served,
+    log_spectral_distance,
+    run_with_tensorflow_alone,
+)
 from wavegan_tf import export, import_tf1
-from wavegan_tf.core import generation, serving
+from wavegan_tf.config import WaveGANConfig
+from wavegan_tf.core import checkpoints, gan_options, generation, serving
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.train import make_gan
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +58,30 @@ def test_the_post_processing_filter_is_served(tmp_path):
     export.export(str(tmp_path / "run"), str(tmp_path / "1"))
     served = serving.ServedModel(str(tmp_path / "1"), "wavegan")
     assert_near(np.stack(list(served.generate({"z": expected["z"]}, "G_z", 2))), expected["G_z"])
+
+
+def test_float16_weights_halve_the_file_and_are_rounded_to_11_bits(model_dir, expected, tmp_path):
+    run, half = model_dir.parents[1] / "run", tmp_path / "1"
+    export.export(str(run), str(half), float16=True)
+    assert_half_as_large(half, model_dir)
+    assert_warmup_requests_can_be_served(half, "wavegan")
+    # The generator whose weights NumPy has rounded is the slow twin.
+    gan = make_gan(gan_options.load_run(WaveGANConfig, str(run)), keras.DTypePolicy("float32"))
+    checkpoints.restore_step(str(run), None, generator=gan.generator)
+    for variable in gan.generator.variables:
+        variable.assign(variable.numpy().astype(np.float16).astype(np.float32))
+    rounded = gan.generator(expected["z"]).numpy()
+    for waveforms in run_with_tensorflow_alone(half, {"z": expected["z"]}, "G_z", tmp_path):
+        assert_near(waveforms, rounded)
+    assert (rounded != expected["G_z"]).any()
+    assert log_spectral_distance(rounded[..., 0], expected["G_z"][..., 0]) < 0.3
+
+
+def test_a_weight_beyond_float16_is_an_error():
+    network = keras.Sequential([keras.layers.Dense(2, bias_initializer=keras.initializers.Constant(7e4))])
+    network.build([None, 3])
+    with pytest.raises(UserError, match=r"--float16: .*bias has weights beyond"):
+        serving.HalfPrecision(network)
 
 
 def test_int16_rounds_as_the_original():

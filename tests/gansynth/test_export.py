@@ -17,7 +17,12 @@ from gansynth_tf.stage_features import make_features
 from gansynth_tf.stage_model import StageModel
 from tests.gansynth.small import SMALL
 from tests.originals import GOLDENS, assert_near
-from tests.served import assert_warmup_requests_can_be_served, run_with_tensorflow_alone
+from tests.served import (
+    assert_half_as_large,
+    assert_warmup_requests_can_be_served,
+    log_spectral_distance,
+    run_with_tensorflow_alone,
+)
 from wavegan_tf.core import options_file, serving
 from wavegan_tf.core.errors import UserError
 
@@ -58,6 +63,14 @@ def test_all_signatures_are_there_and_give_the_originals_notes(signatures):
     pcm = signatures["pcm16"](z=Z, pitch=PITCHES)["audio_int16"]
     assert pcm.dtype == tf.int16
     np.testing.assert_array_equal(pcm, serving.to_int16(audio))
+
+
+def test_float16_weights_halve_the_file_and_hardly_change_the_sound(run, model_dir, tmp_path):
+    assert export.export(str(run), str(tmp_path / "1"), float16=True) == 94
+    assert_half_as_large(tmp_path / "1", model_dir)
+    waves = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"](z=Z, pitch=PITCHES)["audio"].numpy()
+    assert (waves != EXPECTED["waves"]).any()
+    assert log_spectral_distance(waves, EXPECTED["waves"], 64) < 0.3
 
 
 def test_any_batch_size_gives_the_same(signatures):

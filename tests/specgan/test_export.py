@@ -10,7 +10,12 @@ import tensorflow as tf
 
 from specgan_tf import export, import_tf1, moments
 from tests.originals import SPECGAN, assert_near
-from tests.served import assert_warmup_requests_can_be_served, run_with_tensorflow_alone
+from tests.served import (
+    assert_half_as_large,
+    assert_warmup_requests_can_be_served,
+    log_spectral_distance,
+    run_with_tensorflow_alone,
+)
 from wavegan_tf.core.errors import UserError
 
 EXPECTED = np.load(SPECGAN / "checkpoint_expected.npz")
@@ -53,6 +58,16 @@ def test_serving_default_gives_the_originals_sound_and_spectrograms(signatures):
     assert set(found) == {"G_z", "G_z_norm"}
     assert_near(found["G_z_norm"], EXPECTED["G_z_norm"])
     assert_near(found["G_z"], EXPECTED["ngl16/G_z"], 1e-4)
+
+
+def test_float16_weights_halve_the_file_and_hardly_change_the_sound(run, model_dir, tmp_path):
+    export.export(str(run), str(tmp_path / "1"), float16=True)
+    assert_half_as_large(tmp_path / "1", model_dir)
+    signatures = tf.saved_model.load(str(tmp_path / "1")).signatures
+    found = signatures["serving_default"](z=Z)
+    assert 1e-6 < np.abs(found["G_z_norm"] - EXPECTED["G_z_norm"]).max() < 2e-3
+    np.testing.assert_array_equal(signatures["spectrogram"](z=Z)["G_z_norm"], found["G_z_norm"])
+    assert log_spectral_distance(found["G_z"].numpy()[..., 0], EXPECTED["ngl16/G_z"][..., 0]) < 0.3
 
 
 def test_spectrogram_gives_the_originals_picture(signatures):

@@ -12,7 +12,6 @@ from tests.originals import assert_near, load_generator
 from wavegan_tf.core.layers import PhaseShuffle
 
 RESIZES = {
-    "nn": tf.compat.v1.image.resize_nearest_neighbor,
     "linear": tf.compat.v1.image.resize_bilinear,
     "cubic": tf.compat.v1.image.resize_bicubic,
 }

@@ -43,6 +43,7 @@ def define_export_flags(example: str = "models/drums/1") -> None:
     absl_flags.DEFINE_string("train_dir", "", "The run to export.")
     absl_flags.DEFINE_string("export_dir", "", f"Version folder to write, such as {example}.")
     absl_flags.DEFINE_integer("step", None, "Which checkpoint to export. Default: the newest.", 0)
+    absl_flags.DEFINE_boolean("float16", False, "Store the weights as float16, half the size, rounded to 11 bits.")
 
 
 def export_run(
@@ -51,7 +52,8 @@ def export_run(
     export_dir: str,
     step: int | None,
     make_gan: MakeGan,
-    make_module: Callable[[Gan], serving.LatentsModule],
+    make_module: Callable[[Gan, keras.Model | serving.HalfPrecision], serving.LatentsModule],
+    float16: bool,
     **metadata: Any,
 ) -> int:
     """Exports the generator of a run.
@@ -62,7 +64,8 @@ def export_run(
       export_dir: the version folder to write.
       step: which checkpoint; None is the newest.
       make_gan: the model.
-      make_module: its signatures.
+      make_module: its signatures, given the model and the generator to serve.
+      float16: whether to store the weights as float16.
       **metadata: what model.json is to say beside what is common to all.
 
     Returns:
@@ -82,15 +85,16 @@ def export_run(
         "step": step,
         "version": __version__,
     }
-    serving.export(make_module(gan), export_dir, {**common, **metadata})
+    network = serving.HalfPrecision(gan.generator) if float16 else gan.generator
+    serving.export(make_module(gan, network), export_dir, {**common, **metadata})
     return step
 
 
-def export(export_one: Callable[[str, str, int | None], int], unit: str = "step") -> None:
-    """Reads the flags and exports with `export_one` (train_dir, export_dir, step) -> step, which counts `unit`s."""
+def export(export_one: Callable[[str, str, int | None, bool], int], unit: str = "step") -> None:
+    """Reads the flags and exports with `export_one` (train_dir, export_dir, step, float16) -> step, in `unit`s."""
     values = absl_flags.FLAGS
     flags.require(train_dir=values.train_dir, export_dir=values.export_dir)
-    step = export_one(values.train_dir, values.export_dir, values.step)
+    step = export_one(values.train_dir, values.export_dir, values.step, values.float16)
     logging.info("%s %d of %s is now %s", unit, step, values.train_dir, values.export_dir)
     if not os.path.basename(os.path.abspath(values.export_dir)).isdigit():
         logging.warning("TensorFlow Serving looks only into folders named by a number, such as models/drums/1")

@@ -83,6 +83,42 @@ def conv2d_transpose(
     return forward(y, kernel)
 
 
+def conv2d_of_boxes(x: tf.Tensor, kernel: tf.Tensor, scale: Strides, own_gradients: bool = True) -> tf.Tensor:
+    """Convolution at stride 1 of an input whose every pixel is repeated `scale` times along each axis.
+
+    It is done in one transposed convolution, whose kernel sums up the taps that meet the same pixel: 2.25 times fewer
+    multiplications for a kernel of 3 x 3 and twice the size, 3.6 times for a kernel of 25 and four times the length.
+
+    Args:
+      x: [b, h, w, c_in].
+      kernel: [kh, kw, c_in, c_out].
+      scale: repetitions along both axes.
+      own_gradients: see above.
+
+    Returns:
+      [b, h * scale[0], w * scale[1], c_out].
+    """
+    size = (x.shape[1] * scale[0], x.shape[2] * scale[1])
+    turned = tf.transpose(_box_sums(kernel, scale)[::-1, ::-1], [0, 1, 3, 2])
+    return conv2d_transpose(x, turned, scale, size, own_gradients)
+
+
+def _box_sums(kernel: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
+    """The full convolution of a kernel [kh, kw, in, out] with a box of ones of this size.
+
+    Even kernels get a zero in front: "same" padding, one shorter at the front than at the end, then stays so.
+    """
+    kernel = tf.pad(kernel, [[1 - kernel.shape[0] % 2, 0], [1 - kernel.shape[1] % 2, 0], [0, 0], [0, 0]])
+    for axis, length in enumerate(scale):
+        shifts = []
+        for shift in range(length):
+            paddings = [[0, 0] for _ in range(4)]
+            paddings[axis] = [shift, length - 1 - shift]
+            shifts.append(tf.pad(kernel, paddings))
+        kernel = tf.add_n(shifts)
+    return kernel
+
+
 def conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int, int], strides: Strides) -> tf.Tensor:
     """Adjoint of `conv2d` in its kernel.
 

@@ -12,6 +12,7 @@ from keras import layers, ops
 
 from wavegan_tf.core import activations
 from wavegan_tf.core.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
+from wavegan_tf.core.nearest import NearestConv1D, NearestConv2D
 
 ACTIVATIONS: dict[str, Callable] = {"tanh": ops.tanh, "linear": lambda x: x, "relu": ops.relu}
 
@@ -79,7 +80,8 @@ class LatentGenerator(keras.Model):
       kernel_len: length of the kernels along each axis.
       latent_dim: length of a latent vector.
       use_batchnorm: batch normalisation after every layer but the last.
-      upsampling: stride -> layer that upsamples before a plain convolution; None for transposed convolutions.
+      upsampling: "zeros" (transposed convolutions), "nn" (nearest neighbour, then convolution), or stride -> layer that
+        upsamples before a convolution.
       activation: of the sample; one of `ACTIVATIONS`.
     """
 
@@ -91,7 +93,7 @@ class LatentGenerator(keras.Model):
         kernel_len: int,
         latent_dim: int,
         use_batchnorm: bool,
-        upsampling: Callable[[int], layers.Layer] | None,
+        upsampling: str | Callable[[int], layers.Layer],
         activation: str = "tanh",
         **kwargs,
     ):
@@ -99,14 +101,14 @@ class LatentGenerator(keras.Model):
         self._arguments, self._geometry, self._activation = arguments, geometry, ACTIVATIONS[activation]
         channels, rank = geometry.generator_channels, len(geometry.first_shape)
         self.z_project = layers.Dense(geometry.flat, name="z_project", dtype=self.dtype_policy)
-        convolution: Callable = {1: Conv1D, 2: Conv2D}[rank]
-        transposed: Callable = {1: Conv1DTranspose, 2: Conv2DTranspose}[rank]
+        within = {"zeros": (Conv1DTranspose, Conv2DTranspose), "nn": (NearestConv1D, NearestConv2D)}
+        apart = None if isinstance(upsampling, str) else upsampling
+        convolution: Callable = ((Conv1D, Conv2D) if apart else within[str(upsampling)])[rank - 1]
         self.upconvs = [
-            convolution(filters, kernel_len, name=f"upconv_{i}", dtype=self.dtype_policy) if upsampling
-            else transposed(filters, kernel_len, stride, name=f"upconv_{i}", dtype=self.dtype_policy)
+            convolution(filters, kernel_len, 1 if apart else stride, name=f"upconv_{i}", dtype=self.dtype_policy)
             for i, (filters, stride) in enumerate(zip(channels[1:], geometry.strides, strict=True))
-        ]  # fmt: skip
-        self.upsamplings = [upsampling(stride) for stride in geometry.strides] if upsampling else []
+        ]
+        self.upsamplings = [apart(stride) for stride in geometry.strides] if apart else []
         names = ["z_project"] + [upconv.name for upconv in self.upconvs[:-1]]
         self.norms = [
             BatchNormalization(fused=rank == 2, name=f"{name}_batchnorm", dtype=self.dtype_policy)

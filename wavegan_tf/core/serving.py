@@ -45,6 +45,38 @@ def latents_seed(seed: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(draws.purpose_seed(0, 0, "served/z"), seed)
 
 
+class HalfPrecision:
+    """A network whose weights are kept as float16, half the size, and computed with in the network's own type.
+
+    Rounding to 11 bits moves a weight by at most a 2048th of itself.
+
+    Attributes:
+      variables: the weights, in the order of the network's.
+    """
+
+    def __init__(self, network: keras.Model):
+        """Copies the weights of `network`.
+
+        Raises:
+          UserError: a weight is beyond float16's range.
+        """
+        self._network = network
+        self.variables = [
+            keras.Variable(tf.cast(variable.value, tf.float16), dtype="float16", trainable=False)
+            for variable in network.variables
+        ]
+        for variable, half in zip(network.variables, self.variables, strict=True):
+            if not np.isfinite(half.numpy()).all():
+                raise UserError(f"--float16: {variable.path} has weights beyond float16's range; leave the flag out")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the network with the rounded weights."""
+        pairs = zip(self._network.variables, self.variables, strict=True)
+        rounded = [(variable, tf.cast(half.value, variable.dtype)) for variable, half in pairs]
+        with keras.StatelessScope(state_mapping=rounded):
+            return self._network(*args, **kwargs)
+
+
 class ServedModule(tf.Module):
     """A generator's signatures, each with a warm-up request.
 
@@ -53,7 +85,7 @@ class ServedModule(tf.Module):
       warmup_requests: inputs of a request for each.
     """
 
-    def __init__(self, network: keras.Model):
+    def __init__(self, network: keras.Model | HalfPrecision):
         """Holds the variables of `network`, which the signatures use."""
         super().__init__()
         # Held one by one: in a Keras 3 model TensorFlow does not follow lists of layers, and what it does not follow is
@@ -78,7 +110,12 @@ class ServedModule(tf.Module):
 class LatentsModule(ServedModule):
     """The signatures of a generator z -> waveforms whose latents are uniform in [-1, 1); a subclass may add its own."""
 
-    def __init__(self, generate: Callable[[tf.Tensor], dict[str, tf.Tensor]], network: keras.Model, latent_dim: int):
+    def __init__(
+        self,
+        generate: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+        network: keras.Model | HalfPrecision,
+        latent_dim: int,
+    ):
         """Defines the signatures.
 
         Args:

@@ -17,6 +17,7 @@ from absl import logging
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan_options import GanOptionsT
 from wavegan_tf.core.layers import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
+from wavegan_tf.core.nearest import NearestConv1D, NearestConv2D
 from wavegan_tf.core.networks import LatentGenerator, LogitDiscriminator
 from wavegan_tf.core.optimizers import TF1Adam, TF1RMSprop
 
@@ -28,7 +29,7 @@ _ORIGINAL_ONLY = {
 }  # fmt: skip
 _SCOPES = {
     Conv1D: "conv1d", Conv2D: "conv2d", Conv1DTranspose: "conv2d_transpose", Conv2DTranspose: "conv2d_transpose",
-    keras.layers.Dense: "dense",
+    NearestConv1D: "conv1d", NearestConv2D: "conv2d", keras.layers.Dense: "dense",
 }  # fmt: skip
 _BATCH_NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
 

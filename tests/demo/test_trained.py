@@ -1,0 +1,31 @@
+"""The trained generators that come with the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gansynth_tf import demo as notes_demo
+from wavegan_tf import demo as drums_demo
+from wavegan_tf.core.serving import ServedModel
+
+DRUMS, NOTES = (Path(str(package.__file__)).parent / "trained" for package in (drums_demo, notes_demo))
+LARGEST = 4_000_000
+
+
+@pytest.mark.parametrize("model_dir", [DRUMS / "wavegan_drums", DRUMS / "specgan_drums", NOTES / "notes"], ids=str)
+def test_it_generates_varied_sound_and_is_small(model_dir):
+    assert sum(path.stat().st_size for path in model_dir.rglob("*") if path.is_file()) <= LARGEST
+    model = ServedModel(str(model_dir), None)
+    inputs, output = {"z": model.latents(3, 0)}, "G_z"
+    if model.metadata["model"] == "gansynth":
+        low, high = model.metadata["min_pitch"], model.metadata["max_pitch"]
+        assert (low, high) == (36, 84)
+        inputs, output = inputs | {"pitch": np.array([low, 60, high], np.int32)}, "audio"
+    clips = np.stack(list(model.generate(inputs, output, 3)))
+    assert model.sample_rate == 16000 and np.isfinite(clips).all()
+    assert (np.abs(clips).reshape(3, -1).max(axis=1) > 0.02).all(), "a clip is silent"
+    normed = clips.reshape(3, -1) / np.linalg.norm(clips.reshape(3, -1), axis=1, keepdims=True)
+    assert (np.abs(normed @ normed.T)[np.triu_indices(3, 1)] < 0.99).all(), "two clips are the same"
