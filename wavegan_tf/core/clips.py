@@ -45,9 +45,7 @@ class ClipOptions(flags.Options):
         effect=[effects.not_with("data_first_slice")],
     )
     data_first_slice: bool = flags.option(
-        False,
-        "Use only the first clip of each file, zero-padded; overlap and random starts are off.",
-        resume="fixed",
+        False, "Use only the first clip of each file, zero-padded; overlap and random starts are off.", resume="fixed"
     )
     data_pad_end: bool = flags.option(
         False,
@@ -55,24 +53,18 @@ class ClipOptions(flags.Options):
         resume="fixed",
     )
     data_normalize: bool = flags.option(True, "Scale each file to a peak of 1.", resume="fixed")
-    data_fast_wav: bool = flags.option(
-        False, "Read with scipy: 16-bit and float32 wav only, at the right rate.", resume="free"
-    )
+    data_fast_wav: bool = flags.option(False, "Read with scipy: 16-bit and float32 wav only, at the right rate.")
     data_cache_mb: int = flags.option(
-        2048,
-        "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",
-        minimum=0,
-        resume="free",
+        2048, "Decoded audio to keep in memory, in MiB; more goes to a file on disk.", minimum=0
     )
     data_skip_bad: bool = flags.option(
-        True, "Report files that cannot be used and go on, instead of stopping at the first.", resume="free"
+        True, "Report files that cannot be used and go on, instead of stopping at the first."
     )
-    data_cache_dir: str = flags.option("", "Folder for that file; default: data_cache in --train_dir.", resume="free")
+    data_cache_dir: str = flags.option("", "Folder for that file; default: data_cache in --train_dir.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # The ratio must be one even where it has no effect.
-        Slicing(self.data_slice_len, overlap_ratio=self.data_overlap_ratio)
+        Slicing(self.data_slice_len, overlap_ratio=self.data_overlap_ratio)  # a ratio even where it has no effect
 
     def slicing(self) -> Slicing:
         """The rules by which clips are cut, as the original's train_wavegan.py sets them."""

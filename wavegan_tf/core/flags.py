@@ -55,13 +55,9 @@ def option(
       effect: rules about other options, without which the flag would be ignored and so is refused.
     """
     metadata = {
-        "help": help,
-        "choices": tuple(choices),
-        "minimum": minimum,
-        "maximum": maximum,
-        "resume": resume,
+        "help": help, "choices": tuple(choices), "minimum": minimum, "maximum": maximum, "resume": resume,
         "effect": tuple(effect),
-    }
+    }  # fmt: skip
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -116,7 +112,7 @@ def _check(field: dataclasses.Field, kind: Any, value: Any) -> None:
 
 def limits(field: dataclasses.Field, kind: Any) -> tuple[float, float]:
     """The lowest and the highest value of an option of numbers, `kind` being `int` or `float`."""
-    low, high = field.metadata.get("minimum"), field.metadata.get("maximum")
+    low, high = field.metadata["minimum"], field.metadata["maximum"]
     return (-_LARGEST[kind] if low is None else low), (_LARGEST[kind] if high is None else high)
 
 
@@ -145,7 +141,6 @@ class _FiniteParser(flags.FloatParser):
     """Refuses NaN and infinity, which absl's own parser takes for numbers within any bounds."""
 
     def convert(self, argument: Any) -> float:
-        """The number of a text."""
         value = super().convert(argument)
         if not math.isfinite(value):
             raise ValueError("must be a finite number")

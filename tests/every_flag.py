@@ -1,0 +1,119 @@
+"""What the tests of flags have in common: the commands, their flags, their options and the rules between them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import importlib.util
+import re
+import typing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from absl import flags as absl_flags
+
+from eval import listening_page, resynthesis, score, train_classifier
+from eval.classifier_fit import FitOptions
+from eval.train_classifier import ClassifierNotes
+from gansynth_tf import generate as gansynth_generate
+from gansynth_tf.config import GANSynthConfig
+from specgan_tf.config import SpecGANConfig
+from specgan_tf.moments import MomentsOptions
+from wavegan_tf.config import WaveGANConfig
+from wavegan_tf.core import flags, generation
+
+ROOT = Path(__file__).parents[1]
+COMMANDS: dict[str, str] = dict(re.findall(r'"(\w+)=([\w.]+):run"', (ROOT / "setup.py").read_text()))
+OPTIONS: dict[str, tuple[type[flags.Options], ...]] = {
+    "wavegan_train": (WaveGANConfig,),
+    "specgan_train": (SpecGANConfig,),
+    "specgan_moments": (MomentsOptions,),
+    "gansynth_train": (GANSynthConfig,),
+    "eval_train_classifier": (FitOptions, ClassifierNotes),
+}
+TRAIN = {name: classes[0] for name, classes in OPTIONS.items() if name.endswith("n_train") or name == "gansynth_train"}
+RULES: dict[str, dict[str, Any]] = {
+    "wavegan_generate": {**generation.RULES, **generation._NO_SEED},
+    "specgan_generate": {**generation.RULES, **generation._NO_SEED},
+    "gansynth_generate": gansynth_generate._RULES,
+    "eval_score": score._RULES,
+    "eval_resynthesize": resynthesis._RULES,
+    "eval_listening_page": listening_page._RULES,
+    "eval_train_classifier": train_classifier._RULES,
+}
+
+
+class Defined(Exception):
+    """Ends a command once its flags are defined."""
+
+
+@functools.cache
+def flags_of(command: str) -> dict[str, absl_flags.Flag]:
+    """The flags that a command defines, which are gone again afterwards."""
+    before, run = set(absl_flags.FLAGS), flags.run
+
+    def stop(main: Any) -> typing.NoReturn:
+        raise Defined
+
+    flags.run = stop
+    try:
+        importlib.import_module(COMMANDS[command]).run()
+    except Defined:
+        return {name: absl_flags.FLAGS[name] for name in set(absl_flags.FLAGS) - before}
+    finally:
+        flags.run = run
+        for name in set(absl_flags.FLAGS) - before:
+            delattr(absl_flags.FLAGS, name)
+    raise AssertionError(f"{command} ended")
+
+
+class Option(NamedTuple):
+    command: str
+    options: type[flags.Options]
+    field: dataclasses.Field
+    kind: Any
+
+    @property
+    def name(self) -> str:
+        return self.field.name
+
+    @property
+    def element(self) -> Any:
+        """The type of a value, or of one value of a list."""
+        return int if flags._is_list(self.kind) else flags._value_type(self.kind)
+
+    def made(self, value: Any, **others: Any) -> Any:
+        """Options with a value, in a list if this is one."""
+        return self.options(**{self.name: (value,) if flags._is_list(self.kind) else value}, **others)
+
+
+def options(commands: typing.Iterable[str] = OPTIONS) -> list[Option]:
+    found = []
+    for command in commands:
+        for kind in OPTIONS[command]:
+            hints = typing.get_type_hints(kind)
+            found += [Option(command, kind, field, hints[field.name]) for field in dataclasses.fields(kind)]
+    return found
+
+
+def identify(value: Any) -> str | None:
+    return f"{value.command}-{value.name}" if isinstance(value, Option) else None
+
+
+@pytest.fixture
+def parse_fixture():
+    """Defines the flags of a command and parses a command line of it."""
+    before = set(absl_flags.FLAGS)
+
+    def parsed(command: str, *arguments: str) -> None:
+        for kind in OPTIONS[command]:
+            if dataclasses.fields(kind)[0].name not in absl_flags.FLAGS:
+                flags.define_flags(kind, command)
+        absl_flags.FLAGS([command, *arguments])
+
+    yield parsed
+    for name in set(absl_flags.FLAGS) - before:
+        delattr(absl_flags.FLAGS, name)
+    absl_flags.FLAGS.unparse_flags()
