@@ -179,7 +179,7 @@ def _no_notes(place: str, left_out: Mapping[str, int], bad: list) -> UserError:
 
 def _decoding_key(options: NoteOptions, contents: dict[str, Any]) -> dict[str, Any]:
     places = ("data_dir", "tfds_data_dir", "train_data_path", "data_cache_dir")
-    free = (*places, "data_skip_bad", "data_cache_mb", "data_disk_mb")
+    free = (*places, "data_skip_bad", "data_cache_mb")
     names = [field.name for field in dataclasses.fields(NoteOptions) if field.name not in free]
     return {**{name: getattr(options, name) for name in names}, **contents}
 

@@ -1,4 +1,4 @@
-"""Every flag of every command, and the options that they set."""
+"""What the tests of flags have in common: the commands, their flags, their options and the rules between them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from absl import flags as absl_flags
 
 from eval import listening_page, resynthesis, score, train_classifier
@@ -42,8 +43,6 @@ RULES: dict[str, dict[str, Any]] = {
     "eval_listening_page": listening_page._RULES,
     "eval_train_classifier": train_classifier._RULES,
 }
-# Numbers without an upper bound: of a checkpoint or a stage that may not be there, and of seconds to wait.
-UNBOUNDED = {"step", "stage", "watch_idle_secs"}
 
 
 class Defined(Exception):
@@ -103,32 +102,18 @@ def identify(value: Any) -> str | None:
     return f"{value.command}-{value.name}" if isinstance(value, Option) else None
 
 
-def another(option: Option, value: Any) -> Any:
-    """A value that is not `value`, and possible beside defaults."""
-    others = [choice for choice in option.field.metadata["choices"] if choice != value]
-    if others:
-        return "phase" if option.name == "data_type" else others[0]
-    if option.name in SPECIAL:
-        return SPECIAL[option.name]
-    if option.element is bool:
-        return not value
-    if option.element is str:
-        return "other"
-    first = value[0] if isinstance(value, tuple) else value
-    new = 2 if first is None else first * 2 if first else 0.25 if option.element is float else 1
-    low, high = flags.limits(option.field, option.element)
-    return option.element(new if low <= new <= high else first / 2)
+@pytest.fixture
+def parse_fixture():
+    """Defines the flags of a command and parses a command line of it."""
+    before = set(absl_flags.FLAGS)
 
+    def parsed(command: str, *arguments: str) -> None:
+        for kind in OPTIONS[command]:
+            if dataclasses.fields(kind)[0].name not in absl_flags.FLAGS:
+                flags.define_flags(kind, command)
+        absl_flags.FLAGS([command, *arguments])
 
-SPECIAL = {
-    "data_sources": "", "data_families": "brass", "data_velocities": "100", "adam_beta1": 0.5, "adam_beta2": 0.9,
-}  # fmt: skip
-# Where a flag has an effect.
-BESIDE: dict[str, dict[str, Any]] = {
-    "wavegan_genr_pp_len": {"wavegan_genr_pp": True},
-    "specgan_disc_phaseshuffle_per_example": {"specgan_disc_phaseshuffle": 1},
-    "normalizer_margin": {"data_normalizer": "specgrams_simple_normalizer"},
-    "normalizer_num_examples": {"data_normalizer": "specgrams_freq_normalizer"},
-    "train_time_stage_multiplier": {"train_time_limit": 9.0},
-    "data_pad_end": {"data_first_slice": False},
-}
+    yield parsed
+    for name in set(absl_flags.FLAGS) - before:
+        delattr(absl_flags.FLAGS, name)
+    absl_flags.FLAGS.unparse_flags()

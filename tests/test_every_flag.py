@@ -1,12 +1,10 @@
-"""Every flag of every command: its help, its bounds, who reads it, what a run that goes on may change."""
+"""Every flag of every command: its help, its defaults, its bounds, and who reads it."""
 
 from __future__ import annotations
 
 import ast
 import dataclasses
 import functools
-import importlib
-import importlib.util
 import math
 import re
 from pathlib import Path
@@ -20,47 +18,18 @@ from gansynth_tf import generate as gansynth_generate
 from gansynth_tf import sizes
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.losses import LossWeights
-from tests.every_flag import (
-    BESIDE,
-    COMMANDS,
-    OPTIONS,
-    ROOT,
-    RULES,
-    TRAIN,
-    UNBOUNDED,
-    Option,
-    another,
-    flags_of,
-    identify,
-    options,
-)
-from wavegan_tf.core import flags, generation, options_file
-from wavegan_tf.core.effects import Rule
+from tests import every_flag
+from tests.every_flag import COMMANDS, OPTIONS, ROOT, RULES, TRAIN, flags_of, identify, options
+from wavegan_tf.core import flags, generation
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.gan_options import GanOptions
 
+# Numbers without an upper bound: of a checkpoint or a stage that may not be there, and of seconds to wait.
+UNBOUNDED = {"step", "stage", "watch_idle_secs"}
 each_command = pytest.mark.parametrize("command", COMMANDS)
 each_option = pytest.mark.parametrize("option", options(), ids=identify)
-ONE_VALUE = ("specgan_train", "data_num_channels")
-OF_TRAINING = [option for option in options(TRAIN) if (option.command, option.name) != ONE_VALUE]
-each_of_training = pytest.mark.parametrize("option", OF_TRAINING, ids=identify)
 
-
-@pytest.fixture
-def parse():
-    """Defines the flags of a command and parses a command line of it."""
-    before = set(absl_flags.FLAGS)
-
-    def parsed(command: str, *arguments: str) -> None:
-        for kind in OPTIONS[command]:
-            if dataclasses.fields(kind)[0].name not in absl_flags.FLAGS:
-                flags.define_flags(kind, command)
-        absl_flags.FLAGS([command, *arguments])
-
-    yield parsed
-    for name in set(absl_flags.FLAGS) - before:
-        delattr(absl_flags.FLAGS, name)
-    absl_flags.FLAGS.unparse_flags()
+parse = every_flag.parse_fixture
 
 
 def test_all_seventeen_commands_are_here():
@@ -104,6 +73,74 @@ def test_defaults_that_a_help_tells_in_words_are_the_true_ones(command):
         told = re.search(r"[Dd]efault[^.]*\d", flag.help) or re.search(r"\d[^.;]* by default", flag.help)
         assert bool(told) == ((command, name) in SAID), f"--{name}: {flag.help}"
         assert SAID.get((command, name), "") in flag.help
+
+
+# Lowest and highest values.
+
+
+@each_command
+def test_numbers_have_bounds_and_none_is_nan_or_infinite(command):
+    declared = {option.name for option in options() if option.command == command}
+    for name, flag in flags_of(command).items():
+        parser = flag.parser
+        if name in declared or not isinstance(parser, absl_flags.IntegerParser | absl_flags.FloatParser):
+            continue
+        assert parser.lower_bound is not None, name
+        assert (parser.upper_bound is None) == (name in UNBOUNDED), name
+        wrong: list[Any] = [parser.lower_bound - 1]
+        wrong += [parser.upper_bound + 1] if parser.upper_bound is not None else []
+        wrong += ["nan", "inf", "-inf"] if isinstance(parser, absl_flags.FloatParser) else []
+        for value in wrong:
+            with pytest.raises(ValueError):
+                parser.parse(value)
+        for value in (parser.lower_bound, parser.upper_bound):
+            assert value is None or parser.parse(value) == value
+
+
+def use(made: Any) -> None:
+    """Computes all that a start computes of options before it reads or writes anything."""
+    if isinstance(made, GanOptions):
+        made.require_memory()
+        made.generator_arguments(), made.discriminator_arguments()  # type: ignore[attr-defined]
+    if isinstance(made, GANSynthConfig):
+        sizes.require_memory(made)
+        schedule = made.schedule
+        stages = [schedule.stage(stage_id) for stage_id in range(schedule.num_stages)]
+        for stage in (stages[0], stages[-1]):
+            made.network_arguments(stage.num_blocks, made.num_pitches)
+            for image_id in (0, 1, stage.end_image):
+                assert 0 <= made.progress(stage.num_blocks, image_id, 1.0) <= stage.num_blocks - 1
+            schedule.end_time(stage.stage_id) if made.train_time_limit else None
+        made.loss_weights()
+    if hasattr(made, "slicing"):
+        assert made.slicing().hop >= 1
+        made.decoding()
+
+
+@each_option
+def test_the_lowest_and_the_highest_value_work_or_are_refused_at_once(option):
+    field = option.field
+    values = list(field.metadata["choices"])
+    if option.element is bool:
+        values = [False, True]
+    elif option.element is str and not values:
+        values = ["", "x"]
+    elif option.element in (int, float) and not values:
+        low, high = flags.limits(field, option.element)
+        values = [low, high]
+        values += [math.nextafter(low, high), math.nextafter(high, low)] if option.element is float else []
+        for value in (low - abs(low) - 1, high + abs(high) + 1):
+            with pytest.raises(UserError, match=f"^--{option.name}=.*: must be"):
+                option.made(value)
+    for value in values:
+        try:
+            use(option.made(value))
+        except UserError as error:
+            assert re.match("--", str(error)) and f"--{option.name}" in str(error), error
+    if option.element is float:
+        for value in (math.nan, math.inf, -math.inf):
+            with pytest.raises(UserError, match=f"^--{option.name}=.*: must be a finite number"):
+                option.made(value)
 
 
 # Who reads a flag.
@@ -176,185 +213,3 @@ def test_something_reads_each_flag(command):
         found |= {field.name for field in dataclasses.fields(LossWeights)}
     for name in flags_of(command):
         assert name in found or name.removeprefix(f"{model}_") in found, f"nothing reads --{name}"
-
-
-# Lowest and highest values.
-
-
-@each_command
-def test_numbers_have_bounds_and_none_is_nan_or_infinite(command):
-    declared = {option.name for option in options() if option.command == command}
-    for name, flag in flags_of(command).items():
-        parser = flag.parser
-        if name in declared or not isinstance(parser, absl_flags.IntegerParser | absl_flags.FloatParser):
-            continue
-        assert parser.lower_bound is not None, name
-        assert (parser.upper_bound is None) == (name in UNBOUNDED), name
-        wrong: list[Any] = [parser.lower_bound - 1]
-        wrong += [parser.upper_bound + 1] if parser.upper_bound is not None else []
-        wrong += ["nan", "inf", "-inf"] if isinstance(parser, absl_flags.FloatParser) else []
-        for value in wrong:
-            with pytest.raises(ValueError):
-                parser.parse(value)
-        for value in (parser.lower_bound, parser.upper_bound):
-            assert value is None or parser.parse(value) == value
-
-
-def use(made: Any) -> None:
-    """Computes all that a start computes of options before it reads or writes anything."""
-    if isinstance(made, GanOptions):
-        made.require_memory()
-        made.generator_arguments(), made.discriminator_arguments()  # type: ignore[attr-defined]
-    if isinstance(made, GANSynthConfig):
-        sizes.require_memory(made)
-        schedule = made.schedule
-        stages = [schedule.stage(stage_id) for stage_id in range(schedule.num_stages)]
-        for stage in (stages[0], stages[-1]):
-            made.network_arguments(stage.num_blocks, made.num_pitches)
-            for image_id in (0, 1, stage.end_image):
-                assert 0 <= made.progress(stage.num_blocks, image_id, 1.0) <= stage.num_blocks - 1
-            schedule.end_time(stage.stage_id) if made.train_time_limit else None
-        made.loss_weights()
-    if hasattr(made, "slicing"):
-        assert made.slicing().hop >= 1
-        made.decoding()
-
-
-@each_option
-def test_the_lowest_and_the_highest_value_work_or_are_refused_at_once(option):
-    field = option.field
-    values = list(field.metadata["choices"])
-    if option.element is bool:
-        values = [False, True]
-    elif option.element is str and not values:
-        values = ["", "x"]
-    elif option.element in (int, float) and not values:
-        low, high = flags.limits(field, option.element)
-        values = [low, high]
-        values += [math.nextafter(low, high), math.nextafter(high, low)] if option.element is float else []
-        for value in (low - abs(low) - 1, high + abs(high) + 1):
-            with pytest.raises(UserError, match=f"^--{option.name}=.*: must be"):
-                option.made(value)
-    for value in values:
-        try:
-            use(option.made(value))
-        except UserError as error:
-            assert re.match("--", str(error)) and f"--{option.name}" in str(error), error
-    if option.element is float:
-        for value in (math.nan, math.inf, -math.inf):
-            with pytest.raises(UserError, match=f"^--{option.name}=.*: must be a finite number"):
-                option.made(value)
-
-
-# What would be ignored.
-
-
-@each_command
-def test_rules_are_about_flags_of_the_command(command):
-    found, rules = flags_of(command), dict(RULES.get(command, {}))
-    rules |= {option.name: option.field.metadata["effect"] for option in options() if option.command == command}
-    for name, needed in rules.items():
-        assert name in found, name
-        for rule in needed:
-            assert set(rule.flags) <= set(found) - {name}, f"--{name}: {rule}"
-
-
-def without_effect(option: Option, rule: Rule) -> Any:
-    """Options where a flag has no effect."""
-    others: dict[str, Any] = {}
-    for name in rule.flags:
-        default = getattr(option.options(), name)
-        if rule.negated:
-            others[name] = rule.values[0] if rule.values else True if isinstance(default, bool) else "x"
-        elif not rule.values:
-            others[name] = {bool: False, int: 0}.get(type(default))
-        else:
-            choices = next(f for f in dataclasses.fields(option.options) if f.name == name).metadata["choices"]
-            others[name] = next(choice for choice in choices if choice not in rule.values)
-    if others.get("data_type") == "wave":
-        others |= {"start_width": 1, "scale_mode": "H", "start_height": 1000}
-    return option.options(**others)
-
-
-RULED = [(option, rule) for option in options() for rule in option.field.metadata["effect"]]
-
-
-@pytest.mark.parametrize(("option", "rule"), RULED, ids=[f"{o.command}-{o.name}-{r.flags[0]}" for o, r in RULED])
-def test_a_flag_that_would_be_ignored_is_refused(option, rule, parse):
-    saved = without_effect(option, rule)
-    value = getattr(saved, option.name)
-    parse(option.command, f"--{option.name}={value}")
-    with pytest.raises(UserError) as error:
-        flags.from_flags(option.options, saved)
-    assert str(error.value) == f"--{option.name}: {rule}"
-    parse(option.command)
-    for field in dataclasses.fields(option.options):
-        absl_flags.FLAGS[field.name].present = 0
-    assert flags.from_flags(option.options, saved) == saved
-
-
-# Runs that go on.
-
-
-@each_of_training
-def test_what_a_run_may_change_is_as_declared(option, parse, tmp_path):
-    saved = option.options(**BESIDE.get(option.name, {}))
-    old = getattr(saved, option.name)
-    new = another(option, old)
-    assert new != old
-    text = f"--{'no' if new is False else ''}{option.name}" if isinstance(new, bool) else f"--{option.name}={new}"
-    parse(option.command, text)
-    path = str(tmp_path / "config.json")
-    options_file.save(saved, path, "model")
-    loaded = options_file.load(option.options, path, "model")
-    assert loaded == saved
-    if option.field.metadata["resume"] == "fixed":
-        with pytest.raises(UserError, match=f"^--{option.name}=.*: the run in this directory was started with "):
-            flags.from_flags(option.options, loaded)
-    else:
-        found = getattr(flags.from_flags(option.options, loaded), option.name)
-        assert found == ((new,) if isinstance(old, tuple) else new)
-
-
-# What shapes the networks, their data or the order of these: a run that goes on needs it as it was.
-FREE = {
-    "data_dir", "data_fast_wav", "data_cache_mb", "data_cache_dir", "data_skip_bad", "data_disk_mb", "tfds_data_dir",
-    "train_data_path", "data_split", "data_sources", "data_families", "data_velocities", "data_moments_fp",
-    "distribution", "jit_compile", "mixed_precision", "tf32", "deterministic", "preview_n", "train_batch_size",
-    "train_steps", "train_save_secs", "train_summary_secs", "train_time_limit_secs", "specgan_ngl", "specgan_inversion",
-    "batch_size_schedule", "total_num_images", "train_time_limit", "train_time_stage_multiplier", "fake_batch_size",
-    "save_summaries_num_images", "debug_hook", "gradient_penalty_target", "gradient_penalty_weight",
-    "real_score_penalty_weight", "generator_ac_loss_weight", "discriminator_ac_loss_weight",
-    "gen_gl_consistency_loss_weight", "generator_learning_rate", "discriminator_learning_rate", "adam_beta1",
-    "adam_beta2",
-}  # fmt: skip
-
-
-@each_of_training
-def test_what_is_fixed_is_what_the_networks_and_their_data_are_made_of(option):
-    own = option.name.partition("_")[2]
-    is_free = option.name in FREE or own in ("disc_nupdates", "disc_phaseshuffle", "disc_phaseshuffle_per_example")
-    assert option.field.metadata["resume"] == ("free" if is_free else "fixed")
-
-
-@pytest.mark.parametrize("command", TRAIN)
-@pytest.mark.parametrize("is_new", [True, False])
-def test_a_start_that_fails_changes_no_stored_option(command, is_new, tmp_path):
-    run_dir, module = tmp_path / "run", importlib.import_module(COMMANDS[command])
-    directory = "train_root_dir" if command == "gansynth_train" else "train_dir"
-    path = run_dir / ("experiment.json" if command == "gansynth_train" else "config.json")
-    if not is_new:
-        run_dir.mkdir()
-        options_file.save(TRAIN[command](), str(path), command.partition("_")[0])
-    before = path.read_bytes() if path.exists() else None
-    known = set(absl_flags.FLAGS)
-    module.define_flags()
-    try:
-        absl_flags.FLAGS([command, f"--{directory}={run_dir}", f"--data_dir={tmp_path}/typo", "--preview_n=3"])
-        with pytest.raises(UserError, match=r"^--data_dir=.*typo: is not a folder"):
-            module.main()
-    finally:
-        for name in set(absl_flags.FLAGS) - known:
-            delattr(absl_flags.FLAGS, name)
-        absl_flags.FLAGS.unparse_flags()
-    assert (path.read_bytes() if path.exists() else None) == before
