@@ -44,7 +44,7 @@ def num_parameters(
 
 
 def need(config: GANSynthConfig) -> memory.Need:
-    """What training at the last stage takes of memory at the least; without a GPU, the layers' values among it."""
+    """Least memory of training at the last stage; without a GPU, the layers' values are part of it."""
     resolutions, filters = config.resolutions, config.filters(config.num_resolutions)
     frames, bins = resolutions.final_resolutions
     batch = config.schedule.stage(config.schedule.num_stages - 1).batch_size

@@ -1,4 +1,4 @@
-"""What the tests of flags have in common: the commands, their flags, their options and the rules between them."""
+"""The commands, their flags, their options and the rules between them, for the tests of flags."""
 
 from __future__ import annotations
 

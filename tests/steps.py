@@ -32,7 +32,7 @@ MODELS: dict[str, tuple[Any, Any, int]] = {
 
 @dataclasses.dataclass
 class Trajectory:
-    """What some steps made: the metrics of each, and all weights afterwards by network and path."""
+    """The metrics of some steps, and all weights afterwards by network and path."""
 
     metrics: list[dict[str, float]]
     weights: dict[str, np.ndarray]

@@ -136,7 +136,7 @@ def _parted(inputs: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict
 
 @contextlib.contextmanager
 def _as_on_gpu() -> Iterator[None]:
-    """What is traced within takes the form that it has on a GPU (`core/convolution.py` asks)."""
+    """Makes traces within it take the form that they have on a GPU (`core/convolution.py` asks)."""
     with mock.patch.object(tf.config, "list_physical_devices", lambda device_type=None: [f"/{device_type}:0"]):
         yield
 

@@ -52,7 +52,7 @@ class Kind:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What one model brings.
+    """Everything that one model brings.
 
     Attributes:
       owners: all variables that updates use, by what they belong to.
@@ -159,7 +159,7 @@ def _latent_gan(config: Any, directory: str) -> Subject:
 
 
 def _drawn(inputs: Tensors) -> Tensors:
-    """What an update's draws are called among its inputs -> what they are called in training."""
+    """Names of an update's draws among its inputs -> their names in training."""
     return {name.removeprefix("drawn/"): value for name, value in inputs.items() if name.startswith("drawn/")}
 
 

@@ -47,7 +47,7 @@ def test_updates_in_a_row_are_those_of_training(exported, model):
 
 
 def test_export_holds_tensorflows_first_update(exported):
-    """What `run` compares with, from a state that it makes itself, and only what an update changes."""
+    """The file holds what `run` compares with: from a state that it makes itself, only what an update changes."""
     subject, folder = exported("specgan")
     manifest = run.read(folder)
     variables = named_variables(subject)

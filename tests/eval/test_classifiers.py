@@ -150,7 +150,7 @@ def test_names_differ_as_file_names_as_well(tmp_path, monkeypatch):
 
 
 def names_of(places, folder, monkeypatch):
-    """What classifiers are called that lie in these folders; one in a folder log_mel is of that kind."""
+    """Names of the classifiers in these folders; one in a folder log_mel is of that kind."""
     built = classifiers.build(WORDS, "waveform")
 
     def load(place):

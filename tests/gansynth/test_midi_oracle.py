@@ -58,7 +58,7 @@ class SlowReader:
         self.division, self.sustain = division, sustain
 
     def release(self, note: Sent) -> Sent | None:
-        """What lets the key of a note go."""
+        """Ends the key of a note."""
         for later in self.sent[note.index + 1 :]:
             if later.is_control(note.channel, 120, 123, 124, 125, 126, 127):
                 return later

@@ -1,4 +1,4 @@
-"""What is computed from classes and their probabilities, beside loops over the clips."""
+"""Figures from classes and their probabilities, beside loops over the clips."""
 
 import math
 

@@ -50,7 +50,7 @@ class GanOptions(ClipOptions, LoopOptions, RuntimeOptions):
         )
 
     def need(self) -> memory.Need:
-        """What training takes of memory at the least; without a GPU, the layers' values are among it."""
+        """Least memory of training; without a GPU, the layers' values are part of it."""
         geometry, batch = self.geometry(), self.train_batch_size
         values = (batch + self.preview_n) * (math.prod(geometry.sample_shape) + self.own("latent_dim"))
         if not tf.config.list_physical_devices("GPU"):

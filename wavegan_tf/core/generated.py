@@ -44,7 +44,7 @@ class NumberedFiles:
 
 @dataclasses.dataclass(frozen=True)
 class _Written:
-    """What an earlier run wrote, or was about to write."""
+    """Names of the files that an earlier run wrote, or was about to write."""
 
     names: frozenset[str] = frozenset()
     clips: NumberedFiles | None = None
@@ -89,7 +89,7 @@ def claim_folder(folder: str, names: Collection[str], overwrite: bool, clips: Nu
 
 
 def _taken(folder: str, names: Collection[str], clips: NumberedFiles | None) -> Iterable[str]:
-    """What there is in a folder under these names."""
+    """Those of these names that a folder holds."""
     there = os.listdir(folder) if os.path.isdir(folder) else []
     return [name for name in there if name in names or (clips is not None and name in clips)]
 
@@ -102,7 +102,7 @@ def _write_list(folder: str, values: dict[str, Any]) -> None:
 
 
 def _read_list(folder: str, shown: str) -> _Written:
-    """What an earlier run wrote or was about to write; nothing if there is no list."""
+    """Names that an earlier run wrote or was about to write; none if there is no list."""
     try:
         with open(os.path.join(folder, LIST_FILE), encoding="utf-8") as file:
             values = json.load(file)

@@ -1,4 +1,4 @@
-"""What a training takes of memory at the least, by arithmetic: sizes that no machine holds are refused beforehand."""
+"""Least memory of a training, by arithmetic: sizes that no machine holds are refused beforehand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit
 
 @dataclasses.dataclass(frozen=True)
 class Need:
-    """What a training needs at the same time.
+    """Numbers that a training holds at the same time.
 
     Attributes:
       parameters: of all networks that are trained.

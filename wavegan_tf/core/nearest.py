@@ -9,7 +9,7 @@ from wavegan_tf.core.layers import PACKAGE, Conv1D, Conv2D
 
 
 class _Nearest:
-    """What is different from the convolution that stands beside it among a class's bases: `stride` upsamples."""
+    """Replaces parts of the convolution that stands beside it among a class's bases: `stride` upsamples."""
 
     strides: tuple[int, ...]
     filters: int
