@@ -89,12 +89,12 @@ def test_wrong_result_is_an_error(copied, said, monkeypatch):
     with np.load(copied / "generator.npz") as archive:
         arrays = dict(archive)
     (name,) = [name for name in arrays if name.endswith("upconv_2_kernel_velocity")]
-    arrays[name][5] *= 1.05
+    arrays[name][5] *= 1.5
     np.savez(copied / "generator.npz", **arrays)
     code, (line,) = said("run", copied, "--steps=1")
     assert code == 1
     assert line.startswith(f"error: generator: {name.removeprefix('expected/')} differs from TensorFlow's by ")
-    assert line.endswith("of its largest element; 1e-03 is allowed")
+    assert line.endswith("of its largest element; 2e-02 is allowed")
 
 
 def test_other_mistakes_are_one_line(copied, said, monkeypatch):
