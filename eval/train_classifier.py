@@ -31,7 +31,7 @@ SPLIT_FILE, CONFUSION_TABLE, CONFUSION_PICTURE = "split.json", "confusion.csv", 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassifierNotes(NoteOptions):
-    """Which notes to learn from."""
+    """Options that choose the notes to learn from."""
 
     data_dir: str = option(
         "",

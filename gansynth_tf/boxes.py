@@ -52,7 +52,7 @@ def box_downscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
 
 
 class _Box(keras.layers.Layer):
-    """What the two layers share.
+    """Common base of the two layers.
 
     Args:
       scale: along each axis.
