@@ -50,7 +50,7 @@ setup(
     package_data={
         "wavegan_tf.demo": ["drums/*", "pretrained/**/*", "trained/**/*"],
         "gansynth_tf.demo": ["notes/**/*", "trained/**/*", "*.mid"],
-        "eval": ["page.html", "page.css", "page.js"],
+        "eval.page": ["page.html", "page.css", "page.js"],
     },
     install_requires=[
         "tensorflow>=2.16.2,<2.22",

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core import audio, spectral
-from wavegan_tf.core.audio_files import display_name
+from wavegan_tf.core.audio import decode, spectral
+from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
 
 SAMPLE_RATE, CLIP_LEN = 16_000, 16_384
@@ -32,7 +32,7 @@ def read_clip(path: str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     Raises:
       AudioError: the file cannot be used; a measure that left files out in silence would be another measure.
     """
-    samples = audio.decode(path, sample_rate, normalize=False)[:, 0]
+    samples = decode.decode(path, sample_rate, normalize=False)[:, 0]
     return to_int16(samples)
 
 
@@ -50,7 +50,7 @@ def read_clips(paths: Sequence[str], batch_size: int = 32, fix_length: bool = Tr
     """Files in the order given, in batches.
 
     Args:
-      paths: from `wavegan_tf.core.audio_files.find_audio_files`, which sorts, or in any other order.
+      paths: from `wavegan_tf.core.audio.files.find_audio_files`, which sorts, or in any other order.
       batch_size: clips in a batch; the last may have fewer.
       fix_length: trim or zero-pad at the end; else another length is an error, as without score.py's `--fix_length`.
 

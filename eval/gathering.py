@@ -9,14 +9,14 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from eval import ndb, similarity
-from eval.classifier_outputs import Outputs
-from eval.classifiers import Classifier
+from eval.classifiers.outputs import Outputs
+from eval.classifiers.registry import Classifier
 from eval.features import pooled_log_mel, similarity_log_mel
-from eval.frechet import GaussianFit
+from eval.metrics import ndb, similarity
+from eval.metrics.frechet import GaussianFit
 from eval.samples import Samples
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.tracking import Progress
+from wavegan_tf.core.training.tracking import Progress
 
 # A covariance of the 8192 features of the log-mel classifier would take 0.5 GB, and 50 000 samples hardly fill it.
 MAX_FID_FEATURES = 4096

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import page_sources
-from eval.page_render import Clip, ClipSet, Column, Page, Table, render
+from eval.page import sources
+from eval.page.render import Clip, ClipSet, Column, Page, Table, render
 from wavegan_tf.core import effects, flags
-from wavegan_tf.core.audio_files import display_name
+from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
 
 T = TypeVar("T")
@@ -141,8 +141,8 @@ def _set(source: Source, values: Mapping[str, Any], picture: str) -> ClipSet:
 def _clips(source: Source, values: Mapping[str, Any], captions: Sequence[str] | None) -> list[Clip]:
     if "path" in values:
         path = os.path.join(source.folder, source.get(values, "path", str, ""))
-        return page_sources.clips_of(path, captions, source.num_clips, source.seed)
-    return page_sources.read_files([os.path.join(source.folder, f) for f in source.texts(values, "files")], captions)
+        return sources.clips_of(path, captions, source.num_clips, source.seed)
+    return sources.read_files([os.path.join(source.folder, f) for f in source.texts(values, "files")], captions)
 
 
 def _table(source: Source, values: object) -> Table:

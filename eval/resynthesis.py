@@ -19,11 +19,12 @@ from absl import logging
 from eval.features import CLIP_LEN, SAMPLE_RATE, fit_length
 from specgan_tf import moments
 from specgan_tf.features import Moments, spectrograms_to_waveforms, waveforms_to_spectrograms
-from wavegan_tf.core import audio, effects, flags, spectral
-from wavegan_tf.core.audio_files import extension_of, find_audio_files
+from wavegan_tf.core import effects, flags
+from wavegan_tf.core.audio import decode, spectral
+from wavegan_tf.core.audio.files import extension_of, find_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import output_folder
-from wavegan_tf.core.tracking import Progress
+from wavegan_tf.core.training.tracking import Progress
 
 # Codec -> libsndfile's format and subtype.
 _CODECS = {
@@ -50,7 +51,7 @@ def read_normalized(paths: Sequence[str]) -> Iterator[np.ndarray]:
     """
     for start in range(0, len(paths), _BATCH):
         chosen = paths[start : start + _BATCH]
-        yield np.stack([fit_length(audio.decode(path, SAMPLE_RATE)[:, 0])[:, None] for path in chosen])
+        yield np.stack([fit_length(decode.decode(path, SAMPLE_RATE)[:, 0])[:, None] for path in chosen])
 
 
 def through_spectrogram(clips: np.ndarray, of_data: Moments, inversion: str, iterations: int) -> np.ndarray:
@@ -123,7 +124,7 @@ def _write(paths: Sequence[str], outputs: Sequence[str], of_data: Moments | None
         for clip in clips[:, :, 0]:
             heard = through_codec(clip, values.codec, values.compression)
             os.makedirs(os.path.dirname(outputs[done]), exist_ok=True)
-            audio.write(outputs[done], heard[:, None], SAMPLE_RATE)
+            decode.write(outputs[done], heard[:, None], SAMPLE_RATE)
             done += 1
             progress.update(done, {})
     progress.close()

@@ -10,12 +10,12 @@ import numpy as np
 import soxr
 
 from eval import features
-from eval.inception_score import choose_files
-from eval.labelled_audio import class_of
-from gansynth_tf.note_files import BadNote, note_of_name
-from wavegan_tf.core.audio_files import display_name, find_audio_files, stem_of
+from eval.classifiers.labelled_audio import class_of
+from eval.metrics.inception_score import choose_files
+from gansynth_tf.notes.files import BadNote, note_of_name
+from wavegan_tf.core.audio.files import display_name, find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving import ServedModel
+from wavegan_tf.core.serving.saved_model import ServedModel
 
 BATCH = 32
 UNKNOWN = -1

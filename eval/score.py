@@ -11,9 +11,11 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import arguments, classifiers, score_table, scoring, watch
-from eval.classifiers import Classifier
+from eval import score_table, scoring, watch
+from eval.classifiers import registry
+from eval.classifiers.registry import Classifier
 from eval.gathering import why_no_fid
+from eval.metrics import arguments
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, ModelSamples, Samples
 from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL
 from wavegan_tf.core import effects, flags
@@ -190,7 +192,7 @@ def _score_probabilities(path: str) -> None:
 def _score_clips(place: str) -> None:
     """Scores what a place holds or generates, or each of its checkpoints."""
     values = absl_flags.FLAGS
-    found = classifiers.find(values.classifier_dir)
+    found = registry.find(values.classifier_dir)
     # Of a run and of a SavedModel, their own files say whose they are.
     model = values.model if values.fake_dir else watch.model_of(place)
     clips = clip_format(found, model)

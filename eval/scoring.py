@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from eval import ndb, similarity
-from eval.classifiers import Classifier
-from eval.frechet import GaussianFit, frechet_distance
+from eval.classifiers.registry import Classifier
 from eval.gathering import SetStatistics, gather
-from eval.inception_score import inception_score
-from eval.pitch_metrics import pitch_accuracy, pitch_entropy
+from eval.metrics import ndb, similarity
+from eval.metrics.frechet import GaussianFit, frechet_distance
+from eval.metrics.inception_score import inception_score
+from eval.metrics.pitch import pitch_accuracy, pitch_entropy
 from eval.samples import UNKNOWN, Samples
 from wavegan_tf.core.errors import UserError
 

@@ -13,12 +13,13 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import classifier_fit, classifiers, confusion
-from eval.classifier_fit import FitOptions
-from eval.classifiers import Classifier, ClassifierInfo
-from eval.labelled_audio import NO_FAMILY, LabelledAudio, labelled_notes, read_words, split
-from gansynth_tf.note_loading import load_notes
-from gansynth_tf.notes import NoteOptions
+from eval.classifiers import fit, registry
+from eval.classifiers.fit import FitOptions
+from eval.classifiers.labelled_audio import NO_FAMILY, LabelledAudio, labelled_notes, read_words, split
+from eval.classifiers.registry import Classifier, ClassifierInfo
+from eval.metrics import confusion
+from gansynth_tf.notes.loading import load_notes
+from gansynth_tf.notes.stream import NoteOptions
 from wavegan_tf import __version__
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
@@ -105,7 +106,7 @@ def _networks() -> list[str]:
       UserError: one is unknown or named twice, none is named, or there is a classifier in its folder.
     """
     values = absl_flags.FLAGS
-    known = classifiers.NETWORKS[values.task]
+    known = registry.NETWORKS[values.task]
     chosen = [name.strip() for name in values.networks] if values.task == "sc09" else list(known)
     for name in chosen or [""]:
         if name not in known:
@@ -113,7 +114,7 @@ def _networks() -> list[str]:
         if chosen.count(name) > 1:
             raise UserError(f"--networks={','.join(chosen)}: names {name} twice")
         folder = os.path.join(values.classifier_dir, name)
-        if os.path.exists(os.path.join(folder, classifiers.INFO_FILE)):
+        if os.path.exists(os.path.join(folder, registry.INFO_FILE)):
             raise UserError(f"--classifier_dir: {folder} holds a classifier already; name another folder")
     return chosen
 
@@ -147,7 +148,7 @@ def measure(
 ) -> ClassifierInfo:
     """Tests a classifier, writes its confusion matrix, and says what it is with its accuracy."""
     info = classifier.info
-    truth, found = audio.classes[chosen], classifier_fit.answers(classifier, audio, chosen, options)
+    truth, found = audio.classes[chosen], fit.answers(classifier, audio, chosen, options)
     accuracy = float(np.mean(found[:, 0] == truth[:, 0]))
     matrix = confusion.confusion_matrix(truth[:, 0], found[:, 0], len(info.labels))
     confusion.write_csv(matrix, info.labels, os.path.join(folder, CONFUSION_TABLE))
@@ -182,7 +183,7 @@ def _prepare(folder: str) -> None:
     """
     try:
         os.makedirs(folder, exist_ok=True)
-        if os.path.exists(weights := os.path.join(folder, classifiers.WEIGHTS_FILE)):
+        if os.path.exists(weights := os.path.join(folder, registry.WEIGHTS_FILE)):
             os.remove(weights)  # of a training that was cut off
     except OSError as error:
         raise UserError(f"--classifier_dir={folder}: cannot be written ({error.strerror})") from None
@@ -198,11 +199,11 @@ def _train_one(
     folder = os.path.join(absl_flags.FLAGS.classifier_dir, info.network)
     start = time.monotonic()
     keras.utils.set_random_seed(options.seed)
-    classifier = classifiers.build(info, info.network)
+    classifier = registry.build(info, info.network)
     logging.info("training %s on %d clips, %d for validation", info.network, len(parts.train), len(parts.validation))
-    history = classifier_fit.fit(classifier, audio, parts.train, parts.validation, options, folder)
+    history = fit.fit(classifier, audio, parts.train, parts.validation, options, folder)
     # Of the weights that were saved: log_mel's are not those of any pass, as its norms were gathered anew after it.
-    heard = classifier_fit.answers(classifier, audio, parts.validation, options)[:, 0]
+    heard = fit.answers(classifier, audio, parts.validation, options)[:, 0]
     validation_accuracy = float(np.mean(heard == audio.classes[parts.validation, 0]))
     test_audio, chosen = test
     info = measure(classifier, test_audio, chosen, options, folder)
@@ -215,7 +216,7 @@ def _train_one(
         json.dump(named, file, indent=1)
     minutes = (time.monotonic() - start) / 60
     best = int(np.nanargmin(history["val_loss"]))
-    classifiers.save_info(
+    registry.save_info(
         info, folder, version=__version__, options=dataclasses.asdict(options), minutes=round(minutes, 2),
         passes=len(history["val_loss"]), best_pass=best + 1, validation_accuracy=validation_accuracy,
         hash=classifier.hash(),
@@ -247,10 +248,10 @@ def main() -> None:
 
 def define_flags() -> None:
     """Defines the command's flags."""
-    absl_flags.DEFINE_enum("task", None, classifiers.TASKS, "sc09: words in file names; pitch: notes.")
+    absl_flags.DEFINE_enum("task", None, registry.TASKS, "sc09: words in file names; pitch: notes.")
     absl_flags.DEFINE_string("classifier_dir", "", "Where the classifiers go, a sub-folder for each.")
     absl_flags.DEFINE_list(
-        "networks", list(classifiers.NETWORKS["sc09"]),
+        "networks", list(registry.NETWORKS["sc09"]),
         "For sc09: log_mel is the original's classifier, waveform hears the raw samples.",
     )  # fmt: skip
     flags.define_float("validation_fraction", 0.1, "Share of the clips to choose the best pass by.", 0.0, 0.9)
@@ -260,7 +261,7 @@ def define_flags() -> None:
         "pitch_width", 32, "For pitch: filters of the first layer; 128 is Magenta's size.", 1, 1024
     )
     absl_flags.DEFINE_boolean("pitch_family", False, "For pitch: learn the families of the instruments as well.")
-    flags.define_flags(FitOptions, "eval.classifier_fit")
+    flags.define_flags(FitOptions, "eval.classifiers.fit")
     flags.define_flags(ClassifierNotes, "eval.train_classifier")
 
 

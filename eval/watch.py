@@ -22,9 +22,10 @@ from absl import flags as absl_flags
 from absl import logging
 
 from eval.score_table import SCORES_FILE
-from wavegan_tf.core import checkpoints, effects, flags
+from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving import METADATA_FILE
+from wavegan_tf.core.serving.saved_model import METADATA_FILE
+from wavegan_tf.core.training import checkpoints
 
 BEST_DIR = "best"
 RULES = {

@@ -10,7 +10,7 @@ import math
 import keras
 import tensorflow as tf
 
-from wavegan_tf.core.layers import PACKAGE
+from wavegan_tf.core.nn.layers import PACKAGE
 
 # The two are each other's adjoint but for a factor, and each one's gradient is made of the other: derivatives of every
 # order are as cheap as they are, and XLA meets none of TensorFlow's gradients of pooling, resizing and tiling, which it

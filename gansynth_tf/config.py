@@ -12,13 +12,13 @@ from gansynth_tf.features import DATA_TYPES, num_samples
 from gansynth_tf.losses import LossWeights
 from gansynth_tf.networks import TO_RGB_ACTIVATIONS
 from gansynth_tf.normalizer import FREQ, NORMALIZERS, PRESPECIFIED, SIMPLE
-from gansynth_tf.notes import NoteOptions
+from gansynth_tf.notes.stream import NoteOptions
 from gansynth_tf.schedule import SCALE_MODES, ResolutionSchedule, TrainingSchedule, num_filters
 from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
-from wavegan_tf.core.loop import PaceOptions
-from wavegan_tf.core.runtime import RuntimeOptions
+from wavegan_tf.core.training.loop import PaceOptions
+from wavegan_tf.core.training.runtime import RuntimeOptions
 
 MODEL = "gansynth"
 CONFIG_FILE = "experiment.json"

@@ -22,21 +22,24 @@ from gansynth_tf import draws
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.features import Features
 from gansynth_tf.progressive import Progressive
+from gansynth_tf.resolution import StageData
 from gansynth_tf.schedule import Stage, stage_ids
-from gansynth_tf.stage_data import StageData
-from gansynth_tf.stage_features import make_features, run_normalizer
-from gansynth_tf.stage_model import restore_average
+from gansynth_tf.stages.features import make_features, run_normalizer
+from gansynth_tf.stages.model import restore_average
 from wavegan_tf import __version__
-from wavegan_tf.core import checkpoints, commands, flags, options_file, serving
+from wavegan_tf.core import flags, options_file
+from wavegan_tf.core.dcgan import commands
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving import saved_model
+from wavegan_tf.core.training import checkpoints
 
 
-class GANSynthModule(serving.ServedModule):
+class GANSynthModule(saved_model.ServedModule):
     """The signatures of a GANSynth."""
 
     def __init__(
         self,
-        network: Progressive | serving.HalfPrecision,
+        network: Progressive | saved_model.HalfPrecision,
         progress: float,
         data: StageData,
         features: Features,
@@ -75,7 +78,7 @@ class GANSynthModule(serving.ServedModule):
         audio = tf.function(audio, input_signature=[z_spec, pitch_spec], autograph=False)
 
         def latents(num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-            return draws.normal_latents(num_samples, latent_dim, serving.latents_seed(seed))
+            return draws.normal_latents(num_samples, latent_dim, saved_model.latents_seed(seed))
 
         def sample(pitch: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
             z = latents(tf.size(pitch), seed)
@@ -83,7 +86,7 @@ class GANSynthModule(serving.ServedModule):
 
         notes, note = [z_spec, pitch_spec], [np.zeros([1, latent_dim], np.float32), np.array([low], np.int32)]
         self.add("serving_default", lambda z, pitch: {"audio": audio(z, pitch)}, notes, note)
-        self.add("pcm16", lambda z, pitch: {"audio_int16": serving.to_int16(audio(z, pitch))}, notes, note)
+        self.add("pcm16", lambda z, pitch: {"audio_int16": saved_model.to_int16(audio(z, pitch))}, notes, note)
         self.add("specgram", lambda z, pitch: {"data": specgram(z, pitch)}, notes, note)
         self.add(
             "latents", lambda num_samples, seed: {"z": latents(num_samples, seed)}, [count_spec, seed_spec],
@@ -138,7 +141,7 @@ def export(
     features = make_features(config)
     data = StageData(config.resolutions, stage.num_blocks, run_normalizer(config, None, features, train_dir))
     network, step, progress = restore_average(config, stage, train_dir, step)
-    served = serving.HalfPrecision(network) if float16 else network
+    served = saved_model.HalfPrecision(network) if float16 else network
     module = GANSynthModule(served, float(progress), data, features, config)
     metadata = {
         "model": MODEL,
@@ -154,7 +157,7 @@ def export(
         "step": step,
         "version": __version__,
     }
-    serving.export(module, export_dir, metadata)
+    saved_model.export(module, export_dir, metadata)
     return step
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from gansynth_tf import mel, phase
 from gansynth_tf.mel import BandedMatrix
-from wavegan_tf.core import spectral
+from wavegan_tf.core.audio import spectral
 from wavegan_tf.core.errors import UserError
 
 DATA_TYPES = ("linear", "phase", "mel", "wave")

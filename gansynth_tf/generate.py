@@ -10,12 +10,14 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from gansynth_tf import instruments, midi, mixing
 from gansynth_tf.config import MODEL
-from wavegan_tf.core import audio, audio_store, effects, flags, generation, latents
-from wavegan_tf.core.audio_files import display_name
+from gansynth_tf.midi import instruments, mixing, reading
+from wavegan_tf.core import effects, flags
+from wavegan_tf.core.audio import decode, store
+from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving import METADATA_FILE, ServedModel
+from wavegan_tf.core.serving import generation, latents
+from wavegan_tf.core.serving.saved_model import METADATA_FILE, ServedModel
 
 _MODES = ("midi_file", "interpolate", "scale")
 _OF_NOTES, _OF_MIDI = [effects.not_with("midi_file"), effects.not_with("scale")], [effects.only_with("midi_file")]
@@ -105,10 +107,10 @@ def _write_notes(model: ServedModel, count: int, notes: Iterator[Mapping[str, np
 def _render_midi(model: ServedModel, low: int, high: int) -> None:
     """Writes the clip of a MIDI file, whose latents go from instrument to instrument."""
     values = absl_flags.FLAGS
-    notes = midi.read_midi(values.midi_file, low, high, sustain=values.midi_sustain, drums=values.midi_drums)
+    notes = reading.read_midi(values.midi_file, low, high, sustain=values.midi_sustain, drums=values.midi_drums)
     total = float(notes.end_times.max())
     logging.info("%s: %d notes in %.1f seconds", display_name(values.midi_file), len(notes), total)
-    audio_store.report_skipped([(display_name(values.midi_file), fault) for fault in notes.faults], "read")
+    store.report_skipped([(display_name(values.midi_file), fault) for fault in notes.faults], "read")
     if notes.out_of_range:
         logging.warning("left out: %d notes whose pitches are not from %d to %d", notes.out_of_range, low, high)
     if notes.without_length:
@@ -140,7 +142,7 @@ def _write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> No
         file.seek(0)
         gain = mixing.clip_gain(mixing.peak_of(peaks))
         pieces = (np.frombuffer(data, np.float32) * gain for data in iter(lambda: file.read(4 * _BLOCK), b""))
-        audio.write_blocks(path, pieces, sample_rate, 1)
+        decode.write_blocks(path, pieces, sample_rate, 1)
 
 
 def define_flags() -> None:

@@ -15,16 +15,17 @@ import tensorflow as tf
 from absl import flags as absl_flags
 from absl import logging
 
-from gansynth_tf import sizes
 from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
 from gansynth_tf.hparams import known_hyperparameters
 from gansynth_tf.progressive import original_names
 from gansynth_tf.schedule import Stage, stage_ids
-from gansynth_tf.stage_features import make_features, normalizer_path, run_normalizer
-from gansynth_tf.stage_model import StageModel
-from wavegan_tf.core import commands, flags, options_file, tf1
+from gansynth_tf.stages import sizes
+from gansynth_tf.stages.features import make_features, normalizer_path, run_normalizer
+from gansynth_tf.stages.model import StageModel
+from wavegan_tf.core import flags, options_file, tf1
+from wavegan_tf.core.dcgan import commands
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.run_directory import RunDirectory
+from wavegan_tf.core.training.run_directory import RunDirectory
 
 _LOWEST_PITCH = 24
 # Magenta's defaults (`set_flags`) where ours, the paper's, differ.

@@ -11,8 +11,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from wavegan_tf.core import convolution
-from wavegan_tf.core.layers import PACKAGE, replica_mean
+from wavegan_tf.core.nn import convolution
+from wavegan_tf.core.nn.layers import PACKAGE, replica_mean
 
 PADDINGS = ("same", "valid", "full")
 

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from gansynth_tf.features import Features
 from gansynth_tf.networks import ProgressiveDiscriminator, ProgressiveGenerator
-from gansynth_tf.stage_data import StageData
-from wavegan_tf.core import losses
-from wavegan_tf.core.training import Metrics
+from gansynth_tf.resolution import StageData
+from wavegan_tf.core.nn import losses
+from wavegan_tf.core.training.update import Metrics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ from gansynth_tf.boxes import BoxDownscale, BoxUpscale
 from gansynth_tf.layers import MinibatchStdDev, PixelNorm, ScaledConv2D, ScaledDense
 from gansynth_tf.progressive import Progressive
 from gansynth_tf.schedule import Size, discriminator_alpha, generator_alpha
-from wavegan_tf.core import activations
-from wavegan_tf.core.layers import PACKAGE, Conv2D, Conv2DTranspose
+from wavegan_tf.core.nn import activations
+from wavegan_tf.core.nn.layers import PACKAGE, Conv2D, Conv2DTranspose
 
 CHANNELS = 2
 TO_RGB_ACTIVATIONS: dict[str, Callable] = {"tanh": ops.tanh, "linear": lambda x: x}

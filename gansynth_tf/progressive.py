@@ -9,7 +9,7 @@ import keras
 
 from gansynth_tf.layers import FadeIn, ScaledConv2D, ScaledDense
 from gansynth_tf.schedule import Size
-from wavegan_tf.core import activations
+from wavegan_tf.core.nn import activations
 
 _SLOPE = 0.2
 

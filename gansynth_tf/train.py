@@ -6,11 +6,12 @@ import os
 
 from absl import flags as absl_flags
 
-from gansynth_tf import sizes, stages
 from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
 from gansynth_tf.hparams import parse_hparams
-from wavegan_tf.core import flags, options_file, runtime
+from gansynth_tf.stages import sizes, training
+from wavegan_tf.core import flags, options_file
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.training import runtime
 
 
 def read_config() -> tuple[GANSynthConfig, str]:
@@ -44,7 +45,7 @@ def main() -> None:
     sizes.require_memory(config)
     run = runtime.start(config)
     with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
-        stages.train(config, run_dir, run)
+        training.train(config, run_dir, run)
         run.cluster.leave()
 
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from specgan_tf.features import FRAME_STEP
 from specgan_tf.networks import UPSAMPLINGS, geometry
-from wavegan_tf.core import gan_options
+from wavegan_tf.core.audio.spectral import INVERSIONS
+from wavegan_tf.core.dcgan import options as gan_options
+from wavegan_tf.core.dcgan.networks import ACTIVATIONS, Geometry
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
-from wavegan_tf.core.networks import ACTIVATIONS, Geometry
-from wavegan_tf.core.spectral import INVERSIONS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -20,16 +20,23 @@ from absl import flags as absl_flags
 from specgan_tf import features, moments
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.train import make_gan
-from wavegan_tf.core import commands, flags, gan_options, serving
-from wavegan_tf.core.gan import Gan
-from wavegan_tf.core.spectral import INVERSIONS
+from wavegan_tf.core import flags
+from wavegan_tf.core.audio.spectral import INVERSIONS
+from wavegan_tf.core.dcgan import commands
+from wavegan_tf.core.dcgan import options as gan_options
+from wavegan_tf.core.dcgan.model import Gan
+from wavegan_tf.core.serving import saved_model
 
 
-class SpecGANModule(serving.LatentsModule):
+class SpecGANModule(saved_model.LatentsModule):
     """The signatures of a SpecGAN."""
 
     def __init__(
-        self, gan: Gan, network: keras.Model | serving.HalfPrecision, config: SpecGANConfig, stored: features.Moments
+        self,
+        gan: Gan,
+        network: keras.Model | saved_model.HalfPrecision,
+        config: SpecGANConfig,
+        stored: features.Moments,
     ):
         """Defines the signatures.
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core import spectral
+from wavegan_tf.core.audio import spectral
 
 FRAME_LENGTH, FRAME_STEP = 256, 128
 BINS = FRAME_LENGTH // 2  # without the Nyquist bin, which networks do not see

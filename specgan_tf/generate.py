@@ -5,7 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 from absl import flags as absl_flags
 
-from wavegan_tf.core import flags, generation
+from wavegan_tf.core import flags
+from wavegan_tf.core.serving import generation
 
 
 def main() -> None:

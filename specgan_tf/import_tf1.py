@@ -10,9 +10,10 @@ from absl import flags as absl_flags
 from specgan_tf import moments
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.train import make_gan
-from wavegan_tf.core import commands, flags
-from wavegan_tf.core.clips import ClipStore
-from wavegan_tf.core.gan import Gan
+from wavegan_tf.core import flags
+from wavegan_tf.core.audio.clips import ClipStore
+from wavegan_tf.core.dcgan import commands
+from wavegan_tf.core.dcgan.model import Gan
 
 
 def import_run(tf1_dir: str, train_dir: str, data_moments_fp: str) -> int:

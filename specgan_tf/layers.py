@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from wavegan_tf.core.layers import PACKAGE
+from wavegan_tf.core.nn.layers import PACKAGE
 
 # Weights of the samples around the point halfway from sample i to i + 1, from the sample i + offset on. Even outputs
 # are the inputs themselves.

@@ -17,13 +17,14 @@ from absl import logging
 from specgan_tf.array_pickle import load_arrays
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.features import BINS, Moments, log_magnitudes
-from wavegan_tf.core import clips, flags
-from wavegan_tf.core.cluster import Cluster, digest
+from wavegan_tf.core import flags
+from wavegan_tf.core.audio import clips
+from wavegan_tf.core.dcgan.options import run_exists
 from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
 from wavegan_tf.core.folders import output_folder
-from wavegan_tf.core.gan_options import run_exists
+from wavegan_tf.core.workers.cluster import Cluster, digest
 
 MOMENTS_FILE = "moments.npz"
 _BATCH = 64

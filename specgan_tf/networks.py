@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 
 from specgan_tf.layers import DoubleSize
-from wavegan_tf.core.layers import PACKAGE
-from wavegan_tf.core.networks import Geometry, LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.dcgan.networks import Geometry, LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.nn.layers import PACKAGE
 
 # The original's flag says lin and cub, its functions linear and cubic.
 UPSAMPLINGS = {"zeros": "zeros", "nn": "nn", "lin": "linear", "linear": "linear", "cub": "cubic", "cubic": "cubic"}

@@ -8,10 +8,11 @@ import tensorflow as tf
 from specgan_tf import features, moments
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
-from wavegan_tf.core import commands, flags
-from wavegan_tf.core.clips import ClipStore
-from wavegan_tf.core.gan import Gan, settings
-from wavegan_tf.core.tracking import Tracker
+from wavegan_tf.core import flags
+from wavegan_tf.core.audio.clips import ClipStore
+from wavegan_tf.core.dcgan import commands
+from wavegan_tf.core.dcgan.model import Gan, settings
+from wavegan_tf.core.training.tracking import Tracker
 
 
 def make_gan(

@@ -49,7 +49,7 @@ def count(*cases: dict[str, Any], seconds: int = 900) -> list[dict[str, Any]]:
 
 def _measure(dumped: str, case: dict[str, Any]) -> dict[str, Any]:
     from tests.steps import gan_steps, stage_steps
-    from wavegan_tf.core import convolution
+    from wavegan_tf.core.nn import convolution
 
     def programs() -> int:
         return len(glob.glob(f"{dumped}/*.before_optimizations.txt"))

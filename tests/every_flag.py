@@ -15,14 +15,15 @@ import pytest
 from absl import flags as absl_flags
 
 from eval import listening_page, resynthesis, score, train_classifier
-from eval.classifier_fit import FitOptions
+from eval.classifiers.fit import FitOptions
 from eval.train_classifier import ClassifierNotes
 from gansynth_tf import generate as gansynth_generate
 from gansynth_tf.config import GANSynthConfig
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.moments import MomentsOptions
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core import flags, generation
+from wavegan_tf.core import flags
+from wavegan_tf.core.serving import generation
 
 ROOT = Path(__file__).parents[1]
 COMMANDS: dict[str, str] = dict(re.findall(r'"(\w+)=([\w.]+):run"', (ROOT / "setup.py").read_text()))

@@ -10,7 +10,7 @@ import numpy as np
 
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from wavegan_tf.core import tf1
-from wavegan_tf.core.networks import LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 GOLDENS = Path(__file__).parent / "goldens"

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from wavegan_tf.core import serving
+from wavegan_tf.core.serving import saved_model
 
 # What TensorFlow Serving does: load the graph into a session, by tag, and feed the signature's tensors.
 _TENSORFLOW_ALONE = """
@@ -98,7 +98,7 @@ def assert_warmup_requests_can_be_served(model_dir: Path, model: str) -> None:
     log_class = _prediction_log_class()
     signatures = tf.saved_model.load(str(model_dir)).signatures
     seen = []
-    for record in tf.data.TFRecordDataset(str(model_dir / serving.WARMUP_FILE)):
+    for record in tf.data.TFRecordDataset(str(model_dir / saved_model.WARMUP_FILE)):
         request = log_class.FromString(record.numpy()).predict_log.request
         assert request.model_spec.name == model
         inputs = {item.key: tf.constant(tf.make_ndarray(item.value)) for item in request.inputs}

@@ -13,15 +13,16 @@ import numpy as np
 import specgan_tf.train
 import wavegan_tf.train
 from gansynth_tf.losses import GANSynthLosses
-from gansynth_tf.stage_data import StageData
-from gansynth_tf.stage_features import make_features, run_normalizer
-from gansynth_tf.stage_model import StageModel, StageUpdates
+from gansynth_tf.resolution import StageData
+from gansynth_tf.stages.features import make_features, run_normalizer
+from gansynth_tf.stages.model import StageModel, StageUpdates
 from specgan_tf import moments
 from specgan_tf.config import SpecGANConfig
 from tests.gansynth.reference import config_of
 from tests.gansynth.small import SMALL
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core import runtime, trainer
+from wavegan_tf.core.dcgan import trainer
+from wavegan_tf.core.training import runtime
 
 BATCH_SIZE = 4
 MODELS: dict[str, tuple[Any, Any, int]] = {

@@ -15,14 +15,15 @@ from absl import flags as absl_flags
 
 from eval import score
 from gansynth_tf import generate as gansynth_generate
-from gansynth_tf import sizes
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.losses import LossWeights
+from gansynth_tf.stages import sizes
 from tests import every_flag
 from tests.every_flag import COMMANDS, OPTIONS, ROOT, RULES, TRAIN, flags_of, identify, options
-from wavegan_tf.core import flags, generation
+from wavegan_tf.core import flags
+from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.gan_options import GanOptions
+from wavegan_tf.core.serving import generation
 
 # Numbers without an upper bound: of a checkpoint or a stage that may not be there, and of seconds to wait.
 UNBOUNDED = {"step", "stage", "watch_idle_secs"}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-from wavegan_tf.core import effects, gan_options
+from wavegan_tf.core import effects
+from wavegan_tf.core.dcgan import options as gan_options
+from wavegan_tf.core.dcgan.networks import Geometry
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import option
-from wavegan_tf.core.networks import Geometry
 from wavegan_tf.networks import geometry
 
 

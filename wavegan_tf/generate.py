@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wavegan_tf.core import flags, generation
+from wavegan_tf.core import flags
+from wavegan_tf.core.serving import generation
 
 
 def run() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core import commands, flags
+from wavegan_tf.core import flags
+from wavegan_tf.core.dcgan import commands
 from wavegan_tf.train import make_gan
 
 

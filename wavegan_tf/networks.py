@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from wavegan_tf.core.layers import PACKAGE, Conv1D
-from wavegan_tf.core.networks import Geometry, LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.dcgan.networks import Geometry, LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.nn.layers import PACKAGE, Conv1D
 
 
 def geometry(slice_len: int, dim: int, nch: int) -> Geometry:

@@ -12,9 +12,10 @@ import numpy as np
 
 from gansynth_tf.demo import figures
 from gansynth_tf.demo.settings import NOTES, OPTIONS, TUNE
-from gansynth_tf.note_files import list_notes, note_of_name
-from wavegan_tf.core import audio, demo
-from wavegan_tf.core.serving import METADATA_FILE
+from gansynth_tf.notes.files import list_notes, note_of_name
+from wavegan_tf.core import demo
+from wavegan_tf.core.audio import decode
+from wavegan_tf.core.serving.saved_model import METADATA_FILE
 
 NAME = "notes"
 TITLE = "GANSynth, notes and a tune"
@@ -59,7 +60,7 @@ def read_notes(paths: Sequence[Path], length: int) -> tuple[np.ndarray, np.ndarr
     """Notes as they are heard, float32 [n, length], and their pitches by their names."""
     waves = []
     for path in paths:
-        wave = audio.decode(str(path), SAMPLE_RATE, num_channels=1, normalize=False)[:length, 0]
+        wave = decode.decode(str(path), SAMPLE_RATE, num_channels=1, normalize=False)[:length, 0]
         waves.append(np.pad(wave, (0, length - len(wave))))
     return np.stack(waves), np.array([note_of_name(path.stem).pitch for path in paths])
 
@@ -82,7 +83,7 @@ def _write(folder: Path, waves: np.ndarray) -> list[Path]:
     folder.mkdir(parents=True)
     paths = [folder / f"{number:02d}.wav" for number in range(len(waves))]
     for path, wave in zip(paths, waves, strict=True):
-        audio.write(str(path), wave[:, None], SAMPLE_RATE)
+        decode.write(str(path), wave[:, None], SAMPLE_RATE)
     return paths
 
 

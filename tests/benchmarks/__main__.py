@@ -22,7 +22,7 @@ from tests.benchmarks import gansynth, scoring
 from tests.benchmarks.features import bench_features
 from tests.benchmarks.measure import peak_flops, row
 from tests.benchmarks.training import SPECGAN, WAVEGAN, bench_generation, bench_training
-from wavegan_tf.core import clips
+from wavegan_tf.core.audio import clips
 
 DRUMS = Path(__file__).parents[2] / "wavegan_tf" / "demo" / "drums"
 

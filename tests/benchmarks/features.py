@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from specgan_tf import features, moments
 from tests.benchmarks.measure import best_seconds, row, wait_for
-from wavegan_tf.core import audio, spectral
+from wavegan_tf.core.audio import decode, spectral
 
 CLIPS = 64
 
@@ -21,7 +21,7 @@ def real_clips(folder: Path) -> np.ndarray:
     """The first 64 sounds of a folder, peak-normalised and padded: [64, 16384, 1]."""
     clips = []
     for path in sorted(folder.glob("*.flac"))[:CLIPS]:
-        clip = audio.decode(str(path), 16000, num_channels=1, normalize=True)[:16384]
+        clip = decode.decode(str(path), 16000, num_channels=1, normalize=True)[:16384]
         clips.append(np.pad(clip, [(0, 16384 - len(clip)), (0, 0)]))
     return np.stack(clips)
 

@@ -21,14 +21,15 @@ from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.features import Features
 from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.mel import linear_to_mel_matrix
-from gansynth_tf.note_loading import load_notes
-from gansynth_tf.notes import note_batches
-from gansynth_tf.stage_data import StageData
-from gansynth_tf.stage_features import make_features, run_normalizer, stage_reader
-from gansynth_tf.stage_model import StageModel, StageUpdates
+from gansynth_tf.notes.loading import load_notes
+from gansynth_tf.notes.stream import note_batches
+from gansynth_tf.resolution import StageData
+from gansynth_tf.stages.features import make_features, run_normalizer, stage_reader
+from gansynth_tf.stages.model import StageModel, StageUpdates
 from tests.benchmarks.measure import best_seconds, row, wait_for
 from tests.gansynth.full_size import FullSizeLosses
-from wavegan_tf.core import options_file, runtime, training
+from wavegan_tf.core import options_file
+from wavegan_tf.core.training import runtime, update
 
 BATCH = 8
 # (stage, batch size).
@@ -93,14 +94,14 @@ def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Calla
     shrunken = data.shrink(real)
 
     twin = FullSizeLosses(**networks, resolutions=config.resolutions, normalizer=normalizer, weights=weights)
-    g_step = training.Update(
+    g_step = update.Update(
         lambda drawn: (twin.generator_loss(drawn, progress), {}),
         model.generator.trainable_variables,
         model.g_optimizer,
         run.strategy,
-        after_step=training.moving_average(model.average, model.generator, 0.999),
+        after_step=update.moving_average(model.average, model.generator, 0.999),
     )
-    d_step = training.Update(
+    d_step = update.Update(
         lambda real, pitches, drawn: (twin.discriminator_loss(real, pitches, drawn, progress), {}),
         model.discriminator.trainable_variables,
         model.d_optimizer,
@@ -136,7 +137,7 @@ _SERVE = """
 import json, sys, time
 start = time.perf_counter()
 import numpy as np
-from wavegan_tf.core.serving import ServedModel
+from wavegan_tf.core.serving.saved_model import ServedModel
 imported = time.perf_counter()
 model = ServedModel(sys.argv[1], "gansynth")
 times = {"import": imported - start, "load": time.perf_counter() - imported}

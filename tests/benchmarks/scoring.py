@@ -6,10 +6,10 @@ import functools
 
 import numpy as np
 
-from eval import classifiers
-from eval.classifiers import Classifier, ClassifierInfo
-from eval.sc09_classifier import LABELS
-from eval.similarity import nearest_distances
+from eval.classifiers import registry
+from eval.classifiers.registry import Classifier, ClassifierInfo
+from eval.classifiers.sc09 import LABELS
+from eval.metrics.similarity import nearest_distances
 from tests.benchmarks.measure import best_seconds, row
 
 _BATCH, _BATCHES = 32, 8
@@ -24,8 +24,8 @@ def _ask(classifier: Classifier, batches: list[np.ndarray]) -> list[np.ndarray]:
 def bench_classifiers(runs: int) -> None:
     """Clips a second from samples to probabilities, front end included."""
     clips = np.random.default_rng(0).uniform(-0.5, 0.5, (_BATCH, 16384)).astype(np.float32)
-    for name in classifiers.NETWORKS["sc09"]:
-        classifier = classifiers.build(ClassifierInfo("sc09", name, LABELS), name)
+    for name in registry.NETWORKS["sc09"]:
+        classifier = registry.build(ClassifierInfo("sc09", name, LABELS), name)
         seconds = best_seconds(functools.partial(_ask, classifier, [clips] * _BATCHES), max(runs // 2, 1))
         rate = _BATCHES * _BATCH / seconds
         row(f"SC09 classifier, {name}, batch {_BATCH}", f"{rate:.0f} clips/s", "", "untrained weights")

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from gansynth_tf.demo import figures as note_figures
-from gansynth_tf.note_files import list_notes
-from wavegan_tf.core import audio
-from wavegan_tf.core.audio_files import find_audio_files
-from wavegan_tf.core.serving import ServedModel
+from gansynth_tf.notes.files import list_notes
+from wavegan_tf.core.audio import decode
+from wavegan_tf.core.audio.files import find_audio_files
+from wavegan_tf.core.serving.saved_model import ServedModel
 from wavegan_tf.demo import figures
 
 _SEED, _SETS, _BATCH = 1, 2, 16
@@ -57,7 +57,7 @@ def judge_clips(model: ServedModel, data_dir: str) -> None:
     rate, length = model.sample_rate, model.metadata["slice_len"]
     real = np.zeros([0, length, 1], np.float32)
     for path in find_audio_files(data_dir):
-        clip = audio.decode(path, rate, num_channels=1, normalize=True)[:length]
+        clip = decode.decode(path, rate, num_channels=1, normalize=True)[:length]
         real = np.concatenate([real, np.pad(clip, ((0, length - len(clip)), (0, 0)))[None]])
     reference, other = real[::2], real[1::2]
     print(clip_row("real, the other half", other, reference, rate))
@@ -100,7 +100,7 @@ def judge_notes(model: ServedModel, data_dir: str) -> None:
     notes = [note for note in found if note.source in (None, "acoustic") and low <= note.pitch <= high]
     real = np.zeros([len(notes), length], np.float32)
     for row, note in zip(real, notes, strict=True):
-        wave = audio.decode(note.path, rate, num_channels=1, normalize=False)[:length, 0]
+        wave = decode.decode(note.path, rate, num_channels=1, normalize=False)[:length, 0]
         row[: len(wave)] = wave / max(np.abs(wave).max(), 1e-9)
     real_pitches = np.array([note.pitch for note in notes])
     pitches = np.tile(np.arange(low, high + 1, dtype=np.int32), _SETS)

@@ -14,9 +14,10 @@ import tensorflow as tf
 
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from tests.benchmarks.measure import best_seconds, row, wait_for
-from wavegan_tf.core import draws, optimizers
-from wavegan_tf.core.layers import PhaseShuffle
-from wavegan_tf.core.training import AdversarialLosses, Update
+from wavegan_tf.core import draws
+from wavegan_tf.core.nn import optimizers
+from wavegan_tf.core.nn.layers import PhaseShuffle
+from wavegan_tf.core.training.update import AdversarialLosses, Update
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 # A critic update of wgan-gp without what is zero: the generator forward, three critic passes forward, backward for two

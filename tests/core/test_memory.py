@@ -7,9 +7,9 @@ import itertools
 
 import pytest
 
-from gansynth_tf import sizes
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.networks import ProgressiveDiscriminator, ProgressiveGenerator
+from gansynth_tf.stages import sizes
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from wavegan_tf.config import WaveGANConfig

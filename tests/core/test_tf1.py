@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.optimizers import TF1Adam, TF1RMSprop
+from wavegan_tf.core.nn.optimizers import TF1Adam, TF1RMSprop
 
 
 def test_args_are_read_as_names_and_texts(tmp_path):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from gansynth_tf import midi
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.demo import __main__ as demo
 from gansynth_tf.demo import figures
 from gansynth_tf.demo.settings import NOTES, OPTIONS, TUNE
-from gansynth_tf.note_files import list_notes
+from gansynth_tf.midi import reading
+from gansynth_tf.notes.files import list_notes
 from tests.page_tags import Tags, write_page
 from wavegan_tf.core import demo as core_demo
 
@@ -38,7 +38,7 @@ def test_the_notes_are_few_small_and_of_every_pitch():
 
 
 def test_the_tune_can_be_played_whole():
-    notes = midi.read_midi(str(TUNE), PITCHES[0], PITCHES[-1])
+    notes = reading.read_midi(str(TUNE), PITCHES[0], PITCHES[-1])
     assert len(notes) == 46 and notes.out_of_range == notes.without_length == 0
     # The tempo falls after the 30th of 32 beats.
     assert notes.end_times.max() == pytest.approx(30 * 60 / 126 + (2 * 0.92) * 60 / 104, abs=0.01)
@@ -123,7 +123,7 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
 def test_a_short_demo_by_its_own_commands(tmp_path):
     demo.main([f"--output_dir={tmp_path}", "--minutes=0.2"])
     tune, rate = soundfile.read(tmp_path / "notes" / "tune" / "tune.wav")
-    notes = midi.read_midi(str(TUNE))
+    notes = reading.read_midi(str(TUNE))
     assert rate == RATE and len(tune) == int(np.ceil((notes.end_times.max() + 3) * RATE))
     assert tune.max() == pytest.approx(0.5, abs=1e-4)
     # Something sounds while any note is held.

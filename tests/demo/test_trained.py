@@ -9,7 +9,7 @@ import pytest
 
 from gansynth_tf import demo as notes_demo
 from wavegan_tf import demo as drums_demo
-from wavegan_tf.core.serving import ServedModel
+from wavegan_tf.core.serving.saved_model import ServedModel
 
 DRUMS, NOTES = (Path(str(package.__file__)).parent / "trained" for package in (drums_demo, notes_demo))
 LARGEST = 4_000_000

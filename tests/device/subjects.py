@@ -16,16 +16,17 @@ import specgan_tf.train
 import wavegan_tf.train
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.losses import GANSynthLosses, consistency_loss
-from gansynth_tf.stage_data import StageData
-from gansynth_tf.stage_features import make_features, run_normalizer
-from gansynth_tf.stage_model import StageModel, StageUpdates
+from gansynth_tf.resolution import StageData
+from gansynth_tf.stages.features import make_features, run_normalizer
+from gansynth_tf.stages.model import StageModel, StageUpdates
 from specgan_tf import moments
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.features import BINS, Moments
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core import runtime, trainer
+from wavegan_tf.core.dcgan import trainer
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.training import Update
+from wavegan_tf.core.training import runtime
+from wavegan_tf.core.training.update import Update
 
 MODELS: dict[str, Any] = {"wavegan": WaveGANConfig, "specgan": SpecGANConfig, "gansynth": GANSynthConfig}
 Tensors = dict[str, tf.Tensor]

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 from absl import flags
 
-from eval import classifiers
-from eval.classifiers import Classifier, ClassifierInfo
-from eval.sc09_classifier import LABELS
+from eval.classifiers import registry
+from eval.classifiers.registry import Classifier, ClassifierInfo
+from eval.classifiers.sc09 import LABELS
 
 
 def write_words(folder: Path, count: int, seed: int = 0, labels=LABELS[:4], length: int = 6000) -> Path:
@@ -29,9 +29,9 @@ def write_words(folder: Path, count: int, seed: int = 0, labels=LABELS[:4], leng
 def save_classifier(folder: Path, info: ClassifierInfo) -> Classifier:
     """An untrained classifier as eval_train_classifier leaves one."""
     folder.mkdir(parents=True, exist_ok=True)
-    classifier = classifiers.build(info, info.network)
-    classifier.network.save_weights(folder / classifiers.WEIGHTS_FILE)
-    classifiers.save_info(dataclasses.replace(info, test_accuracy=0.5, test_size=8), str(folder))
+    classifier = registry.build(info, info.network)
+    classifier.network.save_weights(folder / registry.WEIGHTS_FILE)
+    registry.save_info(dataclasses.replace(info, test_accuracy=0.5, test_size=8), str(folder))
     return classifier
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from eval import features
 from tests.originals import EVAL, assert_near
-from wavegan_tf.core.audio import AudioError
+from wavegan_tf.core.audio.decode import AudioError
 from wavegan_tf.core.errors import UserError
 
 SIMILARITY = np.load(EVAL / "similarity.npz")

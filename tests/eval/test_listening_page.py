@@ -12,8 +12,9 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from eval import clip_pictures, listening_page, page_sources
-from eval.page_render import Clip, ClipSet, Column, Page, Table, render
+from eval import listening_page
+from eval.page import pictures, sources
+from eval.page.render import Clip, ClipSet, Column, Page, Table, render
 from tests import commands
 from tests.page_tags import Tags, data
 from wavegan_tf.core.errors import UserError
@@ -88,15 +89,15 @@ def test_odd_names_stay_text():
 
 def test_numbers_that_clips_are_sorted_by():
     sound = tone(2000, amplitude=0.5)
-    assert clip_pictures.level_db(sound) == pytest.approx(-9.03, abs=0.01)
-    assert clip_pictures.centroid_hz(sound, RATE) == pytest.approx(2000, abs=1)
-    assert clip_pictures.level_db(0 * sound) is None and clip_pictures.centroid_hz(0 * sound, RATE) is None
+    assert pictures.level_db(sound) == pytest.approx(-9.03, abs=0.01)
+    assert pictures.centroid_hz(sound, RATE) == pytest.approx(2000, abs=1)
+    assert pictures.level_db(0 * sound) is None and pictures.centroid_hz(0 * sound, RATE) is None
     silent = Clip("silent", np.zeros((1600, 1), np.int16), RATE)
     text = render(Page("", [], [ClipSet("x", "", [silent])], [], ""))
     (card,) = Tags(text).named("figure")
     assert (card["data-level"], card["data-centroid"], card["data-duration"]) == ("", "", "0.100000")
     assert "silent" in text
-    path = clip_pictures.waveform_path(np.array([[1.0], [-1.0], [0.0], [0.0]]), columns=2)
+    path = pictures.waveform_path(np.array([[1.0], [-1.0], [0.0], [0.0]]), columns=2)
     assert path == "M0 -1L1 49L2 51L1 101Z"
 
 
@@ -105,25 +106,25 @@ def test_spectrogram_is_bright_where_the_tone_is(rate):
     # 96 triangles between 98 points, equally spaced in mel: a tone is in the one with the nearest centre.
     centres = librosa.mel_frequencies(98, fmax=rate / 2)[1:-1]
     for hertz in (rate / 8, 3 * rate / 8):
-        image = tf.io.decode_png(clip_pictures.spectrogram_png(tone(hertz, rate=rate), rate)).numpy().astype(int)
+        image = tf.io.decode_png(pictures.spectrogram_png(tone(hertz, rate=rate), rate)).numpy().astype(int)
         steady = image.sum(axis=-1)[:, 6:-6]  # at the ends the tone starts and stops
         np.testing.assert_array_equal(np.argmax(steady, axis=0), 95 - np.argmin(np.abs(centres - hertz)))
         assert steady[95 - np.argmin(np.abs(centres - rate / 4))].max() < 60
-    assert tf.io.decode_png(clip_pictures.spectrogram_png(np.zeros((9000, 1)), rate)).numpy().max() <= 1
-    long = clip_pictures.spectrogram_png(np.zeros((60 * rate, 1)), rate)
+    assert tf.io.decode_png(pictures.spectrogram_png(np.zeros((9000, 1)), rate)).numpy().max() <= 1
+    long = pictures.spectrogram_png(np.zeros((60 * rate, 1)), rate)
     assert tf.io.decode_png(long).shape[1] in (1024, 1025)
 
 
 def test_colours_are_those_of_inferno():
     # matplotlib's table at 0, 1/4, 1/2, 3/4 and 1; the polynomial is a fit, within 6 of 255.
     expected = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]]
-    found = clip_pictures.colours(np.array([-0.5, 0.25, 0.5, 0.75, 1.5])).astype(int)
+    found = pictures.colours(np.array([-0.5, 0.25, 0.5, 0.75, 1.5])).astype(int)
     assert np.abs(found - expected).max() <= 6
 
 
 def test_a_models_clips_are_those_that_its_latents_give():
-    clips = page_sources.clips_of(str(PRETRAINED), None, 3, seed=1)
-    again = page_sources.clips_of(str(PRETRAINED), ["x", "y"], 2, seed=1)
+    clips = sources.clips_of(str(PRETRAINED), None, 3, seed=1)
+    again = sources.clips_of(str(PRETRAINED), ["x", "y"], 2, seed=1)
     assert [clip.caption for clip in clips + again] == ["clip 1", "clip 2", "clip 3", "x", "y"]
     assert clips[0].samples.shape == (16384, 1) and clips[0].sample_rate == RATE
     assert np.abs(clips[0].samples.astype(int) - again[0].samples).max() <= 2
@@ -141,9 +142,9 @@ def test_gansynths_clips_go_through_its_pitches(monkeypatch):
             assert output == "audio" and rows["pitch"].tolist() == [60, 65, 70] and rows["z"].tolist() == [[5, 5]] * 3
             return (np.full(4, pitch / 100, np.float32) for pitch in rows["pitch"])
 
-    monkeypatch.setattr(page_sources.json, "load", lambda file: {"model": "gansynth"})
-    monkeypatch.setattr(page_sources, "ServedModel", lambda path, name: Served())
-    clips = page_sources.generate(str(PRETRAINED), 3, seed=5)
+    monkeypatch.setattr(sources.json, "load", lambda file: {"model": "gansynth"})
+    monkeypatch.setattr(sources, "ServedModel", lambda path, name: Served())
+    clips = sources.generate(str(PRETRAINED), 3, seed=5)
     assert [clip.caption for clip in clips] == ["clip 1, MIDI 60", "clip 2, MIDI 65", "clip 3, MIDI 70"]
     assert clips[1].samples.tolist() == [[21298]] * 4
 
@@ -169,24 +170,24 @@ def test_scores_are_a_table_and_bad_lines_are_named(tmp_path):
 
 def test_a_folders_bad_files_are_named_and_left_out(tmp_path, monkeypatch):
     warned: list[str] = []
-    monkeypatch.setattr(page_sources.logging, "warning", lambda text, error: warned.append(text % error))
+    monkeypatch.setattr(sources.logging, "warning", lambda text, error: warned.append(text % error))
     (tmp_path / "bad.wav").write_text("no audio")
     os.mkfifo(tmp_path / "pipe.wav")
     with pytest.raises(UserError, match="none of its files can be used"):
-        page_sources.clips_of(str(tmp_path), None, 9, seed=0)
+        sources.clips_of(str(tmp_path), None, 9, seed=0)
     warned.clear()
     soundfile.write(tmp_path / "good.wav", tone(500), RATE)
-    (clip,) = page_sources.clips_of(str(tmp_path), None, 9, seed=0)
+    (clip,) = sources.clips_of(str(tmp_path), None, 9, seed=0)
     assert clip.caption == "good" and len(warned) == 2
     assert "bad.wav: cannot be decoded" in warned[0] and "pipe.wav: is not a regular file" in warned[1]
     with pytest.raises(UserError, match="bad.wav: cannot be decoded"):
-        page_sources.clips_of(str(tmp_path), ["a", "b", "c"], 9, seed=0)
+        sources.clips_of(str(tmp_path), ["a", "b", "c"], 9, seed=0)
 
 
 def test_rates_that_browsers_refuse_are_raised(tmp_path):
     time = np.arange(2000) / 2000
     soundfile.write(tmp_path / "low.wav", 0.5 * np.sin(2 * np.pi * 200 * time), 2000)
-    clip = page_sources.read_clip(str(tmp_path / "low.wav"), "low")
+    clip = sources.read_clip(str(tmp_path / "low.wav"), "low")
     assert clip.sample_rate == 8000 and clip.samples.shape == (8000, 1)
     expected = 0.5 * np.sin(2 * np.pi * 200 * np.arange(8000) / 8000)
     np.testing.assert_allclose(clip.samples[500:-500, 0] / 32768, expected[500:-500], atol=2e-3)

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import resynthesis
-from eval.labelled_audio import class_of
+from eval.classifiers.labelled_audio import class_of
+from eval.classifiers.sc09 import LABELS
 from eval.samples import ClipFormat
-from eval.sc09_classifier import LABELS
 from specgan_tf.features import log_magnitudes
 from tests.eval.small import call, raises_user_error, write_words
-from wavegan_tf.core.audio_files import extension_of
+from wavegan_tf.core.audio.files import extension_of
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,13 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from eval.inception_score import choose_files
+from eval.classifiers.sc09 import LABELS
+from eval.metrics.inception_score import choose_files
 from eval.samples import ClipFormat, FolderSamples, ModelSamples
-from eval.sc09_classifier import LABELS
 from gansynth_tf.features import crop_or_pad
 from tests.eval.small import raises_user_error, write_words
 from tests.eval.tiny_models import write_model
-from wavegan_tf.core.serving import ServedModel
+from wavegan_tf.core.serving.saved_model import ServedModel
 
 
 def test_a_folder_is_read_in_the_originals_order(tmp_path):

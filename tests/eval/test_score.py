@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from eval import listening_page, score
-from eval.classifiers import ClassifierInfo
-from eval.inception_score import inception_score
-from eval.page_render import Page, render
-from eval.sc09_classifier import LABELS
+from eval.classifiers.registry import ClassifierInfo
+from eval.classifiers.sc09 import LABELS
+from eval.metrics.inception_score import inception_score
+from eval.page.render import Page, render
 from tests import commands
 from tests.eval.small import call, raises_user_error, save_classifier, write_words
 from tests.eval.tiny_models import write_model

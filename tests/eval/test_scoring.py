@@ -7,13 +7,15 @@ import scipy.spatial.distance
 import soundfile
 import tensorflow as tf
 
-from eval import classifiers, ndb, score_table, scoring
-from eval.classifiers import ClassifierInfo
+from eval import score_table, scoring
+from eval.classifiers import registry
+from eval.classifiers.registry import ClassifierInfo
+from eval.classifiers.sc09 import LABELS
 from eval.features import classifier_log_mel, pooled_log_mel, similarity_log_mel
-from eval.frechet import gaussian_distance
-from eval.inception_score import inception_score
+from eval.metrics import ndb
+from eval.metrics.frechet import gaussian_distance
+from eval.metrics.inception_score import inception_score
 from eval.samples import ClipFormat, FolderSamples
-from eval.sc09_classifier import LABELS
 from tests.eval.small import raises_user_error, write_words
 
 INFO = ClassifierInfo("sc09", "waveform", LABELS)
@@ -21,7 +23,7 @@ INFO = ClassifierInfo("sc09", "waveform", LABELS)
 
 @pytest.fixture(scope="module")
 def classifier():
-    return classifiers.build(INFO, "waveform")
+    return registry.build(INFO, "waveform")
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +172,7 @@ def test_bins_are_no_more_than_there_are_clips_that_differ(tmp_path):
 
 
 def test_a_classifier_that_says_no_numbers_leaves_the_other_scores(classifier, sets, tmp_path):
-    broken = classifiers.build(INFO, "broken")
+    broken = registry.build(INFO, "broken")
     broken.network.dense.bias.assign(np.full(10, np.nan))
     broken.network.convolutions[-1].kernel.assign(np.full_like(broken.network.convolutions[-1].kernel, np.inf))
     names = ["inception_score", "label_accuracy", "fid"]
@@ -185,7 +187,7 @@ def test_a_classifier_that_says_no_numbers_leaves_the_other_scores(classifier, s
 
 
 def test_unknown_classes_and_too_many_features_are_reasons(tmp_path):
-    log_mel = classifiers.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
+    log_mel = registry.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
     write_words(tmp_path / "x", 4, labels=("cat", "dog"))
     samples = FolderSamples(str(tmp_path / "x"), ClipFormat(labels=LABELS), None, "fake_dir")
     scores, _ = scoring.score(samples, samples, [log_mel], ["label_accuracy", "fid"], str(tmp_path), 10, 0)

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eval import classifier_fit, classifiers, train_classifier
-from eval.classifier_fit import FitOptions
-from eval.classifiers import Classifier, ClassifierInfo
+from eval import train_classifier
+from eval.classifiers import fit, registry
+from eval.classifiers.fit import FitOptions
+from eval.classifiers.labelled_audio import LabelledAudio, read_words
+from eval.classifiers.registry import Classifier, ClassifierInfo
+from eval.classifiers.sc09 import LABELS
 from eval.features import classifier_log_mel
-from eval.labelled_audio import LabelledAudio, read_words
-from eval.sc09_classifier import LABELS
 from tests import commands
 from tests.eval.small import call, raises_user_error, write_words
 from wavegan_tf.core import flags
@@ -31,7 +32,7 @@ def test_words_from_the_command_line(tmp_path):
     assert "Traceback" not in errors
     folder = tmp_path / "out" / "waveform"
     info = json.loads((folder / "classifier.json").read_text())
-    (classifier,) = classifiers.find(str(tmp_path / "out"))
+    (classifier,) = registry.find(str(tmp_path / "out"))
     assert info["more"]["hash"] == classifier.hash()
     split = json.loads((folder / "split.json").read_text())
     assert sorted(name for part in split.values() for name in part) == sorted(path.name for path in data.iterdir())
@@ -51,7 +52,7 @@ def test_notes_with_families(tmp_path, capsys):
         "--audio_length=2400", "--sample_rate=8000", "--pitch_width=1", "--pitch_family", "--max_epochs=1",
         "--data_min_pitch=50",
     )  # fmt: skip
-    (classifier,) = classifiers.find(str(tmp_path))
+    (classifier,) = registry.find(str(tmp_path))
     info = classifier.info
     assert info.labels[0] == "50" and info.labels[-1] == "84" and "brass" in info.families
     assert (info.clip_len, info.sample_rate, info.width) == (2400, 8000, 1)
@@ -78,8 +79,8 @@ def test_the_loss_is_keras_cross_entropy_of_each_head():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(6, 5)).astype(np.float32)
     classes = np.array([[0, 1], [2, 0], [1, -1], [0, -1], [1, 1], [2, 0]])
-    truth = np.concatenate([classes, classifier_fit.known_weights(classes)], axis=1).astype(np.float32)
-    ours = float(classifier_fit.heads_loss((3, 2))(tf.constant(truth), tf.constant(logits)))
+    truth = np.concatenate([classes, fit.known_weights(classes)], axis=1).astype(np.float32)
+    ours = float(fit.heads_loss((3, 2))(tf.constant(truth), tf.constant(logits)))
 
     def cross_entropy(truth, part):
         part = part - np.log(np.exp(part).sum(axis=1, keepdims=True))
@@ -107,9 +108,9 @@ def test_the_validation_loss_is_the_mean_over_the_known_classes_in_batches_of_ev
         truth = classes[chosen, head]
         errors = [math.log(sum(map(math.exp, row))) - row[c] for row, c in zip(part, truth, strict=True) if c >= 0]
         expected += sum(errors) / max(len(errors), 1)
-    network.compile("sgd", classifier_fit.heads_loss((3, 2)), metrics=[classifier_fit.first_head_accuracy(3)])
+    network.compile("sgd", fit.heads_loss((3, 2)), metrics=[fit.first_head_accuracy(3)])
     for size in (2, 3, 4, n - 1, n, n + 1):
-        data = classifier_fit.batches(audio, chosen, classifier, FitOptions(batch_size=size), training=False)
+        data = fit.batches(audio, chosen, classifier, FitOptions(batch_size=size), training=False)
         found = network.evaluate(data, verbose=0, return_dict=True)
         assert found["loss"] == pytest.approx(expected, rel=1e-5), size
         assert found["accuracy"] == pytest.approx(np.mean(logits[:, :3].argmax(axis=1) == classes[chosen, 0]))
@@ -196,8 +197,8 @@ def test_options_are_checked():
 @pytest.mark.parametrize("batch_size", [4, 12])
 def test_recalibrated_norms_have_the_means_over_all_clips(batch_size, tmp_path):
     audio = read_words(str(write_words(tmp_path, 12)))
-    classifier = classifiers.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
-    classifier_fit.recalibrate(classifier, audio, np.arange(12), FitOptions(batch_size=batch_size, augment=False))
+    classifier = registry.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
+    fit.recalibrate(classifier, audio, np.arange(12), FitOptions(batch_size=batch_size, augment=False))
     log_mel = np.concatenate([classifier_log_mel(audio.wave(tf.constant(i))[None]) for i in range(12)])
     norm, whole = classifier.network.norms[0], log_mel.var(axis=(0, 1))
     np.testing.assert_allclose(norm.moving_mean, log_mel.mean(axis=(0, 1)), rtol=1e-4)
@@ -210,11 +211,11 @@ def test_recalibrated_norms_have_the_means_over_all_clips(batch_size, tmp_path):
 def test_only_training_clips_are_varied_and_only_on_demand(tmp_path):
     audio = read_words(str(write_words(tmp_path, 12)))
     plain = np.concatenate([classifier_log_mel(audio.wave(tf.constant(i))[None]) for i in range(12)])
-    classifier = classifiers.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
+    classifier = registry.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
 
     def totals(augment, training):
         options = FitOptions(batch_size=4, augment=augment)
-        found = classifier_fit.batches(audio, np.arange(12), classifier, options, training)
+        found = fit.batches(audio, np.arange(12), classifier, options, training)
         return np.sort(np.concatenate([np.mean(features, axis=(1, 2)) for features, _ in found]))
 
     expected = np.sort(plain.mean(axis=(1, 2)))
@@ -224,7 +225,7 @@ def test_only_training_clips_are_varied_and_only_on_demand(tmp_path):
 
 
 def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_of_all_clips(tmp_path, monkeypatch):
-    saved_class, recalibrate = [], classifier_fit.recalibrate
+    saved_class, recalibrate = [], fit.recalibrate
 
     def recalibrate_and_answer_one_class(classifier, audio, train, options):
         recalibrate(classifier, audio, train, options)
@@ -232,13 +233,13 @@ def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_o
         saved_class.extend([int(audio.classes[first, 0])] * 2)
         classifier.network.dense.bias.assign(100.0 * np.eye(len(LABELS))[saved_class[0]])
 
-    monkeypatch.setattr(classifier_fit, "recalibrate", recalibrate_and_answer_one_class)
+    monkeypatch.setattr(fit, "recalibrate", recalibrate_and_answer_one_class)
     data, test = write_words(tmp_path / "data", 12), write_words(tmp_path / "test", 4, seed=1)
     call(
         train_classifier, "--task=sc09", f"--data_dir={data}", f"--test_dir={test}", f"--classifier_dir={tmp_path}/out",
         "--networks=log_mel", "--max_epochs=1", "--batch_size=5", "--learning_rate=1e-6", "--noaugment",
     )  # fmt: skip
-    (classifier,) = classifiers.find(str(tmp_path / "out"))
+    (classifier,) = registry.find(str(tmp_path / "out"))
     first, *_, last = classifier.network.norms
     np.testing.assert_allclose(last.gamma, 0.1, atol=1e-4)
     names = json.loads((tmp_path / "out" / "log_mel" / "split.json").read_text())["train"]
@@ -250,5 +251,5 @@ def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_o
 
     info = json.loads((tmp_path / "out" / "log_mel" / "classifier.json").read_text())
     validation = [index for index in range(12) if index not in chosen]
-    said = classifier_fit.answers(classifier, audio, np.array(validation), FitOptions())[:, 0]
+    said = fit.answers(classifier, audio, np.array(validation), FitOptions())[:, 0]
     assert said.tolist() == saved_class and info["more"]["validation_accuracy"] == 0.5

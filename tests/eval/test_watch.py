@@ -6,13 +6,13 @@ from absl import flags
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from eval import score, watch
-from eval.classifiers import ClassifierInfo
-from eval.sc09_classifier import LABELS
+from eval.classifiers.registry import ClassifierInfo
+from eval.classifiers.sc09 import LABELS
 from tests import commands
 from tests.eval.small import call, raises_user_error, save_classifier, write_words
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core import gan_options
-from wavegan_tf.core.serving import METADATA_FILE
+from wavegan_tf.core.dcgan import options as gan_options
+from wavegan_tf.core.serving.saved_model import METADATA_FILE
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from wavegan_tf.core import serving
+from wavegan_tf.core.serving import saved_model
 
 LENGTH, LATENT_DIM = 16384, 4
 
@@ -20,7 +20,7 @@ def write_model(folder: Path, channels: int = 1, sample_rate: int = 16000, seed:
     def generate(z: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"G_z": tf.reshape(tf.tanh(network(z) @ noise), [-1, LENGTH, channels])}
 
-    module = serving.LatentsModule(generate, network, LATENT_DIM)
+    module = saved_model.LatentsModule(generate, network, LATENT_DIM)
     metadata = {"model": "wavegan", "sample_rate": sample_rate, "latent_dim": LATENT_DIM}
-    serving.export(module, str(folder), metadata)
+    saved_model.export(module, str(folder), metadata)
     return str(folder)

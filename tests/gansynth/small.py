@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.gansynth.test_note_files import NOTES
+from tests.gansynth.notes.test_files import NOTES
 
 SMALL: dict[str, Any] = {
     "num_resolutions": 3, "fmap_base": 32, "fmap_max": 4, "latent_vector_size": 4, "audio_length": 320,

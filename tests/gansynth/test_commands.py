@@ -11,9 +11,9 @@ import pytest
 
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from tests.commands import checkpoint_values, command, one_line_error, run, wait_for
+from tests.gansynth.notes.test_files import NOTES
+from tests.gansynth.notes.test_loading import broken_folder
 from tests.gansynth.small import SMALL, SMALLER, arguments
-from tests.gansynth.test_note_files import NOTES
-from tests.gansynth.test_note_loading import broken_folder
 from wavegan_tf.core import options_file
 
 TRAIN = "gansynth_tf.train"

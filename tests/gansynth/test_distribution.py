@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 
 from gansynth_tf.losses import GANSynthLosses
-from gansynth_tf.stage_data import StageData
-from gansynth_tf.stage_features import make_features, run_normalizer
-from gansynth_tf.stage_model import StageModel, check_batch_sizes
+from gansynth_tf.resolution import StageData
+from gansynth_tf.stages.features import make_features, run_normalizer
+from gansynth_tf.stages.model import StageModel, check_batch_sizes
 from tests.commands import run, run_two_workers
-from tests.core.test_distribution import assert_same_run
+from tests.core.training.test_distribution import assert_same_run
 from tests.gansynth.reference import config_of
 from tests.gansynth.small import SMALL, SMALLER, arguments
 from tests.steps import stage_steps

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from gansynth_tf import export, import_tf1
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
-from gansynth_tf.stage_features import make_features
-from gansynth_tf.stage_model import StageModel
+from gansynth_tf.stages.features import make_features
+from gansynth_tf.stages.model import StageModel
 from tests.gansynth.small import SMALL
 from tests.originals import GOLDENS, assert_near
 from tests.served import (
@@ -23,8 +23,9 @@ from tests.served import (
     log_spectral_distance,
     run_with_tensorflow_alone,
 )
-from wavegan_tf.core import options_file, serving
+from wavegan_tf.core import options_file
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving import saved_model
 
 ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
 EXPECTED = np.load(GOLDENS / "gansynth" / "checkpoint_expected.npz")
@@ -62,7 +63,7 @@ def test_all_signatures_are_there_and_give_the_originals_notes(signatures):
     assert_near(signatures["specgram"](z=Z, pitch=PITCHES)["data"], EXPECTED["raw_generated_data"][:5], TOLERANCE)
     pcm = signatures["pcm16"](z=Z, pitch=PITCHES)["audio_int16"]
     assert pcm.dtype == tf.int16
-    np.testing.assert_array_equal(pcm, serving.to_int16(audio))
+    np.testing.assert_array_equal(pcm, saved_model.to_int16(audio))
 
 
 def test_float16_weights_halve_the_file_and_hardly_change_the_sound(run, model_dir, tmp_path):
@@ -111,7 +112,7 @@ def test_warmup_requests_are_what_serving_reads(model_dir):
 
 
 def test_metadata_says_what_a_client_needs(model_dir):
-    metadata = json.loads((model_dir / serving.METADATA_FILE).read_text())
+    metadata = json.loads((model_dir / saved_model.METADATA_FILE).read_text())
     version = metadata.pop("version")
     assert isinstance(version, str) and metadata == {
         "model": "gansynth", "sample_rate": 16000, "latent_dim": 8, "audio_length": 320, "min_pitch": 24,

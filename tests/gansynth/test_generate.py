@@ -11,14 +11,15 @@ import soundfile
 from absl import flags as absl_flags
 
 from gansynth_tf import generate as generate_command
-from gansynth_tf import import_tf1, instruments, midi, mixing
-from gansynth_tf.note_files import note_of_name
+from gansynth_tf import import_tf1
+from gansynth_tf.midi import instruments, mixing, reading
+from gansynth_tf.notes.files import note_of_name
 from tests import midi_files
 from tests.commands import one_line_error, read_int16, run
 from tests.originals import GOLDENS
-from wavegan_tf.core import audio
+from wavegan_tf.core.audio import decode
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving import ServedModel
+from wavegan_tf.core.serving.saved_model import ServedModel
 
 ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
 EXPECTED = np.load(GOLDENS / "gansynth" / "checkpoint_expected.npz")
@@ -46,7 +47,7 @@ def generate(model_dir, output_dir, *arguments, code=0):
 
 def expected_int16(model, z, pitches):
     rows = {"z": np.asarray(z, np.float32), "pitch": np.asarray(pitches, np.int32)}
-    return [audio.to_int16(wave)[:, None] for wave in model.generate(rows, "audio", 8)]
+    return [decode.to_int16(wave)[:, None] for wave in model.generate(rows, "audio", 8)]
 
 
 def assert_same(found, expected):
@@ -77,7 +78,7 @@ def test_given_latents_at_one_pitch_are_the_originals_notes(model_dir, tmp_path)
     errors = generate(model_dir, tmp_path / "out", f"--latents_file={tmp_path / 'z.npy'}", f"--pitch={pitch}")
     assert "clip 5/5" in errors and f"5 clips of {model_dir}" in errors
     (path,) = (tmp_path / "out").glob(f"000002_midi{pitch:03d}.wav")
-    difference = np.abs(read_int16(path)[:, 0].astype(int) - audio.to_int16(EXPECTED["waves"][2]))
+    difference = np.abs(read_int16(path)[:, 0].astype(int) - decode.to_int16(EXPECTED["waves"][2]))
     assert difference.max() <= 16 and soundfile.info(path).samplerate == 16000
 
 
@@ -112,12 +113,12 @@ def clip_of(model, notes, z):
 def test_a_midi_clip_is_the_mix_of_its_notes(model_dir, model, tmp_path):
     errors = generate(model_dir, tmp_path / "a", f"--midi_file={EXAMPLE}", "--seed=5", "--secs_per_instrument=0.5")
     assert "8 notes in 2.0 seconds" in errors and "note 8/8" in errors and "3 instruments" in errors
-    notes = midi.read_midi(str(EXAMPLE))
+    notes = reading.read_midi(str(EXAMPLE))
     z = np.load(tmp_path / "a" / "latents.npy")
     np.testing.assert_array_equal(z, model.latents(3, 5))
     found = read_int16(tmp_path / "a" / "example.wav")[:, 0]
     assert len(found) == round((notes.end_times[-1] + 3) * 16000) and found.max() == 16383
-    assert np.abs(found - audio.to_int16(clip_of(model, notes, z)).astype(int)).max() <= 2
+    assert np.abs(found - decode.to_int16(clip_of(model, notes, z)).astype(int)).max() <= 2
     # The latents that were saved give the same clip again.
     generate(model_dir, tmp_path / "b", f"--midi_file={EXAMPLE}", f"--latents_file={tmp_path / 'a' / 'latents.npy'}")
     again = read_int16(tmp_path / "b" / "example.wav")[:, 0]

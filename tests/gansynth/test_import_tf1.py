@@ -15,14 +15,14 @@ import tensorflow as tf
 from gansynth_tf import export, import_tf1, normalizer
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.progressive import original_names
-from gansynth_tf.stage_model import StageModel
+from gansynth_tf.stages.model import StageModel
 from tests.commands import checkpoint_values, one_line_error, run
+from tests.gansynth.notes.test_files import NOTES
 from tests.gansynth.reference import names, read, variables_of
-from tests.gansynth.test_note_files import NOTES
 from tests.originals import GOLDENS, assert_near
 from wavegan_tf.core import options_file
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving import ServedModel
+from wavegan_tf.core.serving.saved_model import ServedModel
 
 ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
 EXPECTED = np.load(GOLDENS / "gansynth" / "checkpoint_expected.npz")

@@ -13,8 +13,8 @@ from gansynth_tf.boxes import box_upscale
 from gansynth_tf.losses import GANSynthLosses, LossWeights, consistency_loss, pitch_loss
 from gansynth_tf.normalizer import identity, of_rows, prespecified
 from gansynth_tf.progressive import original_names
-from gansynth_tf.stage_data import StageData
-from gansynth_tf.stage_features import make_features, run_normalizer
+from gansynth_tf.resolution import StageData
+from gansynth_tf.stages.features import make_features, run_normalizer
 from tests.gansynth.full_size import FullSizeLosses
 from tests.gansynth.reference import build_networks, config_of, in_groups, names, networks_of, read, resolutions_of
 from tests.originals import assert_near

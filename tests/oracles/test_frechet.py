@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.arguments import ArgumentError
-from eval.frechet import fit, frechet_distance
+from eval.metrics.arguments import ArgumentError
+from eval.metrics.frechet import fit, frechet_distance
 from tests.oracles import profile
 
 BLOCK = 4

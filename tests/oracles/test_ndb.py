@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from eval import ndb
+from eval.metrics import ndb
 from tests.oracles import profile
 
 BLOCK = 4

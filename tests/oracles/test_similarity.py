@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from eval.similarity import StoredFeatures, nearest_distances, similarity
+from eval.metrics.similarity import StoredFeatures, nearest_distances, similarity
 from tests.oracles import profile
 
 BLOCK = 4

@@ -12,7 +12,7 @@ import pytest
 from specgan_tf import moments
 from tests.commands import checkpoint_values, few_drums, one_line_error, read_int16, run, tiny
 from tests.originals import SPECGAN
-from wavegan_tf.core import clips
+from wavegan_tf.core.audio import clips
 
 TRAIN = "specgan_tf.train"
 

@@ -8,7 +8,7 @@ import pytest
 
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
-from wavegan_tf.core import gan_options
+from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.errors import UserError
 
 # The command line of the original train_specgan.py.

@@ -12,7 +12,7 @@ import tensorflow as tf
 from specgan_tf import features, moments
 from specgan_tf.config import SpecGANConfig
 from tests.originals import SPECGAN, WAVEGAN, assert_near
-from wavegan_tf.core import clips
+from wavegan_tf.core.audio import clips
 from wavegan_tf.core.errors import UserError
 
 GOLDEN = np.load(SPECGAN / "moments.npz")

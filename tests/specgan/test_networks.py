@@ -1,4 +1,4 @@
-"""What is SpecGAN's own in its networks; tests/core/test_networks.py holds them against the original."""
+"""What is SpecGAN's own in its networks; tests/core/dcgan/test_networks.py holds them against the original."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 from specgan_tf.layers import DoubleSize
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from tests.originals import assert_near, load_generator
-from wavegan_tf.core.layers import PhaseShuffle
+from wavegan_tf.core.nn.layers import PhaseShuffle
 
 RESIZES = {
     "linear": tf.compat.v1.image.resize_bilinear,

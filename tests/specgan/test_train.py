@@ -11,7 +11,7 @@ from specgan_tf import features, moments
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.train import make_gan
 from tests.originals import SPECGAN, assert_near
-from wavegan_tf.core.tracking import Tracker
+from wavegan_tf.core.training.tracking import Tracker
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is WaveGAN's own in its networks; tests/core/test_networks.py holds them against the original."""
+"""What is WaveGAN's own in its networks; tests/core/dcgan/test_networks.py holds them against the original."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from scipy import signal
 
 from wavegan_tf import train
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core.tracking import Tracker
+from wavegan_tf.core.training.tracking import Tracker
 
 HEIGHT, WIDTH, FLOOR = 128, 512, -60.0
 

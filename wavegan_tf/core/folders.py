@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from wavegan_tf.core.audio_files import display_name
+from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
 
 

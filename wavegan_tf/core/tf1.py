@@ -14,12 +14,12 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.dcgan.options import GanOptionsT
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.gan_options import GanOptionsT
-from wavegan_tf.core.layers import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
-from wavegan_tf.core.nearest import NearestConv1D, NearestConv2D
-from wavegan_tf.core.networks import LatentGenerator, LogitDiscriminator
-from wavegan_tf.core.optimizers import TF1Adam, TF1RMSprop
+from wavegan_tf.core.nn.layers import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
+from wavegan_tf.core.nn.nearest import NearestConv1D, NearestConv2D
+from wavegan_tf.core.nn.optimizers import TF1Adam, TF1RMSprop
 
 # What args.txt holds beside the options that are ours too. The original's `data_normalize` reaches nothing: it always
 # normalises, whatever args.txt says, and so does the run that continues it.

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wavegan_tf.core import audio, demo, spectral
+from wavegan_tf.core import demo
+from wavegan_tf.core.audio import decode, spectral
 from wavegan_tf.demo import figures
 
 HERE = Path(__file__).parent
@@ -125,7 +126,7 @@ def _generate(package: str, model_dir: Path, output_dir: Path, count: int) -> np
 
 
 def _first_slice(path: Path, normalize: bool) -> np.ndarray:
-    clip = audio.decode(str(path), SAMPLE_RATE, num_channels=1, normalize=normalize)[:SLICE_LEN]
+    clip = decode.decode(str(path), SAMPLE_RATE, num_channels=1, normalize=normalize)[:SLICE_LEN]
     return np.pad(clip, ((0, SLICE_LEN - len(clip)), (0, 0)))
 
 
@@ -158,7 +159,7 @@ def _write(folder: Path, name: str, clips: np.ndarray) -> list[str]:
     (folder / "shown" / name).mkdir(parents=True)
     paths = [folder / "shown" / name / f"{number:02d}.wav" for number in range(len(clips))]
     for path, clip in zip(paths, clips, strict=True):
-        audio.write(str(path), clip, SAMPLE_RATE)
+        decode.write(str(path), clip, SAMPLE_RATE)
     return _relative(folder, paths)
 
 

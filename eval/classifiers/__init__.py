@@ -1,0 +1,1 @@
+"""The classifiers behind the metrics: their networks, training, storage and outputs."""

@@ -1,0 +1,250 @@
+"""Training a classifier: the stream of augmented batches, the best checkpoint, early stop, and the test."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from eval.classifiers import augmentation
+from eval.classifiers.labelled_audio import NO_FAMILY, LabelledAudio
+from eval.classifiers.registry import WEIGHTS_FILE, Classifier
+from wavegan_tf.core import flags
+from wavegan_tf.core.errors import UserError
+
+_SUMMARIES = "logs"
+# Of the norms' moving averages. The original's 0.99 is for its 100 000 steps; here a few hundred must do.
+_MOMENTUM = 0.9
+# Scale of the log-mel classifier's last norm before training. Adam moves all 8192 weights of a class by one step size,
+# which is too much at once for logits of features of unit variance, and right for the convolutions before them.
+_LAST_SCALE = 0.1
+
+
+# Passes at most, and passes without a better loss after which training stops.
+_PASSES = {"log_mel": (5, 3), "waveform": (25, 8), "pitch": (40, 8)}
+_RATES = {"adam": 1e-3, "sgd": 1e-4}
+
+
+def _by_network(place: int) -> str:
+    return ", ".join(f"{numbers[place]} for {network}" for network, numbers in _PASSES.items())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitOptions(flags.Options):
+    """How a classifier is trained."""
+
+    batch_size: int = flags.option(16, "Clips in a batch.", minimum=2)
+    learning_rate: float = flags.option(
+        0.0,
+        "Step size at the start, from where it falls to zero; 0: "
+        f"{', '.join(f'{rate:g} for {name}' for name, rate in _RATES.items())}.",
+        minimum=0,
+    )
+    optimizer: str = flags.option(
+        "adam", "adam, or sgd: plain gradient descent as the original's, which takes 100 000 steps.",
+        choices=("adam", "sgd"),
+    )  # fmt: skip
+    max_epochs: int = flags.option(
+        0, f"Passes over the clips at most; 0: {_by_network(0)}.", minimum=0
+    )
+    patience: int = flags.option(
+        0, f"Stop after so many passes without a better validation loss; 0: {_by_network(1)}.", minimum=0
+    )
+    augment: bool = flags.option(
+        True,
+        "Vary what is heard while training: level and noise of words (log_mel), or level, speed and beginning "
+        "(waveform); level and pitch of notes, with its label. The original does not.",
+    )
+    train_time_limit_secs: float = flags.option(0.0, "Stop training after this time; 0 sets no limit.", minimum=0)
+    seed: int = flags.option(0, "Seed of weights, order, split and augmentation.", minimum=0)
+
+
+def heads_loss(sizes: tuple[int, ...]):
+    """Cross-entropy of logits [b, sum of sizes] and `batches`' truth, summed over heads, averaged over clips: [].
+
+    Each clip counts by its weight, so that the mean over all clips of batches of any size is, head by head, the mean
+    over the clips whose class is known.
+    """
+
+    def loss(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        classes, weights = tf.split(truth, 2, axis=1)
+        total = tf.constant(0.0)
+        for head, part in enumerate(tf.split(logits, sizes, axis=-1)):
+            known = tf.maximum(tf.cast(classes[:, head], tf.int32), 0)
+            errors = tf.nn.sparse_softmax_cross_entropy_with_logits(known, part)
+            total += tf.reduce_mean(errors * weights[:, head])
+        return total
+
+    return loss
+
+
+def known_weights(classes: np.ndarray) -> np.ndarray:
+    """Weights float32 of classes [n, heads]: 0 for those not known (-1), equal for the others, 1 in the mean."""
+    known = (classes != NO_FAMILY).astype(np.float64)
+    return (known / np.maximum(known.mean(axis=0), 1 / len(known))).astype(np.float32)
+
+
+def first_head_accuracy(size: int):
+    """Share of right answers of the first head."""
+
+    def accuracy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        right = tf.argmax(logits[:, :size], axis=-1) == tf.cast(truth[:, 0], tf.int64)
+        return tf.cast(right, tf.float32)
+
+    return accuracy
+
+
+def batches(
+    audio: LabelledAudio, chosen: np.ndarray, classifier: Classifier, options: FitOptions, training: bool
+) -> tf.data.Dataset:
+    """Inputs of the network for the chosen clips, and the truth; shuffled and varied for training.
+
+    The truth is float32 [b, 2 * heads]: the classes, -1 where one is not known, and behind them their weights among
+    the chosen clips (`known_weights`).
+    """
+    augmented = training and options.augment
+    num_classes = len(classifier.info.labels)
+    lengths, classes = tf.constant(audio.lengths, tf.int64), tf.constant(audio.classes, tf.int64)
+    weights = np.zeros(audio.classes.shape, np.float32)
+    weights[chosen] = known_weights(audio.classes[chosen])
+
+    def prepare(index: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        waves = tf.map_fn(audio.wave, index, fn_output_signature=tf.TensorSpec([classifier.info.clip_len], tf.float32))
+        truth = tf.gather(classes, index)
+        if augmented and classifier.info.task == "pitch":
+            waves, pitches = augmentation.notes(waves, truth[:, 0], num_classes, seed)
+            truth = tf.concat([pitches[:, None], truth[:, 1:]], axis=1)
+        elif augmented and classifier.info.network == "log_mel":
+            waves = augmentation.level_and_noise(waves, seed)
+        elif augmented:
+            waves = augmentation.speech(waves, tf.gather(lengths, index), seed)
+        truth = tf.concat([tf.cast(truth, tf.float32), tf.gather(weights, index)], axis=1)
+        return classifier.front_end(waves), truth
+
+    data = tf.data.Dataset.from_tensor_slices(chosen.astype(np.int64))
+    if training:
+        data = data.shuffle(len(chosen), seed=options.seed, reshuffle_each_iteration=True)
+    data = data.batch(options.batch_size, drop_remainder=training and len(chosen) >= options.batch_size)
+    seeds = tf.data.Dataset.random(options.seed, rerandomize_each_iteration=True).batch(2)
+    # Two batches at a time at the most: the features of a batch of notes are 64 MiB.
+    return tf.data.Dataset.zip(data, seeds).map(prepare, num_parallel_calls=2).prefetch(1)
+
+
+class _Stops(keras.callbacks.Callback):
+    """Ends training between two batches: on SIGINT, SIGTERM, or when the time is over."""
+
+    def __init__(self, seconds: float):
+        super().__init__()
+        self._deadline = time.monotonic() + seconds if seconds else float("inf")
+        self.asked = False
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Checks."""
+        if self.asked or time.monotonic() > self._deadline:
+            self.model.stop_training = True
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catches the signals while it is open."""
+
+        def ask(*_) -> None:
+            self.asked = True
+
+        previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def fit(
+    classifier: Classifier,
+    audio: LabelledAudio,
+    train: np.ndarray,
+    validation: np.ndarray,
+    options: FitOptions,
+    folder: str,
+) -> dict[str, list[float]]:
+    """Trains, and leaves the network with the weights of the pass whose validation loss was least.
+
+    Args:
+      classifier: is trained in place.
+      audio: the clips.
+      train: indices of those to learn from.
+      validation: indices of those to choose the pass by.
+      options: how.
+      folder: gets the best weights whenever they are bettered, and TensorBoard's files.
+
+    Returns:
+      Losses and accuracies after each pass, by Keras's names.
+
+    Raises:
+      UserError: training did not come to the end of a single pass.
+    """
+    info, path = classifier.info, os.path.join(folder, WEIGHTS_FILE)
+    sizes = tuple(len(names) for names in (info.labels, info.families) if names)
+    passes, patience = _PASSES[info.network]
+    passes, patience = options.max_epochs or passes, options.patience or patience
+    for norm in classifier.network.norms:
+        norm.momentum = _MOMENTUM
+    if info.network == "log_mel":
+        scale = classifier.network.norms[-1].gamma
+        scale.assign(_LAST_SCALE * scale)
+    initial = options.learning_rate or _RATES[options.optimizer]
+    rate = keras.optimizers.schedules.CosineDecay(initial, passes * max(1, len(train) // options.batch_size))
+    optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[options.optimizer](rate)
+    classifier.network.compile(optimizer, heads_loss(sizes), metrics=[first_head_accuracy(sizes[0])], jit_compile=False)
+    stops = _Stops(options.train_time_limit_secs)
+    callbacks = [
+        keras.callbacks.ModelCheckpoint(path, "val_loss", save_best_only=True, save_weights_only=True),
+        keras.callbacks.EarlyStopping("val_loss", patience=patience),
+        keras.callbacks.TensorBoard(os.path.join(folder, _SUMMARIES), write_graph=False),
+        stops,
+    ]
+    with stops.listening():
+        history = classifier.network.fit(
+            batches(audio, train, classifier, options, training=True),
+            validation_data=batches(audio, validation, classifier, options, training=False),
+            epochs=passes,
+            callbacks=callbacks, shuffle=False, verbose=2,
+        ).history  # fmt: skip
+    if not np.isfinite(history.get("val_loss", [])).any():
+        raise UserError(f"{folder}: no pass came to a finite validation loss; train longer, or lower --learning_rate")
+    classifier.network.load_weights(path)
+    if info.network == "log_mel":
+        recalibrate(classifier, audio, train, options)
+        classifier.network.save_weights(path)
+    return history
+
+
+def recalibrate(classifier: Classifier, audio: LabelledAudio, train: np.ndarray, options: FitOptions) -> None:
+    """Gives batch normalisation the averages over a whole pass of training, in place of the moving ones.
+
+    The last norm of the log-mel classifier has 8192 places, many of which are still in nearly all clips: what moving
+    averages of a few hundred batches say of their variances is mostly chance.
+    """
+    norms = classifier.network.norms
+    for number, (features, _) in enumerate(batches(audio, train, classifier, options, training=True)):
+        for norm in norms:
+            norm.momentum = 1.0 - 1.0 / (number + 1)  # so the moving average becomes the mean of all batches
+        classifier.network(features, training=True)
+    for norm in norms:
+        norm.momentum = _MOMENTUM
+
+
+def answers(classifier: Classifier, audio: LabelledAudio, chosen: np.ndarray, options: FitOptions) -> np.ndarray:
+    """The classes [n, heads] that the network finds likeliest for the chosen clips."""
+    sizes = tuple(len(names) for names in (classifier.info.labels, classifier.info.families) if names)
+    found = []
+    for features, _ in batches(audio, chosen, classifier, options, training=False):
+        logits = np.split(classifier.network(features, training=False).numpy(), np.cumsum(sizes)[:-1], axis=-1)
+        found.append(np.stack([np.argmax(part, axis=-1) for part in logits], axis=-1))
+    return np.concatenate(found)

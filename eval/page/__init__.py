@@ -1,0 +1,1 @@
+"""The listening page: what it shows, where its clips come from, and its HTML."""

@@ -1,0 +1,1 @@
+"""From MIDI files to sound: reading, instruments over time, and mixing notes."""

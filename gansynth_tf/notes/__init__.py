@@ -1,0 +1,1 @@
+"""From note files and records to a stream of waveforms with their pitches."""

@@ -1,0 +1,138 @@
+"""Features of the notes at the resolution of a stage: computed once where there is room, else as they are used."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from gansynth_tf import normalizer
+from gansynth_tf.config import GANSynthConfig
+from gansynth_tf.features import Features
+from gansynth_tf.notes.stream import NoteStore, note_batches
+from gansynth_tf.resolution import StageData
+from wavegan_tf.core.audio import cache
+from wavegan_tf.core.audio import store as audio_store
+from wavegan_tf.core.audio.batches import stream_options
+
+# Of notes that are transformed together when all are.
+_BATCH = 8
+_NORMALIZER_BATCH = 10
+_MIB = 1 << 20
+
+
+def feature_key(config: GANSynthConfig) -> dict[str, Any]:
+    """The options that decide what the features of a waveform are."""
+    resolutions = config.resolutions.final_resolutions
+    return {"data_type": config.data_type, "use_unwrap": config.use_unwrap, "resolutions": list(resolutions)}
+
+
+def make_features(config: GANSynthConfig) -> Features:
+    """The representation of a run.
+
+    Raises:
+      UserError: its sizes do not fit together.
+    """
+    return Features(
+        config.data_type,
+        config.resolutions.final_resolutions,
+        config.audio_length,
+        config.sample_rate,
+        use_unwrap=config.use_unwrap,
+    )
+
+
+def all_waves(store: NoteStore) -> tf.data.Dataset:
+    """Batches of the waveforms [b, t, 1] of all notes, in their order."""
+    waves = tf.data.Dataset.range(len(store)).map(store.wave, num_parallel_calls=tf.data.AUTOTUNE).batch(_BATCH)
+    return waves.prefetch(2).with_options(stream_options())
+
+
+def stage_reader(
+    config: GANSynthConfig, store: NoteStore, features: Features, data: StageData, cache_dir: str
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from the index of a note to its features, shrunken to the resolution of a stage.
+
+    Args:
+      config: the run's options; `data_cache_mb` and `data_disk_mb` say how much room there is.
+      store: the notes.
+      features: the representation.
+      data: at the stage.
+      cache_dir: for features that are kept on disk, unless `data_cache_dir` is set.
+
+    Raises:
+      UserError: the disk has no room for what `data_disk_mb` allows.
+    """
+    size = data.resolutions.resolutions(data.num_blocks)
+    shape = (*size, features.data_shape[-1])
+    row = int(np.prod(shape))
+    megabytes = len(store) * row * 4 / _MIB
+    shrunken = tf.autograph.experimental.do_not_convert(lambda waves: data.shrink(features.waves_to_data(waves)))
+    if megabytes > max(config.data_cache_mb, config.data_disk_mb):
+        logging.info("features of %d x %d pixels: computed whenever they are used (%.0f MiB)", *size, megabytes)
+        return tf.autograph.experimental.do_not_convert(lambda index: shrunken(store.wave(index)[None])[0])
+
+    def fill(spool: cache.SampleSpool) -> dict[str, Any]:
+        started = time.monotonic()
+        # Not within the stream of waves, where products of matrices are slower.
+        transform = tf.function(shrunken, input_signature=[tf.TensorSpec([None, config.audio_length, 1])])
+        for waves in all_waves(store):
+            spool.extend([transform(waves).numpy().reshape(-1, row)])
+        rate = len(store) / (time.monotonic() - started)
+        logging.info("features of %d x %d pixels: computed once, %.0f notes a second", *size, rate)
+        return {}
+
+    key = cache.cache_key([], {**feature_key(config), "notes": store.key, "size": list(size)})
+    folder = config.data_cache_dir or cache_dir
+    path = os.path.join(folder, f"features-{key}.f32")
+    _, kept = audio_store.spooled(path, key, row, config.data_cache_mb * _MIB, fill)
+    return tf.autograph.experimental.do_not_convert(
+        lambda index: tf.reshape(tf.slice(kept, [index, 0], [1, row]), shape)
+    )
+
+
+def normalizer_path(config: GANSynthConfig, run_dir: str) -> str:
+    """Where a run keeps what its normaliser takes from the notes."""
+    return os.path.join(run_dir, "assets", f"{config.data_normalizer}.npz")
+
+
+def run_normalizer(
+    config: GANSynthConfig, store: NoteStore | None, features: Features, run_dir: str, *, is_chief: bool = True
+) -> normalizer.Normalizer:
+    """The normaliser of a run. What it takes from the notes is kept in `assets/` and taken from there later.
+
+    Args:
+      config: the run's options.
+      store: the notes; not needed where the run has a normaliser already.
+      features: the representation.
+      run_dir: the run.
+      is_chief: whether to write; the other workers find what it wrote.
+
+    Raises:
+      UserError: the file in the run's directory cannot be used, or there is none and no notes are at hand.
+    """
+    kind = config.data_normalizer
+    if kind == normalizer.PRESPECIFIED:
+        names = ("mag_normalizer_a", "mag_normalizer_b", "p_normalizer_a", "p_normalizer_b")
+        return normalizer.prespecified(*(getattr(config, name) for name in names))
+    if kind == normalizer.NONE:
+        return normalizer.identity()
+    path = normalizer_path(config, run_dir)
+    if store is None or os.path.exists(path):
+        return normalizer.load(path, kind, features.spec_shape[1])
+    statistics = normalizer.RangeStatistics()
+    batches = note_batches(store, store.wave, batch_size=_NORMALIZER_BATCH, seed=config.seed)
+    transform = tf.function(features.waves_to_data)
+    # After all notes the range stays as it is.
+    num_examples = min(config.normalizer_num_examples, len(store))
+    for waves, _ in batches.take(-(-num_examples // _NORMALIZER_BATCH)):
+        statistics.add(transform(waves).numpy())
+    rows = statistics.rows(kind, config.normalizer_margin)
+    if is_chief:
+        normalizer.save(path, rows)
+    return normalizer.of_rows(rows)

@@ -1,0 +1,226 @@
+"""Networks, optimisers and checkpoints of one stage, what it takes over from the stage before, and its updates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gansynth_tf.config import GANSynthConfig
+from gansynth_tf.draws import NoteDraws
+from gansynth_tf.losses import GANSynthLosses
+from gansynth_tf.networks import ProgressiveDiscriminator, ProgressiveGenerator
+from gansynth_tf.progressive import Progressive, block_name
+from gansynth_tf.schedule import Stage
+from wavegan_tf.core import draws
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.nn.optimizers import TF1Adam
+from wavegan_tf.core.training import checkpoints, update
+from wavegan_tf.core.training.runtime import Runtime
+
+AVERAGE_DECAY = 0.999
+
+
+def _unchanged(optimizer: Any) -> Any:
+    return optimizer
+
+
+def make_generator(
+    config: GANSynthConfig, stage: Stage, num_pitches: int, policy: keras.DTypePolicy
+) -> ProgressiveGenerator:
+    """The generator of a stage."""
+    arguments = {**config.network_arguments(stage.num_blocks, num_pitches), **config.generator_arguments()}
+    return ProgressiveGenerator(**arguments, dtype=policy, name="progressive_gan_generator")
+
+
+def restore_average(
+    config: GANSynthConfig, stage: Stage, run_dir: str, image_id: int | None = None
+) -> tuple[ProgressiveGenerator, int, np.float32]:
+    """The moving average of a generator, from a checkpoint.
+
+    Args:
+      config: the run's options.
+      stage: which one.
+      run_dir: the run's directory.
+      image_id: which of its checkpoints; None is the newest.
+
+    Returns:
+      The generator, the number of images that it was trained on, and the progress then.
+
+    Raises:
+      UserError: there is no such checkpoint, or it does not fit.
+    """
+    network = make_generator(config, stage, config.num_pitches, keras.DTypePolicy("float32"))
+    train_time = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+    image_id = checkpoints.restore_step(
+        os.path.join(run_dir, stage.directory), image_id, generator_ema=network, clock={"train_time": train_time}
+    )
+    return network, image_id, config.progress(stage.num_blocks, image_id, float(train_time.numpy()))
+
+
+class StageModel:
+    """What one stage trains.
+
+    Attributes:
+      generator: with the stage's blocks.
+      discriminator: likewise.
+      average: the moving average of the generator, which generates.
+      train_time: seconds of training so far, by which stages may end (`TrainTimeHook`).
+    """
+
+    def __init__(
+        self,
+        config: GANSynthConfig,
+        stage: Stage,
+        num_pitches: int,
+        run_dir: str,
+        policy: keras.DTypePolicy,
+        scaled: Callable[[Any], Any] = _unchanged,
+    ):
+        """Builds everything; to be called in the strategy's scope.
+
+        Args:
+          config: the run's options.
+          stage: which one.
+          num_pitches: of the notes.
+          run_dir: the run's directory, which holds the stages'.
+          policy: dtype policy of the networks.
+          scaled: wraps an optimiser for loss scaling.
+        """
+        self._config, self.stage, self._run_dir = config, stage, run_dir
+        # A run that starts again draws the same initial weights for a stage as one that has gone on.
+        keras.utils.set_random_seed(int(draws.purpose_seed(config.seed, stage.stage_id, "weights")[0]) & draws.MAX_SEED)
+        shared = config.network_arguments(stage.num_blocks, num_pitches)
+        self.generator, self.average = (make_generator(config, stage, num_pitches, policy) for _ in range(2))
+        self.discriminator = ProgressiveDiscriminator(**shared, dtype=policy)
+        for variable, weight in zip(self.average.variables, self.generator.variables, strict=True):
+            variable.assign(weight)
+        self.g_optimizer = self._optimizer(config.generator_learning_rate, self.generator, scaled)
+        self.d_optimizer = self._optimizer(config.discriminator_learning_rate, self.discriminator, scaled)
+        self.train_time = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        directory = os.path.join(run_dir, stage.directory)
+        os.makedirs(directory, exist_ok=True)
+        self.checkpoints = checkpoints.Checkpoints(
+            directory,
+            config.seed,
+            **self._networks(),
+            g_optimizer=self.g_optimizer,
+            d_optimizer=self.d_optimizer,
+            clock={"train_time": self.train_time},
+        )
+
+    def _optimizer(self, rate: float, network: Progressive, scaled: Callable[[Any], Any]) -> keras.optimizers.Optimizer:
+        optimizer = scaled(TF1Adam(rate, beta_1=self._config.adam_beta1, beta_2=self._config.adam_beta2))
+        optimizer.build(network.trainable_variables)
+        return optimizer
+
+    def _networks(self) -> dict[str, Progressive]:
+        return {"generator": self.generator, "discriminator": self.discriminator, "generator_ema": self.average}
+
+    def restore(self) -> int:
+        """Restores the stage's newest checkpoint, or takes over what the stage before has trained.
+
+        Returns:
+          Images trained on so far.
+
+        Raises:
+          UserError: no checkpoint fits, or there is none of the stage before.
+        """
+        image_id = self.checkpoints.restore()
+        if image_id is not None:
+            return image_id
+        if self.stage.stage_id == 0 or not self._config.train_progressive:
+            return 0
+        previous = self._config.schedule.stage(self.stage.stage_id - 1)
+        kept = {name: _of_blocks(network, previous.num_blocks) for name, network in self._networks().items()}
+        directory = os.path.join(self._run_dir, previous.directory)
+        return checkpoints.restore_step(directory, None, **kept, clock={"train_time": self.train_time})
+
+    def save(self, image_id: int) -> None:
+        """Saves everything.
+
+        Raises:
+          UserError: training has diverged; the last checkpoint stays.
+        """
+        update.check_sound(
+            f"image {image_id}", list(self._networks().values()), [self.g_optimizer, self.d_optimizer]
+        )
+        self.checkpoints.save(image_id)
+
+
+def _of_blocks(network: Progressive, num_blocks: int) -> dict[str, tf.Variable]:
+    """The variables of the first blocks, named as they are in checkpoints."""
+    prefixes = tuple(f"{block_name(block)}_" for block in range(1, num_blocks + 1))
+    return {n: v for n, v in checkpoints.named_variables(network).items() if n.startswith(prefixes)}
+
+
+def check_batch_sizes(stages: Sequence[Stage], replicas: int) -> None:
+    """Raises UserError if the batch of a stage cannot be divided among the replicas."""
+    for stage in stages:
+        if stage.batch_size % replicas:
+            raise UserError(
+                f"--batch_size_schedule: stage {stage.stage_id} has batches of {stage.batch_size}; "
+                f"must be a multiple of the {replicas} replicas"
+            )
+
+
+class StageUpdates:
+    """The updates of one step, in the original's order: the generator and its average, then the discriminator."""
+
+    def __init__(
+        self, config: GANSynthConfig, model: StageModel, losses: GANSynthLosses, run: Runtime, pitch_counts: np.ndarray
+    ):
+        """Prepares both compiled updates."""
+        batch_size = model.stage.batch_size
+        self._run, self._share = run, batch_size // run.strategy.num_replicas_in_sync
+        options = {"strategy": run.strategy, "jit_compile": run.jit_compile}
+        self._generator = update.Update(
+            losses.generator_loss,
+            model.generator.trainable_variables,
+            model.g_optimizer,
+            after_step=update.moving_average(model.average, model.generator, AVERAGE_DECAY),
+            **options,
+        )
+        self._discriminator = update.Update(
+            losses.discriminator_loss, model.discriminator.trainable_variables, model.d_optimizer, **options
+        )
+        draw = NoteDraws(
+            seed=config.seed, batch_size=batch_size, latent_dim=config.latent_vector_size, pitch_counts=pitch_counts
+        )
+
+        @tf.function
+        def drawn(purpose: str, image_id: tf.Tensor) -> dict[str, tf.Tensor]:
+            with tf.device("CPU:0"):
+                return draw(purpose, image_id)
+
+        self._draw = drawn
+
+    def __call__(self, image_id: int, progress: np.float32, real: tuple[tf.Tensor, tf.Tensor]) -> dict[str, float]:
+        """Makes both updates and returns their metrics.
+
+        Args:
+          image_id: images trained on before.
+          progress: at that image, for both updates.
+          real: features of real notes, shrunken to the stage's resolution, and their one-hot pitches; this worker's
+            part of the batch.
+        """
+        scalar = tf.constant(progress, tf.float32)
+        metrics = self._generator(self._rows_drawn("generator", image_id), scalar)
+        features, pitches = self._run.per_replica(
+            self._share, lambda start, stop: tuple(part[start:stop] for part in real), of_worker=True
+        )
+        drawn = self._rows_drawn("discriminator", image_id)
+        metrics = {**metrics, **self._discriminator(features, pitches, drawn, scalar)}
+        return {name: float(value) for name, value in metrics.items()}
+
+    def _rows_drawn(self, purpose: str, image_id: int) -> Any:
+        drawn = self._draw(purpose, tf.constant(image_id, tf.int64))
+
+        def rows(start: int, stop: int) -> dict[str, tf.Tensor]:
+            return {name: value[start:stop] for name, value in drawn.items()}
+
+        return self._run.per_replica(self._share, rows, of_worker=False)

@@ -1,0 +1,258 @@
+import contextlib
+import itertools
+import math
+import os
+import signal
+import time
+
+import pytest
+
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import Options
+from wavegan_tf.core.training import loop
+from wavegan_tf.core.training.tracking import Progress
+from wavegan_tf.core.workers.cluster import Cluster
+
+
+class Clock:
+    """Stands in for time.monotonic."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+
+class SilentProgress(Progress):
+    def __init__(self):
+        self.shown, self.closed = [], 0
+
+    def update(self, step, values):
+        self.shown.append((step, dict(values)))
+
+    def close(self):
+        self.closed += 1
+
+
+class FakeCluster(Cluster):
+    """One of two workers; `others` are what the other says each time, if it is there."""
+
+    def __init__(self, others=None, chief=True):
+        super().__init__()
+        self.others, self.chief, self.said, self.busy = others, chief, [], False
+
+    def exchange(self, value):
+        self.said.append(value)
+        if self.others is None:
+            return [value]
+        other = next(self.others)
+        return [value, other] if self.chief else [other, value]
+
+    @contextlib.contextmanager
+    def finishing(self):
+        self.busy = True
+        yield
+        self.busy = False
+
+
+class FakeRun:
+    """A run whose updates only count, advance a clock and now and then do something else."""
+
+    def __init__(self, clock=None, seconds=1.0, at=None, cluster=None):
+        self.clock, self.seconds, self.at = clock, seconds, at or {}
+        self.updates, self.saves, self.summaries = [], [], []
+        self.progress = SilentProgress()
+        self.cluster = cluster or FakeCluster()
+
+    def update(self, step):
+        self.updates.append(step)
+        if self.clock:
+            self.clock.now += self.seconds
+        value = self.at[step]() if step in self.at else None
+        return {"D_loss": float(step), "G_loss": -2.0 * step} if value is None else value
+
+    def save(self, step):
+        assert self.cluster.busy, "the end of another worker would cut it short"
+        self.saves.append(step)
+
+    def go(self, step=0, step_size=1, **values):
+        options = loop.LoopOptions(**values)
+        summaries = loop.Schedule(options.train_summary_secs, at_start=True)
+        with loop.Stop(options.train_time_limit_secs) as stop:
+            return self.run(options, step, step_size, stop, summaries)
+
+    def run(self, options, step, step_size, stop, summaries):
+        return loop.run(
+            options,
+            step=step,
+            step_size=step_size,
+            stop=stop,
+            is_end=options.is_end,
+            update=self.update,
+            is_summary_due=lambda _: summaries.due(),
+            summarize=lambda step, means: self.summaries.append((step, means)),
+            save=self.save,
+            progress=self.progress,
+            cluster=self.cluster,
+        )
+
+
+def test_options_are_checked():
+    assert issubclass(loop.LoopOptions, Options)
+    for wrong in ({"train_batch_size": 0}, {"train_steps": -1}, {"train_save_secs": -1.0}, {"train_summary_secs": -1}):
+        with pytest.raises(UserError, match=f"^--{next(iter(wrong))}=.*: must be at least"):
+            loop.LoopOptions(**wrong)
+
+
+def test_a_step_can_count_examples():
+    run = FakeRun()
+    assert run.go(2, step_size=4, train_steps=9) == 10
+    assert run.updates == [2, 6] and run.saves == [10]
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_stops_at_train_steps_with_a_save_and_a_summary(start):
+    run = FakeRun()
+    assert run.go(start, train_steps=6) == 6
+    assert run.updates == list(range(start, 6))
+    assert [step for step, _ in run.progress.shown] == list(range(start + 1, 7))
+    assert run.saves == [6]
+    assert [step for step, _ in run.summaries] == [start + 1, 6]
+    assert run.progress.closed == 1
+
+
+@pytest.mark.parametrize("steps", [5, 6])
+def test_run_that_is_over_does_and_writes_nothing(steps):
+    run = FakeRun()
+    assert run.go(6, train_steps=steps) == 6
+    assert run.updates == run.saves == run.summaries == []
+
+
+def test_stops_at_the_time_limit(monkeypatch):
+    run = FakeRun(Clock(monkeypatch), seconds=3.0)
+    assert run.go(train_time_limit_secs=10.0) == 4
+    assert run.saves == [4]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_the_run_after_the_current_step_with_a_save(number):
+    before = signal.getsignal(number)
+    run = FakeRun(at={7: lambda: os.kill(os.getpid(), number)})
+    assert run.go() == 8
+    assert run.saves == [8] and run.updates[-1] == 7
+    assert run.summaries[-1][0] == 8
+    assert signal.getsignal(number) is before
+
+
+def test_second_interrupt_ends_the_run_at_once():
+    def twice():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("went on")
+
+    run = FakeRun(at={2: twice})
+    with pytest.raises(KeyboardInterrupt):
+        run.go()
+    assert run.saves == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_second_sigterm_still_waits_for_the_step():
+    def twice():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    run = FakeRun(at={2: twice})
+    assert run.go() == 3
+    assert run.saves == [3]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_metric_that_is_not_finite_stops_the_run_and_nothing_is_saved(value):
+    run = FakeRun(at={4: lambda: {"D_loss": 1.0, "G_loss": value}})
+    with pytest.raises(UserError, match=rf"^step 5: G_loss is {value}; .* the last checkpoint stays$"):
+        run.go(train_save_secs=1000.0)
+    assert run.saves == [] and run.updates == [0, 1, 2, 3, 4]
+    assert [step for step, _ in run.summaries] == [1]
+    assert [step for step, _ in run.progress.shown] == [1, 2, 3, 4]
+    assert run.progress.closed == 1, "the error would stand on the line of progress"
+
+
+def test_cadence_of_saves_and_summaries(monkeypatch):
+    run = FakeRun(Clock(monkeypatch), seconds=1.0)
+    run.go(train_steps=17, train_save_secs=5.0, train_summary_secs=4.0)
+    assert run.saves == [5, 10, 15, 17]
+    assert [step for step, _ in run.summaries] == [1, 5, 9, 13, 17]
+
+
+def test_slow_steps_do_not_pile_up_saves(monkeypatch):
+    clock = Clock(monkeypatch)
+    run = FakeRun(clock, seconds=1.0, at={2: lambda: setattr(clock, "now", clock.now + 100.0)})
+    run.go(train_steps=10, train_save_secs=5.0)
+    assert run.saves == [3, 8, 10]
+
+
+def test_last_step_is_saved_once(monkeypatch):
+    run = FakeRun(Clock(monkeypatch), seconds=1.0)
+    run.go(train_steps=10, train_save_secs=5.0, train_summary_secs=3.0)
+    assert run.saves == [5, 10]
+    assert [step for step, _ in run.summaries] == [1, 4, 7, 10]
+
+
+def test_summaries_have_the_means_since_the_last(monkeypatch):
+    run = FakeRun(Clock(monkeypatch), seconds=1.0)
+    run.go(train_steps=6, train_summary_secs=3.0)
+    assert run.summaries == [
+        (1, {"D_loss": 0.0, "G_loss": 0.0}),
+        (4, {"D_loss": 2.0, "G_loss": -4.0}),
+        (6, {"D_loss": 4.5, "G_loss": -9.0}),
+    ]
+
+
+def test_means_start_anew():
+    means = loop.MeanMetrics()
+    assert means.take() == {}
+    means.add({"a": 1.0})
+    means.add({"a": 4.0})
+    assert means.take() == {"a": 2.5}
+    means.add({"a": 7.0})
+    assert means.take() == {"a": 7.0}
+
+
+QUIET, SIGNALLED, LATE, TO_SAVE = [False] * 3, [True, False, False], [False, True, False], [False, False, True]
+
+
+def test_workers_speak_once_a_step_whatever_their_own_clocks(monkeypatch):
+    clock = Clock(monkeypatch)
+    for chief in (True, False):
+        for seconds in (1.0, 1000.0):
+            cluster = FakeCluster(itertools.repeat(QUIET), chief)
+            run = FakeRun(clock, cluster=cluster)
+            run.go(train_steps=5, train_save_secs=seconds, train_summary_secs=seconds)
+            assert len(cluster.said) == 5
+            assert run.saves == ([1, 2, 3, 4, 5] if chief and seconds == 1.0 else [5])
+
+
+def test_the_clock_of_the_chief_decides(monkeypatch):
+    """When to save, and when the time is over; another worker's clock does not."""
+    clock = Clock(monkeypatch)
+    for chief, said, saves, end in (
+        (True, TO_SAVE, [9], 9), (True, LATE, [9], 9), (False, TO_SAVE, [3, 9], 9), (False, LATE, [3], 3),
+    ):  # fmt: skip
+        run = FakeRun(clock, cluster=FakeCluster(iter([QUIET] * 3 + [said] + [QUIET] * 5), chief))
+        assert run.go(train_steps=9, train_save_secs=1000.0) == end
+        assert run.saves == saves
+    for chief, end in ((True, 4), (False, 9)):
+        run = FakeRun(clock, cluster=FakeCluster(itertools.repeat(QUIET), chief))
+        assert run.go(train_steps=9, train_time_limit_secs=4.0) == end
+
+
+@pytest.mark.parametrize("chief", [True, False])
+def test_a_signal_to_any_worker_stops_all_at_the_same_step(chief):
+    run = FakeRun(cluster=FakeCluster(iter([QUIET] * 3 + [SIGNALLED]), chief))
+    assert run.go() == 3
+    assert run.saves == [3]
+    run = FakeRun(
+        at={2: lambda: os.kill(os.getpid(), signal.SIGTERM)}, cluster=FakeCluster(itertools.repeat(QUIET), chief)
+    )
+    assert run.go() == 3
+    assert run.cluster.said[-1][0] is True and len(run.cluster.said) == 4

@@ -1,0 +1,184 @@
+import datetime
+import io
+import json
+import re
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.training import tracking
+
+
+def stats(directory):
+    return [json.loads(line) for line in (directory / "stats.jsonl").read_text().splitlines()]
+
+
+def events(directory):
+    """(step, tag) -> tensor of everything in the event files."""
+    found = {}
+    for path in sorted(directory.glob("events.out.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                found[event.step, value.tag] = tf.make_ndarray(value.tensor)
+    return found
+
+
+def test_scalars_go_to_the_line_file_and_to_tensorboard(tmp_path):
+    tracker = tracking.Tracker(str(tmp_path), 0)
+    tracker.scalars(3, {"D_loss": 0.1, "G_loss": -2.5})
+    tracker.scalars(4, {"D_loss": 1e-7})
+    tracker.flush()
+    first, second = stats(tmp_path)
+    written = datetime.datetime.fromisoformat(first.pop("time"))
+    assert abs(datetime.datetime.now(datetime.timezone.utc) - written) < datetime.timedelta(minutes=5)
+    assert first == {"step": 3, "D_loss": 0.1, "G_loss": -2.5}
+    assert second["step"] == 4 and second["D_loss"] == 1e-7
+    found = events(tmp_path)
+    assert found == {(3, "D_loss"): np.float32(0.1), (3, "G_loss"): -2.5, (4, "D_loss"): np.float32(1e-7)}
+
+
+def test_resumed_run_drops_the_lines_after_its_checkpoint_and_a_half_line(tmp_path):
+    tracker = tracking.Tracker(str(tmp_path), 0)
+    for step in (1, 5, 9):
+        tracker.scalars(step, {"D_loss": float(step)})
+    with open(tmp_path / "stats.jsonl", "a") as file:
+        file.write('{"step": 10, "ti')
+    tracker = tracking.Tracker(str(tmp_path), 5)
+    assert [line["step"] for line in stats(tmp_path)] == [1, 5]
+    tracker.scalars(6, {"D_loss": 60.0})
+    assert [(line["step"], line["D_loss"]) for line in stats(tmp_path)] == [(1, 1.0), (5, 5.0), (6, 60.0)]
+
+
+@pytest.mark.parametrize("rest", [b'{"step": 2}', b"[2]\n", b'{"D_loss": 1}\n', b"\0\0\0\n", b"\xff\xfe\n", b"null\n"])
+def test_resumed_run_drops_damaged_lines(tmp_path, rest):
+    tracking.Tracker(str(tmp_path), 0).scalars(1, {"D_loss": 1.0})
+    with open(tmp_path / "stats.jsonl", "ab") as file:
+        file.write(rest)
+    tracking.Tracker(str(tmp_path), 3).scalars(3, {"D_loss": 3.0})
+    assert [line["step"] for line in stats(tmp_path)] == [1, 3]
+
+
+def test_waveforms_are_players_of_the_first_three_and_rms_of_all(tmp_path):
+    generator = np.random.default_rng(1)
+    audio = generator.uniform(-0.9, 0.9, [5, 1000, 2]).astype(np.float32)
+    audio[1, 10, 0], audio[1, 11, 0] = 1.5, -1.5  # A post-processing filter can go beyond full scale.
+    rms = np.sqrt(np.mean(np.float64(audio[:, :, 0]) ** 2, axis=1))
+    tracker = tracking.Tracker(str(tmp_path), 0)
+    returned = tracker.waveforms(7, "G_z", tf.constant(audio), 16000)
+    tracker.flush()
+    assert returned.keys() == {"G_z_rms"}
+    assert returned["G_z_rms"] == pytest.approx(rms.mean(), rel=1e-6)
+    found = events(tmp_path)
+    assert found.keys() == {(7, "G_z"), (7, "G_z_rms_batch")}
+    assert len(found[7, "G_z"]) == 3
+    for (encoded, _), wanted in zip(found[7, "G_z"], audio, strict=False):
+        decoded, rate = tf.audio.decode_wav(encoded)
+        assert rate == 16000
+        np.testing.assert_allclose(decoded, np.clip(wanted, -1, 1), atol=1.01 / 32768)
+    histogram = found[7, "G_z_rms_batch"]  # Rows of left edge, right edge, count.
+    assert histogram[:, 2].sum() == 5
+    np.testing.assert_allclose([histogram[0, 0], histogram[-1, 1]], [rms.min(), rms.max()], rtol=1e-6)
+    for value in rms:
+        inside = (histogram[:, 0] <= value * (1 + 1e-6)) & (value <= histogram[:, 1] * (1 + 1e-6))
+        assert histogram[inside, 2].sum() >= 1
+
+
+def test_image_is_what_was_given(tmp_path):
+    picture = np.random.default_rng(2).integers(0, 256, [12, 20, 1], np.uint8)
+    tracker = tracking.Tracker(str(tmp_path), 0)
+    tracker.images(9, "pp_filt", picture[None])
+    tracker.flush()
+    width, height, encoded = events(tmp_path)[9, "pp_filt"]
+    assert (int(width), int(height)) == (20, 12)
+    np.testing.assert_array_equal(tf.io.decode_png(encoded), picture)
+
+
+@pytest.mark.parametrize("action", ["flush", "write"])
+def test_full_disk_is_one_line(tmp_path, monkeypatch, action):
+    tracker = tracking.Tracker(str(tmp_path), 0)
+
+    def full(*arguments, **keywords):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device\n\tFailed to flush")
+
+    monkeypatch.setattr(tracker._writer, "flush", full)
+    monkeypatch.setattr(tf.summary, "image", full)
+    with pytest.raises(UserError, match=f"^{tmp_path}: summaries cannot be written, the disk is full$"):
+        tracker.flush() if action == "flush" else tracker.images(1, "x", np.zeros([1, 2, 2, 1], np.uint8))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 5000.0
+
+    monkeypatch.setattr(time, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+def train(progress, clock, steps, seconds):
+    for step, duration in zip(steps, seconds, strict=True):
+        clock.now += duration
+        progress.update(step, {"D_loss": -1.23456, "G_loss": 0.5, "other": 1.0})
+
+
+def test_pipe_gets_a_line_each_half_minute_with_the_right_numbers(clock):
+    stream = io.StringIO()
+    progress = tracking.Progress(100, 1000, clips_per_step=320, stream=stream)
+    # The first step compiles for 40 s; then two steps a second.
+    train(progress, clock, range(101, 222), [40.0] + [0.5] * 120)
+    progress.close()
+    first, second, third = stream.getvalue().splitlines()
+    losses = "D_loss -1.235  G_loss 0.5"
+    assert first == f"step 101/1000  {losses}  0.025 updates/s  8 clips/s  ETA 9:59:20"
+    assert second == f"step 161/1000  {losses}  2 updates/s  640 clips/s  ETA 0:07:00"
+    assert third == f"step 221/1000  {losses}  2 updates/s  640 clips/s  ETA 0:06:30"
+    assert "\r" not in stream.getvalue() and "\x1b" not in stream.getvalue()
+
+
+def test_rate_follows_a_change_of_speed_smoothly(clock):
+    stream = io.StringIO()
+    progress = tracking.Progress(0, 0, clips_per_step=10, stream=stream)
+    train(progress, clock, range(1, 62), [40.0] + [1.0] * 60)
+    train(progress, clock, range(62, 77), [2.0] * 15)
+    last = stream.getvalue().splitlines()[-1]
+    # 0.7 of 1 a second, 0.3 of 0.5 a second.
+    assert "step 76 " in last and "0.85 updates/s  8.5 clips/s" in last
+    assert "ETA" not in last and "/0" not in last
+
+
+def test_terminal_line_is_rewritten_in_place_twice_a_second(clock):
+    stream = Terminal()
+    progress = tracking.Progress(0, 50, clips_per_step=64, stream=stream)
+    train(progress, clock, range(1, 31), [0.1] * 30)
+    progress.close()
+    text = stream.getvalue()
+    assert text.count("\n") == 1 and text.endswith("\n")
+    lines = text.split("\r\x1b[K")
+    shown = [int(match[1]) for match in map(re.compile(r"step (\d+)/50 ").match, lines) if match]
+    assert lines[0] == "" and shown == [1, 6, 11, 16, 21, 26, 30]
+    assert lines[-1] == "step 30/50  D_loss -1.235  G_loss 0.5  10 updates/s  640 clips/s  ETA 0:00:02\n"
+
+
+def test_pipe_shows_the_last_step_too(clock):
+    stream = io.StringIO()
+    progress = tracking.Progress(0, 4, clips_per_step=1, stream=stream)
+    train(progress, clock, range(1, 5), [1.0] * 4)
+    progress.close()
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["1/4", "4/4"]
+    assert "1 updates/s  1 clips/s  ETA 0:00:00" in stream.getvalue().splitlines()[1]
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+def test_nothing_is_written_for_a_run_without_steps(clock, kind):
+    stream = kind()
+    tracking.Progress(7, 7, clips_per_step=1, stream=stream).close()
+    assert stream.getvalue() == ""

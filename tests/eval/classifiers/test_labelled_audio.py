@@ -1,0 +1,93 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from eval.classifiers import labelled_audio
+from eval.classifiers.sc09 import LABELS
+from gansynth_tf.notes.loading import load_notes
+from gansynth_tf.notes.stream import NoteOptions
+from tests.commands import DRUMS
+from tests.eval.small import raises_user_error, write_words
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "number"),
+    [("Seven_1.wav", "seven", 7), ("0_george_10.wav", "0", 0), ("nine_x_y.flac", "nine", 9), ("cat_1.wav", "cat", None),
+     ("seven.wav", None, None), ("_x.wav", None, None)],
+)  # fmt: skip
+def test_labels_of_names(name, label, number):
+    assert labelled_audio.label_of(f"/a_b/{name}") == label
+    assert labelled_audio.class_of(f"/a_b/{name}", LABELS) == number
+
+
+def test_words_are_read_as_they_stand_in_the_files(tmp_path):
+    write_words(tmp_path, 8)
+    soundfile.write(tmp_path / "Three_z.wav", np.zeros(20000), 16000, subtype="PCM_16")
+    (tmp_path / "one_broken.wav").write_bytes(b"RIFF1234WAVE")
+    audio = labelled_audio.read_words(str(tmp_path))
+    assert audio.labels == (LABELS,) and len(audio.names) == 9
+    for index, name in enumerate(audio.names):
+        stored = soundfile.read(tmp_path / name, dtype="int16")[0][:16384]
+        wave = audio.wave(tf.constant(index)).numpy()
+        np.testing.assert_array_equal(wave[: len(stored)] * 32768, stored)
+        assert not wave[len(stored) :].any() and audio.lengths[index] == len(stored)
+        assert LABELS[audio.classes[index, 0]] == name.split("_")[0].lower()
+
+
+def test_other_labels_make_classes_of_their_own():
+    audio = labelled_audio.read_words(str(DRUMS))
+    kinds = sorted({name.split("_")[0] for name in audio.names})
+    assert audio.labels == (tuple(kinds),) and len(kinds) > 2
+    assert [kinds[number] for number in audio.classes[:, 0]] == [name.split("_")[0] for name in audio.names]
+
+
+def test_a_bad_file_can_end_the_reading(tmp_path):
+    write_words(tmp_path, 4)
+    (tmp_path / "zero_bad.wav").write_bytes(b"RIFF")
+    assert len(labelled_audio.read_words(str(tmp_path)).names) == 4
+    with raises_user_error("zero_bad.wav: "):
+        labelled_audio.read_words(str(tmp_path), skip_bad=False)
+
+
+def test_a_folder_with_one_label_is_refused(tmp_path):
+    write_words(tmp_path, 3, labels=("cat",))
+    with raises_user_error("tell 1 labels, at least 2"):
+        labelled_audio.read_words(str(tmp_path))
+
+
+def test_notes_have_pitches_and_families():
+    options = NoteOptions(data_dir="gansynth_tf/demo/notes", audio_length=4800, sample_rate=8000)
+    store = load_notes(options, "unused")
+    audio = labelled_audio.labelled_notes(store, with_family=True)
+    assert audio.labels[0][0] == "24" and audio.labels[0][-1] == "84"
+    for name, (pitch, family) in zip(audio.names, audio.classes, strict=True):
+        assert name.split("-")[1] == f"{int(audio.labels[0][pitch]):03d}"
+        assert name.startswith(audio.labels[1][family])
+    np.testing.assert_array_equal(audio.wave(tf.constant(3)), store.wave(tf.constant(3))[:, 0])
+
+
+def test_families_must_be_known_to_be_learned():
+    options = NoteOptions(data_dir="gansynth_tf/demo/notes", audio_length=4800, sample_rate=8000)
+    store = dataclasses.replace(load_notes(options, "unused"), names=("c4",) * 100)
+    with raises_user_error("--pitch_family: no name tells a family"):
+        labelled_audio.labelled_notes(store, with_family=True)
+
+
+def test_a_split_has_its_shares_of_every_class():
+    classes = np.repeat(np.arange(10), 225)
+    parts = labelled_audio.split(classes, [0.1, 0.1], seed=1)
+    assert sorted(np.concatenate(parts)) == list(range(2250))
+    for part, share in zip(parts, (0.1, 0.1, 0.8), strict=True):
+        counts = np.bincount(classes[part], minlength=10) / 225
+        assert np.abs(counts - share).max() < 0.02
+    other = labelled_audio.split(classes, [0.1, 0.1], seed=2)
+    assert not np.array_equal(other[0], parts[0])
+    np.testing.assert_array_equal(labelled_audio.split(classes, [0.1, 0.1], seed=1)[0], parts[0])
+
+
+def test_small_classes_are_not_lost():
+    parts = labelled_audio.split(np.repeat(np.arange(61), 3), [0.1, 0.1], seed=0)
+    assert [len(part) for part in parts[:2]] == pytest.approx([18, 18], abs=1)

@@ -1,0 +1,170 @@
+import dataclasses
+import hashlib
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eval.classifiers import registry, sc09
+from eval.classifiers.pitch import PitchClassifier, make_features
+from eval.classifiers.registry import ClassifierInfo
+from eval.classifiers.waveform import WaveformClassifier
+from tests.eval.small import raises_user_error, save_classifier
+from tests.originals import EVAL, assert_near
+
+WORDS = ClassifierInfo("sc09", "waveform", ("a", "b", "c"))
+NOTES = ClassifierInfo("pitch", "pitch", tuple(map(str, range(60, 66))), ("bass", "brass"), 4800, 8000, width=2)
+
+
+def gather(network, info, waves):
+    """What a classifier says, by its own network called plainly."""
+    features = make_features(info.clip_len, info.sample_rate).waves_to_data(tf.constant(waves)[..., None])
+    return network(features if info.task == "pitch" else tf.constant(waves), training=False).numpy()
+
+
+@pytest.mark.parametrize("info", [WORDS, NOTES], ids=["waveform", "pitch"])
+def test_saved_and_loaded_a_classifier_says_the_same(info, tmp_path):
+    saved = save_classifier(tmp_path / info.network, info)
+    (loaded,) = registry.find(str(tmp_path))
+    waves = np.random.default_rng(0).normal(0, 0.1, (3, info.clip_len)).astype(np.float32)
+    (ours,) = loaded.outputs([waves])
+    expected = gather(saved.network, info, waves)[:, : len(info.labels)]
+    assert_near(ours.logits, expected, 1e-5)
+    assert_near(ours.scores, np.exp(expected) / np.exp(expected).sum(axis=1, keepdims=True), 1e-5)
+    assert_near(loaded.network.dense(ours.features).numpy(), expected, 1e-5)
+    assert loaded.hash() == saved.hash() and len(loaded.hash()) == 64
+    assert loaded.info.test_accuracy == 0.5 and loaded.info.labels == info.labels
+    assert loaded.name == info.network
+
+
+def test_the_hash_is_that_of_the_weights(tmp_path):
+    classifier = save_classifier(tmp_path, WORDS)
+    digest = hashlib.sha256(b"".join(np.asarray(v).tobytes() for v in classifier.network.weights)).hexdigest()
+    assert classifier.hash() == digest
+    classifier.network.dense.bias.assign([0.0, 0.0, 1e-3])
+    assert classifier.hash() != digest
+
+
+def test_both_networks_of_a_task_are_found(tmp_path):
+    for network in ("log_mel", "waveform"):
+        save_classifier(tmp_path / network, ClassifierInfo("sc09", network, ("a", "b")))
+    assert [found.name for found in registry.find(str(tmp_path))] == ["log_mel", "waveform"]
+    assert [found.name for found in registry.find(f"{tmp_path}/waveform")] == ["waveform"]
+
+
+def test_the_originals_checkpoint_is_taken_as_it_is(tmp_path):
+    with zipfile.ZipFile(EVAL / "sc09_classifier_checkpoint.zip") as archive:
+        archive.extractall(tmp_path)
+    io = np.load(EVAL / "sc09_classifier_io.npz")
+    for place in (tmp_path, tmp_path / "best_acc-103005"):
+        (found,) = registry.find(str(place))
+        (ours,) = found.outputs([io["x"]])
+        assert_near(ours.logits, io["logits"], 1e-5)
+        assert found.info.labels == sc09.LABELS
+        assert not found.info.is_published  # random weights under the same name: told by their checksums
+
+
+def test_the_published_weights_are_known_by_their_checksums(tmp_path, monkeypatch):
+    with zipfile.ZipFile(EVAL / "sc09_classifier_checkpoint.zip") as archive:
+        archive.extractall(tmp_path)
+    digest = hashlib.sha256((tmp_path / "best_acc-103005.index").read_bytes()).hexdigest()
+    monkeypatch.setattr(registry, "PUBLISHED_INDEX", digest)
+    assert registry.find(str(tmp_path))[0].info.is_published
+
+
+def test_classifiers_of_two_tasks_are_refused(tmp_path):
+    save_classifier(tmp_path / "a", WORDS)
+    save_classifier(tmp_path / "b", NOTES)
+    with raises_user_error("different tasks"):
+        registry.find(f"{tmp_path}/a,{tmp_path}/b")
+
+
+def test_a_folder_without_a_classifier_is_refused(tmp_path):
+    with raises_user_error("holds no classifier"):
+        registry.find(str(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["json", "network", "weights"])
+def test_a_damaged_folder_is_one_line(tmp_path, damage):
+    save_classifier(tmp_path, WORDS)
+    path = tmp_path / registry.INFO_FILE
+    if damage == "json":
+        path.write_text("{")
+    elif damage == "network":
+        path.write_text(json.dumps({**json.loads(path.read_text()), "network": "pitch"}))
+    else:
+        (tmp_path / registry.WEIGHTS_FILE).write_bytes(b"no weights")
+    with raises_user_error("classifier.json: cannot be used"):
+        registry.find(str(tmp_path))
+
+
+def test_the_waveform_network_hears_the_whole_clip():
+    network = WaveformClassifier(4)
+    network.build(None)
+    waves = np.random.default_rng(0).normal(0, 0.1, (2, 16384)).astype(np.float32)
+    for place in (0, 8000, 16383):
+        changed = waves.copy()
+        changed[:, place] += 1.0
+        assert np.abs(network(changed) - network(waves)).max() > 1e-5
+    assert network.features(tf.constant(waves)).shape == (2, 512)
+
+
+def test_the_baselines_size_of_the_pitch_network():
+    # Kernels of the layers that the published baseline lists, at its width, on 128 x 1024 x 2.
+    network = PitchClassifier(61, width=128)
+    network.build(None)
+    kernels = [tuple(layer.kernel.shape) for layer in network.convolutions]
+    channels = [128, 128, 128, 256, 256, 256, 512, 512, 512]
+    inputs = [2, *channels[:-1]]
+    sizes = [5, *[4] * 8]
+    assert kernels == [(size, size, i, o) for size, i, o in zip(sizes, inputs, channels, strict=True)]
+    assert tuple(network.hidden.kernel.shape) == (1 * 2 * 512, 1024)
+    assert tuple(network.dense.kernel.shape) == (1024, 61)
+
+
+@pytest.mark.parametrize(("length", "frames"), [(64000, 128), (4800, 8), (2048, 1), (100, 1), (64001, 128)])
+def test_notes_of_every_length_have_features(length, frames):
+    assert make_features(length, 16000).spec_shape == (frames, 1024)
+
+
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        (("a/waveform",), ["waveform"]),
+        (("a/waveform", "b/waveform", "b/log_mel"), ["a/waveform", "b/waveform", "log_mel"]),
+        (("x/a/waveform", "y/a/waveform"), ["x/a/waveform", "y/a/waveform"]),
+        (("x/a", "y/a"), ["x/a/waveform", "y/a/waveform"]),
+        (("first", "second"), ["first/waveform", "second/waveform"]),
+        (("log_mel", "other"), ["log_mel/waveform", "other/waveform"]),
+    ],
+)
+def test_names_tell_classifiers_of_a_kind_apart(places, names, tmp_path, monkeypatch):
+    assert names_of(places, tmp_path, monkeypatch) == names
+
+
+def test_names_differ_as_file_names_as_well(tmp_path, monkeypatch):
+    names = names_of(("a_b/waveform", "z/a/b/waveform", "b/waveform"), tmp_path, monkeypatch)
+    assert len({name.replace("/", "_") for name in names}) == 3 and names[1] == "a/b/waveform"
+
+
+def names_of(places, folder, monkeypatch):
+    """Names of the classifiers in these folders; one in a folder log_mel is of that kind."""
+    built = registry.build(WORDS, "waveform")
+
+    def load(place):
+        kind = "log_mel" if place.endswith("/log_mel") and len(places) > 2 else "waveform"
+        return dataclasses.replace(built, name=kind, place=place)
+
+    for place in places:
+        (folder / place).mkdir(parents=True)
+        (folder / place / registry.INFO_FILE).touch()
+    monkeypatch.setattr(registry, "load", load)
+    return [classifier.name for classifier in registry.find(",".join(str(folder / place) for place in places))]
+
+
+def test_a_classifier_that_is_named_twice_is_refused(tmp_path):
+    save_classifier(tmp_path / "waveform", WORDS)
+    with raises_user_error("waveform is named twice"):
+        registry.find(f"{tmp_path},{tmp_path}/waveform")

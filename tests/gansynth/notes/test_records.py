@@ -1,0 +1,75 @@
+"""Notes in TFRecord files of both kinds, and what is said of records that are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gansynth_tf.notes import records
+from gansynth_tf.notes.files import BadNote
+from tests.gansynth.notes import record_files
+from wavegan_tf.core.errors import UserError
+
+AUDIO = np.linspace(-0.5, 0.5, 64000, dtype=np.float32)
+
+
+@pytest.mark.parametrize("make", [record_files.nsynth_example, record_files.tfds_example])
+def test_both_kinds_are_read(make):
+    note, audio, rate = records.parse("a, record 0", make("flute_acoustic_001-070-100", 70, AUDIO, 0, 2))
+    assert (note.name, note.pitch, note.family, note.source, note.velocity) == (
+        "flute_acoustic_001-070-100", 70, "flute", "acoustic", 100,
+    )  # fmt: skip
+    np.testing.assert_array_equal(audio, AUDIO)
+    assert rate == (16000 if make is record_files.nsynth_example else None)
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (b"\xff\xff no protobuf", "is no tf.train.Example"),
+        ("cannot be read (truncated)", "cannot be read"),
+        (record_files.serialized({"pitch": 60}), "has no audio"),
+        (record_files.serialized({"pitch": 60, "audio": b"text"}), "has no audio"),
+        (record_files.serialized({"audio": AUDIO[:9]}), "pitch None is not a MIDI number"),
+        (record_files.nsynth_example("x", -1, AUDIO[:9]), "pitch -1 is not a MIDI number"),
+        (record_files.nsynth_example("bass_acoustic_000-036-100", 37, AUDIO[:9]), "has pitch 37, and 36 by its name"),
+    ],
+)
+def test_what_is_no_note_is_named(record, reason):
+    with pytest.raises(BadNote, match=reason):
+        records.parse("a, record 0", record)
+
+
+def test_a_damaged_file_gives_what_stands_before_the_damage(tmp_path):
+    path = record_files.write(
+        tmp_path / "a.tfrecord", [record_files.nsynth_example(f"n{i}", 60, AUDIO[:500]) for i in range(3)]
+    )
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) - 100])
+    second = record_files.write(tmp_path / "b.tfrecord", [record_files.nsynth_example("n9", 61, AUDIO[:5])])
+    found = list(records.records([str(path), str(second)]))
+    assert [place for place, _ in found] == [
+        "a.tfrecord, record 0", "a.tfrecord, record 1", "a.tfrecord, from record 2", "b.tfrecord, record 0",
+    ]  # fmt: skip
+    assert isinstance(found[2][1], str) and "cannot be read" in found[2][1]
+    assert records.parse(*found[3])[0].name == "n9"
+
+
+def test_the_newest_version_of_the_subset_is_found(tmp_path):
+    for version in ("2.3.3", "2.3.10", "2.4.0", "1.1.0"):
+        record_files.write_tfds(tmp_path, [b"", b""], version)
+    files = records.tfds_files(str(tmp_path), "train")
+    assert [path.removeprefix(str(tmp_path)) for path in files] == [
+        f"/nsynth/gansynth_subset/2.3.10/nsynth-train.tfrecord-0000{shard}-of-00002" for shard in (0, 1)
+    ]
+    with pytest.raises(UserError, match=r"--tfds_data_dir=.*: holds no nsynth/gansynth_subset/2.3.\*/nsynth-valid"):
+        records.tfds_files(str(tmp_path), "valid")
+
+
+def test_record_files_are_named_by_a_path_or_a_pattern(tmp_path):
+    for name in ("b.tfrecord", "a.tfrecord", "c[1].tfrecord"):
+        record_files.write(tmp_path / name, [])
+    assert records.nsynth_files(f"{tmp_path}/[ab].tfrecord") == [f"{tmp_path}/{n}.tfrecord" for n in "ab"]
+    assert records.nsynth_files(f"{tmp_path}/c[1].tfrecord") == [f"{tmp_path}/c[1].tfrecord"]
+    with pytest.raises(UserError, match="--train_data_path=.*: no such file"):
+        records.nsynth_files(f"{tmp_path}/nothing")

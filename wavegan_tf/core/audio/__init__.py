@@ -1,0 +1,1 @@
+"""From audio files to a stream of clips, and the Fourier transforms of sound."""

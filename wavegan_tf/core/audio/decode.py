@@ -1,0 +1,245 @@
+"""Audio files to waveforms and back: decode, resample, map channels, normalise the peak, write.
+
+Waveforms are float32 [t, c] with full scale 1.0. Decoding works in blocks, so that a recording of any length
+is read in bounded memory. Every reader gives int16 / 32768 for 16-bit sources: it does not matter which one
+ran.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import stat
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from wavegan_tf.core.audio import tensorflow_io
+from wavegan_tf.core.audio.conversion import MAX_SECONDS as MAX_SECONDS
+from wavegan_tf.core.audio.conversion import Unusable, convert
+from wavegan_tf.core.audio.files import SNDFILE_EXTENSIONS, display_name, extension_of
+from wavegan_tf.core.errors import UserError
+
+BLOCK_FRAMES = 1 << 18
+
+_FORMAT_NOT_RECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
+
+
+class AudioError(UserError):
+    """A file that can't be used; the message is "<path>: <reason>"."""
+
+
+def decode(
+    path: str,
+    sample_rate: int | None = None,
+    num_channels: int = 1,
+    normalize: bool = True,
+    fast_wav: bool = False,
+) -> np.ndarray:
+    """Decodes one file as the original's loader does.
+
+    Args:
+      path: any format that libsndfile reads (wav, flac, ogg, mp3, ...), or ffmpeg where it is installed.
+      sample_rate: Hz; a file at another rate is resampled (soxr HQ, the same samples as `librosa.load`). None
+        keeps the file's rate.
+      num_channels: of the result. Any number is averaged to 1; 1 is duplicated to 2; else they must agree.
+      normalize: divide by the largest absolute sample, so that the peak is 1. Silence stays silence.
+      fast_wav: read with scipy: 16-bit integer and 32-bit float wav only, no resampling.
+
+    Returns:
+      float32 [t, num_channels], t > 0.
+
+    Raises:
+      AudioError: the file is missing, broken or empty, has samples that are not finite, or does not fit the
+        arguments.
+    """
+    audio = np.concatenate(list(decode_blocks(path, sample_rate, num_channels, fast_wav)))
+    return normalize_peak(audio) if normalize else audio
+
+
+def normalize_peak(audio: np.ndarray) -> np.ndarray:
+    """Audio divided by its largest absolute sample; silence as it is."""
+    return audio / peak_divisor(float(np.max(np.abs(audio))))
+
+
+def peak_divisor(peak: float) -> np.float32:
+    """What samples are divided by so that their peak becomes 1; 1 for silence."""
+    return np.float32(peak if peak > 0 else 1.0)
+
+
+def decode_blocks(
+    path: str, sample_rate: int | None = None, num_channels: int = 1, fast_wav: bool = False
+) -> Iterator[np.ndarray]:
+    """`decode` without normalisation, in pieces: yields float32 [t, num_channels].
+
+    Raises:
+      AudioError: as `decode`. A fault may show only at the last block: use none of them before all have come.
+    """
+    with _named_errors(path):
+        rate, blocks = _scipy_blocks(path) if fast_wav else _open(path, sample_rate)
+        if fast_wav and sample_rate not in (None, rate):
+            raise Unusable(f"is at {rate} Hz, not {sample_rate}, and --data_fast_wav cannot resample")
+        yield from convert(blocks, rate, sample_rate, num_channels)
+
+
+def probe(path: str) -> tuple[int, int]:
+    """Sample rate in Hz and number of channels of a file, by whatever decodes it.
+
+    Raises:
+      AudioError: nothing does.
+    """
+    with _named_errors(path), _open_sndfile(path) or _open_audioread(path) as file:
+        return file.samplerate, file.channels
+
+
+@contextlib.contextmanager
+def _named_errors(path: str) -> Iterator[None]:
+    """Refuses what is no regular file, and turns all that decoding may raise into an AudioError of this path."""
+    try:
+        _check_regular(path)
+        yield
+    except Exception as error:  # decoders of broken files raise anything
+        raise AudioError(f"{display_name(path)}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Unusable):
+        return str(error)
+    if isinstance(error, soundfile.LibsndfileError):
+        return f"cannot be decoded ({error.error_string.rstrip('.') or 'broken data'})"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read ({error.strerror})"
+    return f"cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
+
+
+def _check_regular(path: str) -> None:
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        raise Unusable("is not a regular file")
+    if status.st_size == 0:
+        raise Unusable("is empty (0 bytes)")
+
+
+def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]]:
+    """Sample rate and blocks, float32 [t, the file's channels], by the reader that fits."""
+    file = _open_sndfile(path)
+    if file is None:
+        return _audioread_blocks(path)
+    if wanted_rate in (None, file.samplerate):
+        audio = tensorflow_io.decode(path, file)
+        if audio is not None:
+            file.close()
+            return file.samplerate, iter([audio])
+    return file.samplerate, _soundfile_blocks(file)
+
+
+class _StraightOn(soundfile.SoundFile):
+    """A file that is read from its beginning to its end.
+
+    After every block of a file that can be sought in, soundfile seeks to where it is already. In the last packet of an
+    Opus stream that ends elsewhere: what is left would be read wrong.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _open_sndfile(path: str) -> soundfile.SoundFile | None:
+    """The file at its start; None if it is for other decoders."""
+    try:
+        return _StraightOn(os.fsencode(path))
+    except soundfile.LibsndfileError as error:
+        if error.code == _FORMAT_NOT_RECOGNISED and extension_of(path) not in SNDFILE_EXTENSIONS:
+            return None
+        raise
+
+
+def _soundfile_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    with file:
+        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            yield block
+
+
+def _open_audioread(path: str) -> Any:
+    """The file, by what librosa falls back on: ffmpeg or the system's decoders."""
+    audioread = importlib.import_module("audioread")
+
+    try:
+        file = audioread.audio_open(path)
+    except audioread.NoBackendError:
+        raise Unusable("format not recognised by libsndfile, nor by ffmpeg if that is installed") from None
+    if file.samplerate < 1 or file.channels < 1:
+        file.close()
+        raise Unusable(f"header gives {file.samplerate} Hz and {file.channels} channels")
+    return file
+
+
+def _audioread_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:
+    """16-bit."""
+    file = _open_audioread(path)
+
+    def blocks() -> Iterator[np.ndarray]:
+        with file:
+            for buffer in file:
+                yield (np.frombuffer(buffer, "<i2").astype(np.float32) / 32768).reshape(-1, file.channels)
+
+    return file.samplerate, blocks()
+
+
+def _scipy_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:
+    from scipy.io import wavfile
+
+    warnings.filterwarnings("ignore", category=wavfile.WavFileWarning)
+    rate, samples = wavfile.read(path)
+    if samples.dtype not in (np.int16, np.float32):
+        raise Unusable(f"holds {samples.dtype} samples, and --data_fast_wav reads int16 and float32 only")
+    if samples.dtype == np.int16:
+        samples = samples / np.float32(32768)
+    return rate, iter([np.asarray(samples, np.float32).reshape(len(samples), -1)])
+
+
+def to_int16(x: np.ndarray) -> np.ndarray:
+    """Samples with full scale 1.0 as int16: times 32767, clipped, truncated toward zero as the original's."""
+    return np.clip(x * 32767.0, -32767.0, 32767.0).astype(np.int16)
+
+
+def write(path: str, x: np.ndarray, sample_rate: int) -> None:
+    """Writes a waveform as 16-bit wav or flac, by the path's extension; it appears whole or not at all.
+
+    Args:
+      path: ends in .wav or .flac; its folder exists.
+      x: float [t] or [t, c], full scale 1.0; louder samples are clipped.
+      sample_rate: Hz.
+
+    Raises:
+      AudioError: another extension, samples that are not finite, or the file can't be written.
+    """
+    write_blocks(path, [x], sample_rate, 1 if x.ndim == 1 else x.shape[1])
+
+
+def write_blocks(path: str, blocks: Iterable[np.ndarray], sample_rate: int, num_channels: int) -> None:
+    """`write` for a waveform that comes in pieces, [t] or [t, num_channels] each."""
+    name, extension = display_name(path), extension_of(path)
+    if extension not in (".wav", ".flac"):
+        raise AudioError(f"{name}: the extension must be .wav or .flac")
+    temporary = f"{path}.tmp-{os.getpid()}"
+    container = extension[1:].upper()
+    try:
+        with soundfile.SoundFile(
+            os.fsencode(temporary), "w", sample_rate, num_channels, "PCM_16", format=container
+        ) as file:
+            for block in blocks:
+                if not np.isfinite(block).all():
+                    raise AudioError(f"{name}: not written, the audio holds samples that are not finite")
+                file.write(to_int16(block))
+        os.replace(temporary, path)
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else _reason(error)
+        raise AudioError(f"{name}: cannot be written ({reason})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)

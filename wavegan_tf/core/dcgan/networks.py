@@ -1,0 +1,234 @@
+"""The generator and the discriminator that WaveGAN and SpecGAN have in common, over one axis or two (DCGAN's form)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from wavegan_tf.core.nn import activations
+from wavegan_tf.core.nn.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
+from wavegan_tf.core.nn.nearest import NearestConv1D, NearestConv2D
+
+ACTIVATIONS: dict[str, Callable] = {"tanh": ops.tanh, "linear": lambda x: x, "relu": ops.relu}
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+    """Sizes of a pair of networks.
+
+    Attributes:
+      first_shape: positions along each axis (one or two) after the generator's dense layer; the discriminator ends with
+        the same.
+      strides: of the generator's layers in order, and of the discriminator's, along every axis.
+      dim: the layer beside the sample has `dim` channels, and each one farther from it twice as many.
+      channels: of a sample.
+    """
+
+    first_shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dim: int
+    channels: int
+
+    @property
+    def discriminator_channels(self) -> list[int]:
+        """[channels, dim, 2 dim, ... 16 dim] for five layers."""
+        return [self.channels] + [self.dim * 2**power for power in range(len(self.strides))]
+
+    @property
+    def generator_channels(self) -> list[int]:
+        """[16 dim, ... 2 dim, dim, channels] for five layers."""
+        return self.discriminator_channels[::-1]
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of a sample, without the batch: [..., channels]."""
+        return (*(length * math.prod(self.strides) for length in self.first_shape), self.channels)
+
+    @property
+    def flat(self) -> int:
+        """Values after the dense layer, and before the logit."""
+        return math.prod(self.first_shape) * self.discriminator_channels[-1]
+
+    @property
+    def generated_values(self) -> int:
+        """Values after all layers of the generator together, for one sample."""
+        rank, channels = len(self.first_shape), self.generator_channels
+        positions = [math.prod(self.first_shape) * math.prod(self.strides[:i]) ** rank for i in range(len(channels))]
+        return sum(count * filters for count, filters in zip(positions, channels, strict=True))
+
+    def num_parameters(self, kernel_len: int, latent_dim: int, use_batchnorm: bool) -> tuple[int, int]:
+        """Numbers that are trained in `LatentGenerator` and in `LogitDiscriminator`, by arithmetic."""
+        kernel, channels = kernel_len ** len(self.first_shape), self.generator_channels
+        convolutions = kernel * sum(a * b for a, b in zip(channels, channels[1:], strict=False))
+        norms = [2 * sum(channels[:-1]), 2 * sum(channels[:-2])] if use_batchnorm else [0, 0]
+        generator = (latent_dim + 1) * self.flat + convolutions + sum(channels[1:])
+        discriminator = convolutions + sum(channels[:-1]) + self.flat + 1
+        return generator + norms[0], discriminator + norms[1]
+
+
+class LatentGenerator(keras.Model):
+    """Latents [b, latent_dim] in [-1, 1] -> samples [b, ..., channels].
+
+    Args:
+      geometry: sizes.
+      arguments: the subclass's constructor arguments, for `get_config`.
+      kernel_len: length of the kernels along each axis.
+      latent_dim: length of a latent vector.
+      use_batchnorm: batch normalisation after every layer but the last.
+      upsampling: "zeros" (transposed convolutions), "nn" (nearest neighbour, then convolution), or stride -> layer that
+        upsamples before a convolution.
+      activation: of the sample; one of `ACTIVATIONS`.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        arguments: dict[str, Any],
+        *,
+        kernel_len: int,
+        latent_dim: int,
+        use_batchnorm: bool,
+        upsampling: str | Callable[[int], layers.Layer],
+        activation: str = "tanh",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self._arguments, self._geometry, self._activation = arguments, geometry, ACTIVATIONS[activation]
+        channels, rank = geometry.generator_channels, len(geometry.first_shape)
+        self.z_project = layers.Dense(geometry.flat, name="z_project", dtype=self.dtype_policy)
+        within = {"zeros": (Conv1DTranspose, Conv2DTranspose), "nn": (NearestConv1D, NearestConv2D)}
+        apart = None if isinstance(upsampling, str) else upsampling
+        convolution: Callable = ((Conv1D, Conv2D) if apart else within[str(upsampling)])[rank - 1]
+        self.upconvs = [
+            convolution(filters, kernel_len, 1 if apart else stride, name=f"upconv_{i}", dtype=self.dtype_policy)
+            for i, (filters, stride) in enumerate(zip(channels[1:], geometry.strides, strict=True))
+        ]
+        self.upsamplings = [apart(stride) for stride in geometry.strides] if apart else []
+        names = ["z_project"] + [upconv.name for upconv in self.upconvs[:-1]]
+        self.norms = [
+            BatchNormalization(fused=rank == 2, name=f"{name}_batchnorm", dtype=self.dtype_policy)
+            for name in names
+            if use_batchnorm
+        ]
+
+    def build(self, input_shape) -> None:
+        """Makes all variables."""
+        self.z_project.build(input_shape)
+        for upconv, channels in zip(self.upconvs, self._geometry.generator_channels, strict=False):
+            upconv.build((None, None, channels))
+        for norm, channels in zip(self.norms, self._geometry.generator_channels, strict=False):
+            norm.build((None, None, channels))
+        self.built = True
+
+    def call(self, z, training: bool = False):
+        """[b, latent_dim] -> [b, ..., channels], float32."""
+        x = self.z_project(z)
+        x = ops.reshape(x, [-1, *self._geometry.first_shape, self._geometry.generator_channels[0]])
+        for i, upconv in enumerate(self.upconvs):
+            if self.norms:
+                x = self.norms[i](x, training=training)
+            x = ops.relu(x)
+            if self.upsamplings:
+                x = self.upsamplings[i](x)
+            x = upconv(x, training=training)
+        return self._activation(ops.cast(x, "float32"))
+
+    def compute_output_shape(self, input_shape):
+        """[b, ..., channels]."""
+        return (input_shape[0], *self._geometry.sample_shape)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), **self._arguments}
+
+
+class LogitDiscriminator(keras.Model):
+    """Samples [b, ..., channels] -> logits [b].
+
+    Args:
+      geometry: sizes.
+      arguments: the subclass's constructor arguments, for `get_config`.
+      kernel_len: length of the kernels along each axis.
+      use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
+      phaseshuffle_rad: largest shift in time (the first axis) of the phase shuffles after the first four layers, 0 for
+        none.
+    """
+
+    num_phase_shuffles = 4
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        arguments: dict[str, Any],
+        *,
+        kernel_len: int,
+        use_batchnorm: bool,
+        phaseshuffle_rad: int,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self._arguments, self._geometry = arguments, geometry
+        rank = len(geometry.first_shape)
+        convolution: Callable = {1: Conv1D, 2: Conv2D}[rank]
+        self.downconvs = [
+            convolution(filters, kernel_len, stride, name=f"downconv_{i}", dtype=self.dtype_policy)
+            for i, (filters, stride) in enumerate(
+                zip(geometry.discriminator_channels[1:], geometry.strides, strict=True)
+            )
+        ]
+        self.norms = [
+            BatchNormalization(
+                moving_averages=False, fused=rank == 2, name=f"{conv.name}_batchnorm", dtype=self.dtype_policy
+            )
+            for conv in self.downconvs[1:]
+            if use_batchnorm
+        ]
+        self.shuffle = PhaseShuffle(phaseshuffle_rad, dtype=self.dtype_policy)
+        # In float32 whatever the other layers compute in: logits enter the losses unrounded.
+        self.output_dense = layers.Dense(1, name="output", dtype="float32")
+        self.build((None, *geometry.sample_shape))
+
+    def build(self, input_shape) -> None:
+        """Makes all variables."""
+        channels = self._geometry.discriminator_channels
+        for conv, filters in zip(self.downconvs, channels, strict=False):
+            conv.build((None, None, filters))
+        for norm, filters in zip(self.norms, channels[2:], strict=False):
+            norm.build((None, None, filters))
+        self.output_dense.build((None, self._geometry.flat))
+        self.built = True
+
+    def call(self, x, phases=None, training: bool = True):
+        """Judges samples.
+
+        Args:
+          x: [b, ..., channels].
+          phases: int32 [4, 1] or [4, b], the shifts of the four phase shuffles (see `PhaseShuffle`); None shuffles
+            nothing.
+          training: makes gradients faster and changes nothing else; the discriminator always normalises by the batch.
+
+        Returns:
+          Logits [b], float32.
+        """
+        for i, conv in enumerate(self.downconvs):
+            x = conv(x, training=training)
+            if i and self.norms:
+                x = self.norms[i - 1](x)
+            x = activations.leaky_relu(x, 0.2)
+            if i < self.num_phase_shuffles and phases is not None and self.shuffle.radius:
+                x = self.shuffle(x, phases[i])
+        x = ops.reshape(x, [-1, self._geometry.flat])
+        return self.output_dense(x)[:, 0]
+
+    def compute_output_shape(self, input_shape):
+        """[b]."""
+        return (input_shape[0],)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), **self._arguments}

@@ -1,0 +1,137 @@
+"""What the options of WaveGAN and SpecGAN have in common; each names its own with its prefix, as the originals do."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
+
+import tensorflow as tf
+
+from wavegan_tf.core import effects, memory, options_file
+from wavegan_tf.core.audio.clips import ClipOptions
+from wavegan_tf.core.dcgan.networks import Geometry
+from wavegan_tf.core.flags import option
+from wavegan_tf.core.nn.losses import LOSSES
+from wavegan_tf.core.training.loop import LoopOptions
+from wavegan_tf.core.training.runtime import RuntimeOptions
+
+CONFIG_FILE = "config.json"
+
+GanOptionsT = TypeVar("GanOptionsT", bound="GanOptions")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GanOptions(ClipOptions, LoopOptions, RuntimeOptions):
+    """Everything that defines a run; saved as config.json in its directory.
+
+    Attributes:
+      model: name of the model, which begins the names of its own options.
+    """
+
+    model: ClassVar[str]
+
+    preview_n: int = option(32, "Clips with fixed latents in the preview at each checkpoint.", minimum=1, maximum=1024)
+
+    def own(self, name: str) -> Any:
+        """The option that is called `<model>_<name>`."""
+        return getattr(self, f"{self.model}_{name}")
+
+    def geometry(self) -> Geometry:
+        """Sizes of the networks."""
+        raise NotImplementedError
+
+    def num_parameters(self) -> int:
+        """Numbers that are trained."""
+        return sum(
+            self.geometry().num_parameters(self.own("kernel_len"), self.own("latent_dim"), self.own("batchnorm"))
+        )
+
+    def need(self) -> memory.Need:
+        """Least memory of training; without a GPU, the layers' values are part of it."""
+        geometry, batch = self.geometry(), self.train_batch_size
+        values = (batch + self.preview_n) * (math.prod(geometry.sample_shape) + self.own("latent_dim"))
+        if not tf.config.list_physical_devices("GPU"):
+            values += batch * geometry.generated_values
+        return memory.Need(self.num_parameters(), values)
+
+    def require_memory(self) -> None:
+        """Raises UserError, which names an option, if this machine has less memory than training needs."""
+        own = [f"{self.model}_{name}" for name in ("dim", "kernel_len", "latent_dim")]
+        names = [*own, "train_batch_size", "data_num_channels", "preview_n"]
+        memory.require(self, type(self).need, names)
+
+
+def latent_dim() -> Any:
+    """Option <model>_latent_dim."""
+    return option(100, "Dimensions of the latent space.", minimum=1, resume="fixed")
+
+
+def kernel_len(default: int) -> Any:
+    """Option <model>_kernel_len."""
+    help = "Length of the convolution kernels along each axis."
+    return option(default, help, minimum=1, maximum=1024, resume="fixed")
+
+
+def dim() -> Any:
+    """Option <model>_dim."""
+    return option(64, "Size of both networks.", minimum=1, resume="fixed")
+
+
+def batchnorm() -> Any:
+    """Option <model>_batchnorm."""
+    return option(False, "Use batch normalisation.", resume="fixed")
+
+
+def disc_nupdates() -> Any:
+    """Option <model>_disc_nupdates."""
+    return option(5, "Discriminator updates for each generator update.", minimum=1)
+
+
+def loss() -> Any:
+    """Option <model>_loss."""
+    return option("wgan-gp", "Adversarial loss.", choices=LOSSES, resume="fixed")
+
+
+def genr_upsample(choices: Sequence[str], meaning: str) -> Any:
+    """Option <model>_genr_upsample."""
+    help = f"How the generator upsamples: zeros (transposed convolution) or {meaning}, then convolution."
+    return option("zeros", help, choices=choices, resume="fixed")
+
+
+def disc_phaseshuffle(default: int, unit: str, maximum: int) -> Any:
+    """Option <model>_disc_phaseshuffle."""
+    help = f"Radius in {unit} of the discriminator's phase shuffle along time; 0 turns it off."
+    return option(default, help, minimum=0, maximum=maximum)
+
+
+def disc_phaseshuffle_per_example(model: str) -> Any:
+    """Option <model>_disc_phaseshuffle_per_example."""
+    return option(
+        False,
+        "Draw the shift for each example, as the paper words it, instead of once for the batch, as the original code "
+        "does.",
+        effect=[effects.only_with(f"{model}_disc_phaseshuffle")],
+    )
+
+
+def load_run(options_class: type[GanOptionsT], train_dir: str) -> GanOptionsT:
+    """The options of the run in a directory.
+
+    Raises:
+      UserError: there is no such run, or its configuration cannot be used.
+    """
+    return options_file.load(options_class, os.path.join(train_dir, CONFIG_FILE), options_class.model)
+
+
+def save_run(config: GanOptions, train_dir: str) -> None:
+    """Makes `config` the options of the run in a directory, which is made if need be."""
+    os.makedirs(train_dir, exist_ok=True)
+    options_file.save(config, os.path.join(train_dir, CONFIG_FILE), config.model)
+
+
+def run_exists(train_dir: str) -> bool:
+    """Whether a directory holds a run."""
+    return os.path.exists(os.path.join(train_dir, CONFIG_FILE))

@@ -1,0 +1,274 @@
+"""A training run of a latents -> clip GAN: data, networks, updates, checkpoints and previews put together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from wavegan_tf.core import draws
+from wavegan_tf.core.audio import clips
+from wavegan_tf.core.dcgan import options as gan_options
+from wavegan_tf.core.dcgan.model import Gan, MakeGan
+from wavegan_tf.core.dcgan.options import GanOptions
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.nn import optimizers
+from wavegan_tf.core.nn.losses import WGAN_CLIP
+from wavegan_tf.core.training import checkpoints, loop, preview, runtime, tracking
+from wavegan_tf.core.training import update as training
+from wavegan_tf.core.workers.cluster import Cluster, digest_of_audio
+
+
+class Trainables:
+    """Networks, their optimisers, and the checkpoints that hold both.
+
+    Attributes:
+      critic_updates: discriminator updates made so far, which number their draws.
+      clips: clips taken so far.
+    """
+
+    def __init__(self, gan: Gan, train_dir: str, seed: int, scaled: Callable[[Any], Any] = lambda optimizer: optimizer):
+        """Builds the optimisers; to be called in the strategy's scope.
+
+        Args:
+          gan: the networks.
+          train_dir: where the checkpoints are.
+          seed: the run's seed.
+          scaled: wraps an optimiser for loss scaling.
+        """
+        self.g_optimizer = scaled(optimizers.for_loss(gan.loss))
+        self.d_optimizer = scaled(optimizers.for_loss(gan.loss))
+        self.g_optimizer.build(gan.generator.trainable_variables)
+        self.d_optimizer.build(gan.discriminator.trainable_variables)
+        self.critic_updates, self.clips = (tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(2))
+        self.checkpoints = checkpoints.Checkpoints(
+            train_dir,
+            seed,
+            optional={"consumed": {"critic_updates": self.critic_updates, "clips": self.clips}},
+            generator=gan.generator,
+            discriminator=gan.discriminator,
+            g_optimizer=self.g_optimizer,
+            d_optimizer=self.d_optimizer,
+        )
+
+
+    def restore(self, config: GanOptions) -> int:
+        """Restores the newest checkpoint and returns its step, 0 without one.
+
+        Raises:
+          UserError: see `checkpoints.Checkpoints.restore`.
+        """
+        self.critic_updates.assign(-1)
+        step = self.checkpoints.restore() or 0
+        if self.critic_updates.numpy() < 0:
+            self.count_from(step, config)
+        return step
+
+    def count_from(self, step: int, config: GanOptions) -> None:
+        """Counts what `step` steps took, if they were all made with these options."""
+        critic_updates = step * config.own("disc_nupdates")
+        self.critic_updates.assign(critic_updates)
+        self.clips.assign(critic_updates * config.train_batch_size)
+
+
+class Updates:
+    """The updates of one step: `critic_updates` of the discriminator, then one of the generator."""
+
+    def __init__(self, gan: Gan, trainables: Trainables, run: runtime.Runtime, seed: int, batch_size: int):
+        """Prepares both compiled updates.
+
+        Raises:
+          UserError: the batch cannot be divided among the replicas.
+        """
+        replicas = run.strategy.num_replicas_in_sync
+        if batch_size % replicas:
+            raise UserError(f"--train_batch_size={batch_size}: must be a multiple of the {replicas} replicas")
+        self._gan, self._trainables, self._run = gan, trainables, run
+        self._batch_size, self._share = batch_size, batch_size // replicas
+        objective = training.AdversarialLosses(
+            generator=gan.generator, discriminator=gan.discriminator, loss=gan.loss, inner_scale=run.inner_scale
+        )
+        self._passes = objective.discriminator_passes
+        self._discriminator = training.Update(
+            lambda clip, drawn: objective.discriminator_loss(gan.to_sample(clip), drawn),
+            gan.discriminator.trainable_variables,
+            trainables.d_optimizer,
+            run.strategy,
+            jit_compile=run.jit_compile,
+            after_step=training.clipping(gan.discriminator, WGAN_CLIP) if gan.loss == "wgan" else None,
+        )
+        self._generator = training.Update(
+            objective.generator_loss,
+            gan.generator.trainable_variables,
+            trainables.g_optimizer,
+            run.strategy,
+            jit_compile=run.jit_compile,
+        )
+        shuffles = gan.discriminator.num_phase_shuffles if gan.phase_radius else 0
+        draw = draws.UpdateDraws(
+            seed=seed,
+            batch_size=batch_size,
+            latent_dim=gan.latent_dim,
+            phase_shuffles=shuffles,
+            phase_radius=gan.phase_radius,
+            phase_per_example=gan.phase_per_example,
+        )
+
+        @tf.function
+        def drawn(purpose: str, step: tf.Tensor, passes: int) -> dict[str, tf.Tensor]:
+            with tf.device("CPU:0"):
+                return draw(purpose, step, passes)
+
+        self._draw = drawn
+
+    def __call__(self, step: int, batches: Iterator[tf.Tensor]) -> dict[str, float]:
+        """Makes the updates of the step after `step`, and returns the metrics of the last of each kind."""
+        updates, first = self._gan.critic_updates, int(self._trainables.critic_updates.numpy())
+        for update in range(first, first + updates):
+            drawn = self._rows_drawn("discriminator", update, self._passes)
+            metrics = self._discriminator(self._clips(next(batches)), drawn)
+        self._trainables.critic_updates.assign_add(updates)
+        self._trainables.clips.assign_add(updates * self._batch_size)
+        metrics = {**metrics, **self._generator(self._rows_drawn("generator", step, 1))}
+        return {name: float(value) for name, value in metrics.items()}
+
+    def _clips(self, batch: tf.Tensor) -> Any:
+        return self._run.per_replica(self._share, lambda start, stop: batch[start:stop], of_worker=True)
+
+    def _rows_drawn(self, purpose: str, update: int, passes: int) -> Any:
+        drawn = self._draw(purpose, tf.constant(update, tf.int64), passes)
+        return self._run.per_replica(self._share, lambda start, stop: draws.rows(drawn, start, stop), of_worker=False)
+
+
+# Called with (options, training directory, the run's audio, workers) before the networks are made.
+Prepare = Callable[[Any, str, clips.ClipStore, Cluster], None]
+
+
+def nothing(config: GanOptions, train_dir: str, store: clips.ClipStore, cluster: Cluster) -> None:
+    """For a model that needs nothing but its audio."""
+
+
+def train(
+    config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Runtime, prepare: Prepare = nothing
+) -> None:
+    """Trains until the options or a signal end it.
+
+    Args:
+      config: the run's options.
+      train_dir: held by this process; has the checkpoints to continue from, if any, and gets the options.
+      make_gan: called in the strategy's scope.
+      run: from `runtime.start`.
+      prepare: sees to what `make_gan` expects in `train_dir`.
+
+    Raises:
+      UserError: the data, the checkpoint or a value does not allow it, workers differ in these, or training diverged.
+    """
+    if config.own("batchnorm"):
+        run = run.without_xla_on_replicas(config.jit_compile, "batch normalisation")
+    store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
+    run.cluster.agree(
+        {
+            "number of audio files": len(store.audio.files),
+            "number of samples in them": int(store.audio.lengths.sum()),
+            "content of the audio files": digest_of_audio(store.audio.lengths, store.audio.samples),
+        }
+    )
+    prepare(config, train_dir, store, run.cluster)
+    with run.strategy.scope():
+        gan = make_gan(config, run.policy, train_dir, store)
+        trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
+    updates = Updates(gan, trainables, run, config.seed, config.train_batch_size)
+    step = trainables.restore(config)
+    # The chief writes nothing before all have read.
+    run.cluster.agree({"step of the checkpoint": step}, "all workers must see the same --train_dir")
+    _announce(store, gan, run, step, train_dir)
+    stream = clips.clip_batches(
+        store,
+        batch_size=config.train_batch_size,
+        seed=config.seed,
+        start_example=int(trainables.clips.numpy()),
+        worker=run.worker,
+        num_workers=run.workers,
+    )
+    batches = iter(stream)
+    if run.is_chief:
+        # Not before it is known that these options can be used: some of them cannot change later.
+        gan_options.save_run(config, train_dir)
+    writer = _ChiefWriter(config, gan, trainables, train_dir, step) if run.is_chief else _SilentWriter()
+    summaries = loop.Schedule(config.train_summary_secs, at_start=True)
+    with loop.Stop(config.train_time_limit_secs) as stop:
+        loop.run(
+            config,
+            step=step,
+            stop=stop,
+            is_end=config.is_end,
+            update=lambda step: updates(step, batches),
+            is_summary_due=lambda _: summaries.due(),
+            summarize=lambda step, means: writer.summarize(step, means, stream),
+            save=writer.save,
+            progress=tracking.Progress(step, config.train_steps, gan.critic_updates * config.train_batch_size),
+            cluster=run.cluster,
+        )
+
+
+def _announce(store: clips.ClipStore, gan: Gan, run: runtime.Runtime, step: int, train_dir: str) -> None:
+    counts = [sum(int(np.prod(v.shape)) for v in net.trainable_variables) for net in (gan.generator, gan.discriminator)]
+    found = store.summary
+    logging.info(
+        "data: %d files, %.0f clips a pass, %.0f seconds, %d files skipped",
+        found.files, found.clips, found.seconds, found.skipped,
+    )  # fmt: skip
+    logging.info("device: %s; parameters: generator %s, discriminator %s", run.description, *(f"{n:,}" for n in counts))
+    logging.info("%s at step %d in %s", "continuing" if step else "starting", step, train_dir)
+
+
+class _SilentWriter:
+    """Stands in for `_ChiefWriter` in the other workers, which write nothing."""
+
+    def summarize(self, step: int, means: dict[str, float], stream: tf.data.Dataset) -> None:
+        pass
+
+    def save(self, step: int) -> None:
+        pass
+
+
+class _ChiefWriter:
+    """Summaries, checkpoints and previews of the run."""
+
+    def __init__(self, config: GanOptions, gan: Gan, trainables: Trainables, train_dir: str, step: int):
+        self._config, self._gan, self._checkpoints = config, gan, trainables.checkpoints
+        self._optimizers = [trainables.g_optimizer, trainables.d_optimizer]
+        self._tracker = tracking.Tracker(train_dir, step)
+        key = draws.purpose_seed(config.seed, 0, "preview/z")
+        self._preview = preview.Preview(
+            train_dir,
+            lambda: draws.uniform_latents(config.preview_n, gan.latent_dim, key),
+            lambda z: gan.to_audio(gan.generator(z, training=False)),
+            gan.preview_gap,
+            config.data_sample_rate,
+        )
+        if self._checkpoints.last_saved is None:
+            self._checkpoints.save(0)
+
+    def summarize(self, step: int, means: dict[str, float], stream: tf.data.Dataset) -> None:
+        """Losses, RMS, and players of real and generated clips."""
+        rate = self._config.data_sample_rate
+        clip = next(iter(stream.take(1)))
+        real = self._gan.to_sample(clip)
+        key = draws.purpose_seed(self._config.seed, step, "summary/z")
+        fake = self._gan.generator(draws.uniform_latents(clip.shape[0], self._gan.latent_dim, key), training=False)
+        means.update(self._tracker.waveforms(step, "x", self._gan.to_audio(real), rate))
+        means.update(self._tracker.waveforms(step, "G_z", self._gan.to_audio(fake), rate))
+        self._gan.summarize(step, self._tracker, clip, real, fake)
+        self._tracker.scalars(step, means)
+
+    def save(self, step: int) -> None:
+        """A checkpoint and a preview, unless a weight is not finite."""
+        training.check_sound(f"step {step}", [self._gan.generator, self._gan.discriminator], self._optimizers)
+        self._checkpoints.save(step)
+        self._preview.write(step)
+        self._tracker.flush()

@@ -1,0 +1,1 @@
+"""Layers, convolutions, losses and optimizers: what networks and their training are made of."""

@@ -1,0 +1,1 @@
+"""SavedModels and what is generated with them: export, latents, and files of clips."""

@@ -1,0 +1,58 @@
+"""One wav of generated clips from the same latents at each checkpoint (the original's `preview` mode)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from wavegan_tf.core.audio import decode
+
+_BATCH = 64
+
+
+class Preview:
+    """Writes preview/<step>.wav into the directory of a run."""
+
+    def __init__(
+        self,
+        train_dir: str,
+        draw: Callable[[], tf.Tensor],
+        to_audio: Callable[[np.ndarray], tf.Tensor],
+        gap: int,
+        rate: int,
+    ):
+        """Draws the latents and keeps them as preview/z.npy; a run that continues takes those it finds there.
+
+        Args:
+          train_dir: the run.
+          draw: latents [n, latent_dim].
+          to_audio: latents -> waveforms [n, t, c].
+          gap: samples of silence after each clip.
+          rate: samples per second.
+        """
+        self._to_audio, self._gap, self._rate = to_audio, gap, rate
+        self._directory = os.path.join(train_dir, "preview")
+        os.makedirs(self._directory, exist_ok=True)
+        path = os.path.join(self._directory, "z.npy")
+        drawn, kept = draw().numpy(), _load(path)
+        if kept is None or kept.shape != drawn.shape:
+            np.save(path, drawn)
+            kept = drawn
+        self._z = kept
+
+    def write(self, step: int) -> None:
+        """Writes all clips, each after the other."""
+        parts = [np.asarray(self._to_audio(self._z[at : at + _BATCH])) for at in range(0, len(self._z), _BATCH)]
+        sound = np.pad(np.concatenate(parts), [(0, 0), (0, self._gap), (0, 0)])
+        path = os.path.join(self._directory, f"{step:08d}.wav")
+        decode.write(path, sound.reshape(-1, sound.shape[-1]), self._rate)
+
+
+def _load(path: str) -> np.ndarray | None:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError):
+        return None

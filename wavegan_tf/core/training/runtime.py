@@ -1,0 +1,244 @@
+"""From flags to where and how the computation runs: devices, precision, XLA, determinism."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import logging
+from tensorflow.python.distribute import collective_all_reduce_strategy
+from tensorflow.python.eager import context as eager_context
+
+from wavegan_tf import __version__
+from wavegan_tf.core.draws import MAX_SEED
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import Options, option
+from wavegan_tf.core.nn.optimizers import LossScaling
+from wavegan_tf.core.training.run_directory import RunDirectory
+from wavegan_tf.core.workers import tf_config
+from wavegan_tf.core.workers.cluster import Cluster, options_in_common
+
+# float16 gradients of a logit to its input are small; see losses.gradient_penalty.
+_FLOAT16_INNER_SCALE = 1024.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RuntimeOptions(Options):
+    """How a run computes. None of it changes what is computed, but for `seed` and `mixed_precision`."""
+
+    seed: int = option(
+        0,
+        "Seed of everything random: weights, latents, order of the clips.",
+        minimum=0,
+        maximum=MAX_SEED,
+        resume="fixed",
+    )
+    distribution: str = option(
+        "auto",
+        "Which devices share each batch. auto: multiworker if TF_CONFIG names several workers, mirrored if there are "
+        "several GPUs, else none.",
+        choices=("auto", "none", "mirrored", "multiworker"),
+        per_worker=True,
+    )
+    jit_compile: bool | None = option(
+        None, "Compile losses and gradients with XLA. Default: with a GPU yes, without no (XLA on a CPU is slower)."
+    )
+    mixed_precision: str = option(
+        "none",
+        "Type of the networks' arithmetic; weights stay float32. float16 is for GPUs, bfloat16 for CPUs too.",
+        choices=("none", "bfloat16", "float16"),
+    )
+    tf32: bool = option(
+        True,
+        "Let GPUs (Ampere and later) round the factors of float32 products to TensorFloat-32: faster, with about three "
+        "decimal digits.",
+    )
+    deterministic: bool = option(False, "Use only deterministic operations; slower on a GPU.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """What `start` made of the options.
+
+    Attributes:
+      strategy: places variables and runs replicas.
+      policy: dtype policy of the networks.
+      jit_compile: whether losses and gradients go through XLA.
+      inner_scale: factor for `losses.gradient_penalty`.
+      worker: index of this process.
+      workers: number of processes.
+      cluster: these processes.
+    """
+
+    strategy: tf.distribute.Strategy
+    policy: keras.DTypePolicy
+    jit_compile: bool
+    inner_scale: float
+    worker: int
+    workers: int
+    cluster: Cluster = dataclasses.field(default_factory=Cluster)
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run's files."""
+        return self.worker == 0
+
+    @property
+    def description(self) -> str:
+        """Devices in words, for the line printed at the start."""
+        replicas = self.strategy.num_replicas_in_sync
+        gpus = tf.config.list_physical_devices("GPU")
+        device = "CPU"
+        if gpus:
+            device = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+        text = device if replicas == 1 else f"{replicas} x {device}"
+        if self.workers > 1:
+            text += f" in {self.workers} workers"
+        if self.policy.compute_dtype != "float32":
+            text += f", {self.policy.compute_dtype}"
+        return text + (", XLA" if self.jit_compile else "")
+
+    def loss_scaled(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+        """The optimiser, with dynamic loss scaling under float16."""
+        if self.policy.compute_dtype == "float16":
+            return LossScaling(optimizer)
+        return optimizer
+
+    def held_by_chief(
+        self, directory: str, options_file: str, flag: str = "train_dir"
+    ) -> contextlib.AbstractContextManager:
+        """Holds a training directory in the chief; see `RunDirectory`."""
+        return RunDirectory(directory, options_file, flag) if self.is_chief else contextlib.nullcontext()
+
+    def without_xla_on_replicas(self, asked: bool | None, what: str) -> Runtime:
+        """A runtime for networks that XLA can compile on a single replica only.
+
+        Args:
+          asked: the option `jit_compile`.
+          what: the part that spans replicas.
+
+        Raises:
+          UserError: XLA was asked for, with several replicas.
+        """
+        if self.strategy.num_replicas_in_sync == 1 or not (self.jit_compile or asked):
+            return self
+        if asked:
+            raise UserError(f"--jit_compile: {what} over several replicas cannot be compiled; add --nojit_compile")
+        logging.info("XLA is off: %s over several replicas cannot be compiled", what)
+        return dataclasses.replace(self, jit_compile=False)
+
+    def per_replica(self, share: int, rows: Callable[[int, int], Any], *, of_worker: bool) -> Any:
+        """Divides a batch among this worker's replicas.
+
+        Args:
+          share: rows of each replica.
+          rows: (start, stop) -> these rows.
+          of_worker: whether `rows` counts within this worker's part of the batch, instead of within the whole.
+
+        Returns:
+          What a strategy's `run` takes: the rows of each replica.
+        """
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas == 1:
+            return rows(0, share)
+        first = self.worker * (replicas // self.workers) if of_worker else 0
+
+        def of_replica(context: tf.distribute.ValueContext) -> Any:
+            start = (int(context.replica_id_in_sync_group) - first) * share
+            return rows(start, start + share)
+
+        return self.strategy.experimental_distribute_values_from_function(of_replica)
+
+
+def start(options: RuntimeOptions) -> Runtime:
+    """Sets up TensorFlow for a run; to be called before any other use of it.
+
+    If there are several workers, it waits for them; see `Cluster.join`. The run then belongs into `Cluster.guard`.
+
+    Raises:
+      UserError: the distribution asked for cannot be had here, or the workers' options differ.
+    """
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
+    place, cluster = _place(options.distribution), Cluster()
+    if place is not None and len(place.addresses) > 1:
+        cluster = Cluster(place)
+        cluster.join()
+    with cluster.guard():
+        strategy = _make_strategy(options, place, cluster)
+    gpus = tf.config.list_physical_devices("GPU")
+    if options.mixed_precision == "float16" and not gpus:
+        logging.warning(
+            "--mixed_precision=float16: a CPU computes in float16 many times more slowly than in float32; "
+            "--mixed_precision=bfloat16 is for CPUs"
+        )
+    keras.utils.set_random_seed(options.seed)
+    policies = {"none": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+    return Runtime(
+        strategy=strategy,
+        policy=keras.DTypePolicy(policies[options.mixed_precision]),
+        jit_compile=bool(gpus) if options.jit_compile is None else options.jit_compile,
+        inner_scale=_FLOAT16_INNER_SCALE if options.mixed_precision == "float16" else 1.0,
+        worker=cluster.index,
+        workers=cluster.workers,
+        cluster=cluster,
+    )
+
+
+def _place(distribution: str) -> tf_config.Place | None:
+    """The place among several workers; None if TF_CONFIG names none, or is not to be looked at."""
+    if distribution not in ("auto", "multiworker"):
+        return None
+    place = tf_config.read()
+    if place is None and distribution == "multiworker":
+        raise UserError("--distribution=multiworker: the environment variable TF_CONFIG names no workers; see BUILD.md")
+    return place
+
+
+def _make_strategy(options: RuntimeOptions, place: tf_config.Place | None, cluster: Cluster) -> tf.distribute.Strategy:
+    gpus = tf.config.list_physical_devices("GPU")
+    if cluster.workers > 1:
+        assert place is not None
+        cluster.agree(
+            {
+                "version": __version__,
+                "TensorFlow": tf.__version__,
+                "model": type(options).__name__,
+                **options_in_common(options),
+                "number of GPUs": len(gpus),
+            }
+        )
+        return _multi_worker_strategy(place, len(gpus), cluster)
+    distribution = options.distribution
+    if distribution == "auto":
+        distribution = "mirrored" if len(gpus) > 1 else "none"
+    if distribution in ("mirrored", "multiworker"):
+        devices = [device.name for device in tf.config.list_logical_devices("GPU" if gpus else "CPU")]
+        return tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.get_strategy()
+
+
+def _multi_worker_strategy(place: tf_config.Place, num_gpus: int, cluster: Cluster) -> tf.distribute.Strategy:
+    # TensorFlow's two ways to see that a worker is gone, of which the first waits in C++ for workers to come and go,
+    # and both end in a traceback. The cluster's connections do this; see links.py.
+    eager_context.context().configure_coordination_service(service_type="")
+    collective_all_reduce_strategy.CollectiveAllReduceExtended._enable_check_health = False
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({job: list(addresses) for job, addresses in place.jobs.items()}),
+        task_type=place.job,
+        task_id=place.task,
+        num_accelerators={"GPU": num_gpus},
+        rpc_layer="grpc",
+    )
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise UserError(f"--distribution=multiworker: {str(error).splitlines()[0]}") from None
+    # Each listens now.
+    cluster.barrier()
+    return strategy

@@ -1,0 +1,1 @@
+"""The workers of a run on several machines: they meet, agree, stop together, and notice who is gone."""
