@@ -16,7 +16,7 @@ from eval.metrics import ndb, similarity
 from eval.metrics.frechet import GaussianFit
 from eval.samples import Samples
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.training.tracking import Progress
+from wavegan_tf.core.progress import Progress
 
 # A covariance of the 8192 features of the log-mel classifier would take 0.5 GB, and 50 000 samples hardly fill it.
 MAX_FID_FEATURES = 4096

@@ -17,6 +17,7 @@ from eval.page.render import Clip, ClipSet, Column, Page, Table, render
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import require_effect
 
 T = TypeVar("T")
 
@@ -244,7 +245,7 @@ def main() -> None:
       UserError: flags contradict each other, what they name can't be read, or the page can't be written.
     """
     values = absl_flags.FLAGS
-    effects.require_effect(_RULES)
+    require_effect(_RULES)
     flags.require(output=values.output)
     if values.description:
         origin, folder = f"--description={display_name(values.description)}", os.path.dirname(values.description)

@@ -20,11 +20,13 @@ from eval.features import CLIP_LEN, SAMPLE_RATE, fit_length
 from specgan_tf import moments
 from specgan_tf.features import Moments, spectrograms_to_waveforms, waveforms_to_spectrograms
 from wavegan_tf.core import effects, flags
-from wavegan_tf.core.audio import decode, spectral
+from wavegan_tf.core.audio import decode
 from wavegan_tf.core.audio.files import extension_of, find_audio_files
+from wavegan_tf.core.audio.options import INVERSIONS
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
-from wavegan_tf.core.training.tracking import Progress
+from wavegan_tf.core.progress import Progress
 
 # Codec -> libsndfile's format and subtype.
 _CODECS = {
@@ -100,7 +102,7 @@ def output_names(names: Sequence[str]) -> list[str]:
 def main() -> None:
     """Reads the flags and writes the clips."""
     values = absl_flags.FLAGS
-    effects.require_effect(_RULES)
+    require_effect(_RULES)
     flags.require(data_dir=values.data_dir, output_dir=values.output_dir)
     paths = find_audio_files(values.data_dir)
     if os.path.isdir(values.output_dir) and os.listdir(values.output_dir):
@@ -137,7 +139,7 @@ def define_flags() -> None:
     absl_flags.DEFINE_string("output_dir", "", "Folder for the clips, 16 bits, 16384 samples, each under its own name.")
     absl_flags.DEFINE_boolean("spectrogram", True, "Go through SpecGAN's spectrogram and back.")
     absl_flags.DEFINE_string("moments_dir", "", "Folder that the spectrogram's moments are of. Default: --data_dir.")
-    absl_flags.DEFINE_enum("inversion", "original", list(spectral.INVERSIONS), "How spectrograms become sound.")
+    absl_flags.DEFINE_enum("inversion", "original", list(INVERSIONS), "How spectrograms become sound.")
     absl_flags.DEFINE_integer("ngl", 16, "Iterations of Griffin-Lim.", 0, tf.int32.max)
     absl_flags.DEFINE_enum("codec", "none", list(_CODECS), "Codec to go through besides.")
     flags.define_float("compression", 0.5, "Of mp3, vorbis, opus: 0 for the best sound, 1 for fewest bytes.", 0, 1)

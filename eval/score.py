@@ -20,6 +20,7 @@ from eval.samples import UNKNOWN, ClipFormat, FolderSamples, ModelSamples, Sampl
 from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
 
 _DEFAULT_MODEL_SAMPLES, _MAX_SAMPLES = 50_000, 1_000_000
@@ -168,7 +169,7 @@ def main() -> None:
         raise UserError(
             f"one of --model_dir, --fake_dir, --watch_train_dir and --probabilities_file must be given, not {given}"
         )
-    effects.require_effect(_RULES)
+    require_effect(_RULES)
     flags.require(output_dir=values.output_dir)
     if values.probabilities_file:
         _score_probabilities(values.probabilities_file)

@@ -19,12 +19,13 @@ from eval.classifiers.labelled_audio import NO_FAMILY, LabelledAudio, labelled_n
 from eval.classifiers.registry import Classifier, ClassifierInfo
 from eval.metrics import confusion
 from gansynth_tf.notes.loading import load_notes
-from gansynth_tf.notes.stream import NoteOptions
+from gansynth_tf.notes.options import NoteOptions
 from wavegan_tf import __version__
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import option
+from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
+from wavegan_tf.core.options import option
 
 _WORDS, _PITCHES = effects.only_with("task", values=("sc09",)), effects.only_with("task", values=("pitch",))
 SPLIT_FILE, CONFUSION_TABLE, CONFUSION_PICTURE = "split.json", "confusion.csv", "confusion.png"
@@ -228,7 +229,7 @@ def main() -> None:
     """Reads the flags, trains and tests."""
     values = absl_flags.FLAGS
     flags.require(classifier_dir=values.classifier_dir, task=values.task or "")
-    effects.require_effect(_RULES)
+    require_effect(_RULES)
     options, notes, networks = flags.from_flags(FitOptions), flags.from_flags(ClassifierNotes), _networks()
     _check_fractions()
     if values.task == "sc09":

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gansynth_tf.features import DATA_TYPES, num_samples
-from gansynth_tf.losses import LossWeights
-from gansynth_tf.networks import TO_RGB_ACTIVATIONS
-from gansynth_tf.normalizer import FREQ, NORMALIZERS, PRESPECIFIED, SIMPLE
-from gansynth_tf.notes.stream import NoteOptions
+from gansynth_tf.notes.options import NoteOptions
+from gansynth_tf.representation import (
+    DATA_TYPES,
+    FREQ,
+    NORMALIZERS,
+    PRESPECIFIED,
+    SIMPLE,
+    TO_RGB_ACTIVATIONS,
+    num_samples,
+)
 from gansynth_tf.schedule import SCALE_MODES, ResolutionSchedule, TrainingSchedule, num_filters
 from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import option
-from wavegan_tf.core.training.loop import PaceOptions
-from wavegan_tf.core.training.runtime import RuntimeOptions
+from wavegan_tf.core.options import option
+from wavegan_tf.core.training.options import PaceOptions, RuntimeOptions
+
+if TYPE_CHECKING:
+    from gansynth_tf.losses import LossWeights
 
 MODEL = "gansynth"
 CONFIG_FILE = "experiment.json"
@@ -149,7 +156,7 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
         False, "Strided convolutions with ReLU, without pixel norm and weight scaling.", resume="fixed"
     )
     to_rgb_activation: str = option(
-        "tanh", "Last operation of the generator.", choices=tuple(TO_RGB_ACTIVATIONS), resume="fixed"
+        "tanh", "Last operation of the generator.", choices=TO_RGB_ACTIVATIONS, resume="fixed"
     )
     fmap_base: int = option(
         4096, "Channels of block b are fmap_base / 2^(b fmap_decay), ...", minimum=1, resume="fixed"
@@ -252,6 +259,8 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
 
     def loss_weights(self) -> LossWeights:
         """Weights of the losses' parts."""
+        from gansynth_tf.losses import LossWeights
+
         return LossWeights(**{field.name: getattr(self, field.name) for field in dataclasses.fields(LossWeights)})
 
     def progress(self, num_blocks: int, image_id: int, train_time: float) -> np.float32:

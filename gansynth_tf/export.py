@@ -27,9 +27,10 @@ from gansynth_tf.schedule import Stage, stage_ids
 from gansynth_tf.stages.features import make_features, run_normalizer
 from gansynth_tf.stages.model import restore_average
 from wavegan_tf import __version__
-from wavegan_tf.core import flags, options_file
+from wavegan_tf.core import flags
 from wavegan_tf.core.dcgan import commands
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import load_options
 from wavegan_tf.core.serving import saved_model
 from wavegan_tf.core.training import checkpoints
 
@@ -136,7 +137,7 @@ def export(
     Raises:
       UserError: there is no such checkpoint, or the folder cannot be written.
     """
-    config = options_file.load(GANSynthConfig, os.path.join(train_dir, CONFIG_FILE), MODEL)
+    config = load_options(GANSynthConfig, os.path.join(train_dir, CONFIG_FILE), MODEL)
     stage = find_stage(config, train_dir, stage_id)
     features = make_features(config)
     data = StageData(config.resolutions, stage.num_blocks, run_normalizer(config, None, features, train_dir))

@@ -14,10 +14,10 @@ import tensorflow as tf
 
 from gansynth_tf import mel, phase
 from gansynth_tf.mel import BandedMatrix
+from gansynth_tf.representation import DATA_TYPES, num_samples
 from wavegan_tf.core.audio import spectral
 from wavegan_tf.core.errors import UserError
 
-DATA_TYPES = ("linear", "phase", "mel", "wave")
 LOG_EPSILON = 1e-6
 
 
@@ -41,14 +41,6 @@ def crop_or_pad(waves: tf.Tensor, length: int, channels: int = 1) -> tf.Tensor:
     waves = tf.pad(waves, [[0, 0], [missing - after, after], [0, 0]])[:, :length]
     waves = tf.tile(waves, [1, 1, -(-channels // waves.shape[2])])[:, :, :channels]
     return tf.ensure_shape(waves, [None, length, channels])
-
-
-def num_samples(data_type: str, spec_shape: tuple[int, int], overlap: float = 0.75) -> int:
-    """Samples that data of this shape can hold; the arguments are those of `Features`."""
-    frames, bins = spec_shape
-    if data_type == "wave":
-        return frames
-    return int((1.0 - overlap) * 2 * bins) * (frames - 1) + 2 * bins
 
 
 class Features:

@@ -16,6 +16,7 @@ from wavegan_tf.core import effects, flags
 from wavegan_tf.core.audio import decode, store
 from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.serving import generation, latents
 from wavegan_tf.core.serving.saved_model import METADATA_FILE, ServedModel
 
@@ -44,7 +45,7 @@ def main() -> None:
     if len(given) > 1:
         raise UserError(f"--{given[0]} and --{given[1]} go one at a time")
     draws_pitches = not given and values.pitch is None
-    effects.require_effect(_RULES if draws_pitches else {**_RULES, "seed": [effects.not_with("latents_file")]})
+    require_effect(_RULES if draws_pitches else {**_RULES, "seed": [effects.not_with("latents_file")]})
     model = generation.load_model(MODEL)
     low, high = _range(model)
     if values.midi_file:

@@ -22,9 +22,10 @@ from gansynth_tf.schedule import Stage, stage_ids
 from gansynth_tf.stages import sizes
 from gansynth_tf.stages.features import make_features, normalizer_path, run_normalizer
 from gansynth_tf.stages.model import StageModel
-from wavegan_tf.core import flags, options_file, tf1
+from wavegan_tf.core import flags, tf1
 from wavegan_tf.core.dcgan import commands
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import save_options
 from wavegan_tf.core.training.run_directory import RunDirectory
 
 _LOWEST_PITCH = 24
@@ -161,7 +162,7 @@ def _write_run(
     if os.path.exists(normalizer_path(config, tf1_dir)):
         os.makedirs(os.path.dirname(normalizer_path(config, train_dir)), exist_ok=True)
         shutil.copy(normalizer_path(config, tf1_dir), normalizer_path(config, train_dir))
-    options_file.save(config, os.path.join(train_dir, CONFIG_FILE), MODEL)
+    save_options(config, os.path.join(train_dir, CONFIG_FILE), MODEL)
 
 
 def _stage_dir(tf1_dir: str, stage_id: int | None) -> str:

@@ -17,8 +17,6 @@ from wavegan_tf.core.nn.layers import PACKAGE, replica_mean
 PADDINGS = ("same", "valid", "full")
 
 
-
-
 def he_scale(shape: tuple[int, ...], slope: float) -> float:
     """sqrt(2 / ((1 + slope^2) fan_in)) of a kernel [..., in, out] before a leaky ReLU (He et al. 2015, eq. 15)."""
     return math.sqrt(2.0 / ((1.0 + slope**2) * math.prod(shape[:-1])))

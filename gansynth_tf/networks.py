@@ -14,13 +14,13 @@ from keras import layers, ops
 
 from gansynth_tf.boxes import BoxDownscale, BoxUpscale
 from gansynth_tf.layers import MinibatchStdDev, PixelNorm, ScaledConv2D, ScaledDense
-from gansynth_tf.progressive import Progressive
-from gansynth_tf.schedule import Size, discriminator_alpha, generator_alpha
+from gansynth_tf.progressive import Progressive, discriminator_alpha, generator_alpha
+from gansynth_tf.representation import CHANNELS
+from gansynth_tf.schedule import Size
 from wavegan_tf.core.nn import activations
 from wavegan_tf.core.nn.layers import PACKAGE, Conv2D, Conv2DTranspose
 
-CHANNELS = 2
-TO_RGB_ACTIVATIONS: dict[str, Callable] = {"tanh": ops.tanh, "linear": lambda x: x}
+_TO_RGB: dict[str, Callable] = {"tanh": ops.tanh, "linear": lambda x: x}
 
 
 def _slim_normal(fan_in: int) -> keras.initializers.Initializer:
@@ -39,7 +39,7 @@ class ProgressiveGenerator(Progressive):
       kernel_size: of the convolutions.
       latent_dim: length of a latent vector.
       num_pitches: length of a one-hot pitch.
-      to_rgb_activation: of the images; one of `TO_RGB_ACTIVATIONS`.
+      to_rgb_activation: of the images; one of `representation.TO_RGB_ACTIVATIONS`.
       simple_arch: transposed convolutions with ReLU, without pixel norm and weight scaling.
     """
 
@@ -128,7 +128,7 @@ class ProgressiveGenerator(Progressive):
         for block in range(1, self.num_blocks + 1):
             x = (self._simple_block if self._simple_arch else self._block)(block, x, training)
             image = ops.cast(self.layer_of(block, "to_rgb")(x, training=training), "float32")
-            images.append(self._upscales[block - 1](TO_RGB_ACTIVATIONS[self._to_rgb_activation](image)))
+            images.append(self._upscales[block - 1](_TO_RGB[self._to_rgb_activation](image)))
         return self._fade_in(images, [generator_alpha(block + 1, progress) for block in range(self.num_blocks)])
 
     def _block(self, block: int, x, training: bool):

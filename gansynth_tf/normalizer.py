@@ -8,14 +8,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from gansynth_tf.representation import SIMPLE
 from wavegan_tf.core.errors import UserError
-
-NONE, PRESPECIFIED, SIMPLE, FREQ = NORMALIZERS = (
-    "none",
-    "specgrams_prespecified_normalizer",
-    "specgrams_simple_normalizer",
-    "specgrams_freq_normalizer",
-)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from gansynth_tf.layers import FadeIn, ScaledConv2D, ScaledDense
 from gansynth_tf.schedule import Size
@@ -78,3 +79,15 @@ def original_names(network: Progressive) -> dict[str, keras.Variable]:
         found[f"{scope}/bias"] = layer.bias
         found[f"{scope}{inner}/kernel"] = layer.kernel
     return found
+
+
+def generator_alpha(block_id: int, progress: tf.Tensor | float) -> tf.Tensor:
+    """Weight of a block's image in the generator's: a triangle around progress = block_id - 1; all add up to 1."""
+    progress = tf.convert_to_tensor(progress, tf.float32)
+    return tf.maximum(0.0, tf.minimum(progress - (block_id - 2), block_id - progress))
+
+
+def discriminator_alpha(block_id: int, progress: tf.Tensor | float) -> tf.Tensor:
+    """Weight of the image at a block's input in the discriminator, against what comes from the finer block."""
+    progress = tf.convert_to_tensor(progress, tf.float32)
+    return tf.clip_by_value(block_id - progress, 0.0, 1.0)

@@ -23,7 +23,8 @@ import tensorflow as tf
 
 from gansynth_tf.boxes import box_downscale, box_upscale
 from gansynth_tf.normalizer import Normalizer
-from gansynth_tf.schedule import ResolutionSchedule, Size, generator_alpha
+from gansynth_tf.progressive import generator_alpha
+from gansynth_tf.schedule import ResolutionSchedule, Size
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 SCALE_MODES = ("ALL", "H")
 
@@ -119,18 +118,6 @@ def stage_end_times(num_stages: int, limit: float, multiplier: float) -> np.ndar
     for stage in range(1, num_stages):
         lengths[stage] = lengths[stage - 1] * multiplier
     return np.cumsum(lengths * np.float32(limit / np.sum(lengths)))
-
-
-def generator_alpha(block_id: int, progress: tf.Tensor | float) -> tf.Tensor:
-    """Weight of a block's image in the generator's: a triangle around progress = block_id - 1; all add up to 1."""
-    progress = tf.convert_to_tensor(progress, tf.float32)
-    return tf.maximum(0.0, tf.minimum(progress - (block_id - 2), block_id - progress))
-
-
-def discriminator_alpha(block_id: int, progress: tf.Tensor | float) -> tf.Tensor:
-    """Weight of the image at a block's input in the discriminator, against what comes from the finer block."""
-    progress = tf.convert_to_tensor(progress, tf.float32)
-    return tf.clip_by_value(block_id - progress, 0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)

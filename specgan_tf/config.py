@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-from specgan_tf.features import FRAME_STEP
-from specgan_tf.networks import UPSAMPLINGS, geometry
-from wavegan_tf.core.audio.spectral import INVERSIONS
+from specgan_tf.geometry import FRAME_STEP, UPSAMPLINGS, geometry
+from wavegan_tf.core.audio.options import INVERSIONS
 from wavegan_tf.core.dcgan import options as gan_options
-from wavegan_tf.core.dcgan.networks import ACTIVATIONS, Geometry
+from wavegan_tf.core.dcgan.geometry import Geometry
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import option
+from wavegan_tf.core.options import option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,7 @@ class SpecGANConfig(gan_options.GanOptions):
     specgan_disc_phaseshuffle: int = gan_options.disc_phaseshuffle(0, "frames of each layer", maximum=7)
     specgan_disc_phaseshuffle_per_example: bool = gan_options.disc_phaseshuffle_per_example("specgan")
     specgan_output_activation: str = option(
-        "tanh", "Last operation of the generator.", choices=tuple(ACTIVATIONS), resume="fixed"
+        "tanh", "Last operation of the generator.", choices=gan_options.ACTIVATIONS, resume="fixed"
     )
     specgan_clip_nstd: float = option(
         3.0, "Standard deviations from the mean at which spectrograms are clipped.", minimum=1e-6, resume="fixed"

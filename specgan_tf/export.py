@@ -21,7 +21,7 @@ from specgan_tf import features, moments
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.train import make_gan
 from wavegan_tf.core import flags
-from wavegan_tf.core.audio.spectral import INVERSIONS
+from wavegan_tf.core.audio.options import INVERSIONS
 from wavegan_tf.core.dcgan import commands
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.model import Gan

@@ -7,10 +7,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from specgan_tf.geometry import FRAME_LENGTH, FRAME_STEP
 from wavegan_tf.core.audio import spectral
 
-FRAME_LENGTH, FRAME_STEP = 256, 128
-BINS = FRAME_LENGTH // 2  # without the Nyquist bin, which networks do not see
 LOG_EPSILON = 1e-6
 
 # Standard deviations below this (in nepers, 0.00009 dB) are rounding noise of a constant bin: dividing by them would

@@ -16,14 +16,15 @@ from absl import logging
 
 from specgan_tf.array_pickle import load_arrays
 from specgan_tf.config import SpecGANConfig
-from specgan_tf.features import BINS, Moments, log_magnitudes
+from specgan_tf.features import Moments, log_magnitudes
+from specgan_tf.geometry import BINS
 from wavegan_tf.core import flags
 from wavegan_tf.core.audio import clips
+from wavegan_tf.core.audio.options import ClipOptions
 from wavegan_tf.core.dcgan.options import run_exists
-from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import option
 from wavegan_tf.core.folders import output_folder
+from wavegan_tf.core.options import MAX_SEED, option
 from wavegan_tf.core.workers.cluster import Cluster, digest
 
 MOMENTS_FILE = "moments.npz"
@@ -31,7 +32,7 @@ _BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MomentsOptions(clips.ClipOptions):
+class MomentsOptions(ClipOptions):
     """Options of specgan_moments."""
 
     data_moments_fp: str = option("", "npz file to write.")

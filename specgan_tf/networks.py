@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import keras
 
+from specgan_tf.geometry import UPSAMPLINGS, geometry
 from specgan_tf.layers import DoubleSize
-from wavegan_tf.core.dcgan.networks import Geometry, LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
 from wavegan_tf.core.nn.layers import PACKAGE
-
-# The original's flag says lin and cub, its functions linear and cubic.
-UPSAMPLINGS = {"zeros": "zeros", "nn": "nn", "lin": "linear", "linear": "linear", "cub": "cubic", "cubic": "cubic"}
-
-
-def geometry(frames: int, dim: int) -> Geometry:
-    """From [b, 4, 4, 16 dim] over [b, 8, 8, 8 dim] to [b, 128, 128, 1]; longer ones are longer from the start."""
-    return Geometry(first_shape=(frames // 32, 4), strides=(2,) * 5, dim=dim, channels=1)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

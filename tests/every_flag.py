@@ -23,11 +23,12 @@ from specgan_tf.config import SpecGANConfig
 from specgan_tf.moments import MomentsOptions
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import flags
+from wavegan_tf.core.options import Options, is_list, value_type
 from wavegan_tf.core.serving import generation
 
 ROOT = Path(__file__).parents[1]
 COMMANDS: dict[str, str] = dict(re.findall(r'"(\w+)=([\w.]+):run"', (ROOT / "setup.py").read_text()))
-OPTIONS: dict[str, tuple[type[flags.Options], ...]] = {
+OPTIONS: dict[str, tuple[type[Options], ...]] = {
     "wavegan_train": (WaveGANConfig,),
     "specgan_train": (SpecGANConfig,),
     "specgan_moments": (MomentsOptions,),
@@ -72,7 +73,7 @@ def flags_of(command: str) -> dict[str, absl_flags.Flag]:
 
 class Option(NamedTuple):
     command: str
-    options: type[flags.Options]
+    options: type[Options]
     field: dataclasses.Field
     kind: Any
 
@@ -83,11 +84,11 @@ class Option(NamedTuple):
     @property
     def element(self) -> Any:
         """The type of a value, or of one value of a list."""
-        return int if flags._is_list(self.kind) else flags._value_type(self.kind)
+        return int if is_list(self.kind) else value_type(self.kind)
 
     def made(self, value: Any, **others: Any) -> Any:
         """Options with a value, in a list if this is one."""
-        return self.options(**{self.name: (value,) if flags._is_list(self.kind) else value}, **others)
+        return self.options(**{self.name: (value,) if is_list(self.kind) else value}, **others)
 
 
 def options(commands: typing.Iterable[str] = OPTIONS) -> list[Option]:

@@ -54,7 +54,7 @@ def breaks_the_rules(path, name):
 @pytest.mark.parametrize(
     ("path", "name", "wrong"),
     [
-        ("wavegan_tf/core/training/loop.py", "wavegan_tf.core.flags.option", False),
+        ("wavegan_tf/core/training/loop.py", "wavegan_tf.core.options.option", False),
         ("wavegan_tf/core/training/loop.py", "tensorflow", False),
         ("wavegan_tf/core/training/loop.py", "wavegan_tf.config.WaveGANConfig", True),
         ("wavegan_tf/core/training/loop.py", "wavegan_tf.__version__", False),

@@ -23,6 +23,7 @@ from tests.every_flag import COMMANDS, OPTIONS, ROOT, RULES, TRAIN, flags_of, id
 from wavegan_tf.core import flags
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import limits
 from wavegan_tf.core.serving import generation
 
 # Numbers without an upper bound: of a checkpoint or a stage that may not be there, and of seconds to wait.
@@ -127,7 +128,7 @@ def test_the_lowest_and_the_highest_value_work_or_are_refused_at_once(option):
     elif option.element is str and not values:
         values = ["", "x"]
     elif option.element in (int, float) and not values:
-        low, high = flags.limits(field, option.element)
+        low, high = limits(field, option.element)
         values = [low, high]
         values += [math.nextafter(low, high), math.nextafter(high, low)] if option.element is float else []
         for value in (low - abs(low) - 1, high + abs(high) + 1):

@@ -12,16 +12,16 @@ from absl import flags as absl_flags
 
 from tests import every_flag
 from tests.every_flag import COMMANDS, RULES, TRAIN, Option, flags_of, identify, options
-from wavegan_tf.core import flags, options_file
+from wavegan_tf.core import flags
 from wavegan_tf.core.effects import Rule
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import limits, load_options, save_options
 
 each_command = pytest.mark.parametrize("command", COMMANDS)
 each_option = pytest.mark.parametrize("option", options(), ids=identify)
 ONE_VALUE = ("specgan_train", "data_num_channels")
 OF_TRAINING = [option for option in options(TRAIN) if (option.command, option.name) != ONE_VALUE]
 each_of_training = pytest.mark.parametrize("option", OF_TRAINING, ids=identify)
-
 
 
 parse = every_flag.parse_fixture
@@ -90,7 +90,7 @@ def another(option: Option, value: Any) -> Any:
         return "other"
     first = value[0] if isinstance(value, tuple) else value
     new = 2 if first is None else first * 2 if first else 0.25 if option.element is float else 1
-    low, high = flags.limits(option.field, option.element)
+    low, high = limits(option.field, option.element)
     return option.element(new if low <= new <= high else first / 2)
 
 
@@ -117,8 +117,8 @@ def test_what_a_run_may_change_is_as_declared(option, parse, tmp_path):
     text = f"--{'no' if new is False else ''}{option.name}" if isinstance(new, bool) else f"--{option.name}={new}"
     parse(option.command, text)
     path = str(tmp_path / "config.json")
-    options_file.save(saved, path, "model")
-    loaded = options_file.load(option.options, path, "model")
+    save_options(saved, path, "model")
+    loaded = load_options(option.options, path, "model")
     assert loaded == saved
     if option.field.metadata["resume"] == "fixed":
         with pytest.raises(UserError, match=f"^--{option.name}=.*: the run in this directory was started with "):
@@ -157,7 +157,7 @@ def test_a_start_that_fails_changes_no_stored_option(command, is_new, tmp_path):
     path = run_dir / ("experiment.json" if command == "gansynth_train" else "config.json")
     if not is_new:
         run_dir.mkdir()
-        options_file.save(TRAIN[command](), str(path), command.partition("_")[0])
+        save_options(TRAIN[command](), str(path), command.partition("_")[0])
     before = path.read_bytes() if path.exists() else None
     known = set(absl_flags.FLAGS)
     module.define_flags()

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from wavegan_tf.core import effects
 from wavegan_tf.core.dcgan import options as gan_options
-from wavegan_tf.core.dcgan.networks import Geometry
+from wavegan_tf.core.dcgan.geometry import Geometry
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import option
-from wavegan_tf.networks import geometry
+from wavegan_tf.core.options import option
+from wavegan_tf.geometry import geometry
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

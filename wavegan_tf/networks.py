@@ -5,14 +5,9 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from wavegan_tf.core.dcgan.networks import Geometry, LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
 from wavegan_tf.core.nn.layers import PACKAGE, Conv1D
-
-
-def geometry(slice_len: int, dim: int, nch: int) -> Geometry:
-    """From 16 samples to `slice_len`: [b, 16, 16 dim], [b, 64, 8 dim] ... [b, 4096, dim], [b, 16384, nch]."""
-    strides = {16384: [4] * 5, 32768: [4] * 5 + [2], 65536: [4] * 6}[slice_len]
-    return Geometry(first_shape=(16,), strides=tuple(strides), dim=dim, channels=nch)
+from wavegan_tf.geometry import geometry
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

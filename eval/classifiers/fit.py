@@ -16,8 +16,8 @@ import tensorflow as tf
 from eval.classifiers import augmentation
 from eval.classifiers.labelled_audio import NO_FAMILY, LabelledAudio
 from eval.classifiers.registry import WEIGHTS_FILE, Classifier
-from wavegan_tf.core import flags
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import Options, option
 
 _SUMMARIES = "logs"
 # Of the norms' moving averages. The original's 0.99 is for its 100 000 steps; here a few hundred must do.
@@ -37,33 +37,33 @@ def _by_network(place: int) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FitOptions(flags.Options):
+class FitOptions(Options):
     """How a classifier is trained."""
 
-    batch_size: int = flags.option(16, "Clips in a batch.", minimum=2)
-    learning_rate: float = flags.option(
+    batch_size: int = option(16, "Clips in a batch.", minimum=2)
+    learning_rate: float = option(
         0.0,
         "Step size at the start, from where it falls to zero; 0: "
         f"{', '.join(f'{rate:g} for {name}' for name, rate in _RATES.items())}.",
         minimum=0,
     )
-    optimizer: str = flags.option(
+    optimizer: str = option(
         "adam", "adam, or sgd: plain gradient descent as the original's, which takes 100 000 steps.",
         choices=("adam", "sgd"),
     )  # fmt: skip
-    max_epochs: int = flags.option(
+    max_epochs: int = option(
         0, f"Passes over the clips at most; 0: {_by_network(0)}.", minimum=0
     )
-    patience: int = flags.option(
+    patience: int = option(
         0, f"Stop after so many passes without a better validation loss; 0: {_by_network(1)}.", minimum=0
     )
-    augment: bool = flags.option(
+    augment: bool = option(
         True,
         "Vary what is heard while training: level and noise of words (log_mel), or level, speed and beginning "
         "(waveform); level and pitch of notes, with its label. The original does not.",
     )
-    train_time_limit_secs: float = flags.option(0.0, "Stop training after this time; 0 sets no limit.", minimum=0)
-    seed: int = flags.option(0, "Seed of weights, order, split and augmentation.", minimum=0)
+    train_time_limit_secs: float = option(0.0, "Stop training after this time; 0 sets no limit.", minimum=0)
+    seed: int = option(0, "Seed of weights, order, split and augmentation.", minimum=0)
 
 
 def heads_loss(sizes: tuple[int, ...]):

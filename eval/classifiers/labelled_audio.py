@@ -12,13 +12,13 @@ import tensorflow as tf
 from eval.classifiers.sc09 import LABELS
 from eval.features import CLIP_LEN, fit_length, read_clip
 from gansynth_tf.notes.files import BadNote, note_of_name
-from gansynth_tf.notes.records import FAMILIES
+from gansynth_tf.notes.options import FAMILIES
 from gansynth_tf.notes.stream import NoteStore
 from wavegan_tf.core.audio.decode import AudioError
 from wavegan_tf.core.audio.files import display_name, find_audio_files
 from wavegan_tf.core.audio.store import report_skipped
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.training.tracking import Progress
+from wavegan_tf.core.progress import Progress
 
 NO_FAMILY = -1
 

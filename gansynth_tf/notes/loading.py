@@ -14,10 +14,12 @@ from absl import logging
 
 from gansynth_tf.notes import records
 from gansynth_tf.notes.files import BadNote, list_notes
-from gansynth_tf.notes.stream import NoteOptions, NoteStore
+from gansynth_tf.notes.options import NoteOptions
+from gansynth_tf.notes.stream import NoteStore
 from wavegan_tf.core.audio import cache, decode
 from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.conversion import Unusable, convert
+from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.errors import UserError
 
 # How many notes of each pitch from 24 upwards the training split of GANSynth's subset of NSynth has, by the original.
@@ -68,7 +70,7 @@ def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
         raise _no_notes(options.data_dir, left_out, listed.bad)
     decoded = audio_store.open_store(
         list(by_path),
-        audio_store.Decoding(options.sample_rate, 1, options.data_normalize),
+        Decoding(options.sample_rate, 1, options.data_normalize),
         cache_dir=cache_dir,
         memory_limit=options.data_cache_mb << 20,
         skip_bad=options.data_skip_bad,

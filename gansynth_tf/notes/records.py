@@ -11,15 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from gansynth_tf.notes.files import BadNote, Note, checked_pitch
+from gansynth_tf.notes.options import FAMILIES, SOURCES
 from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
 
 _TFDS_FOLDER = os.path.join("nsynth", "gansynth_subset")
-# Numbers of families and sources, in both kinds of records.
-FAMILIES = (
-    "bass", "brass", "flute", "guitar", "keyboard", "mallet", "organ", "reed", "string", "synth_lead", "vocal",
-)  # fmt: skip
-SOURCES = ("acoustic", "electronic", "synthetic")
 
 
 def tfds_files(tfds_data_dir: str, split: str) -> list[str]:

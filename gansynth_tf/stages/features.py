@@ -15,6 +15,7 @@ from gansynth_tf import normalizer
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.features import Features
 from gansynth_tf.notes.stream import NoteStore, note_batches
+from gansynth_tf.representation import NONE, PRESPECIFIED
 from gansynth_tf.resolution import StageData
 from wavegan_tf.core.audio import cache
 from wavegan_tf.core.audio import store as audio_store
@@ -117,10 +118,10 @@ def run_normalizer(
       UserError: the file in the run's directory cannot be used, or there is none and no notes are at hand.
     """
     kind = config.data_normalizer
-    if kind == normalizer.PRESPECIFIED:
+    if kind == PRESPECIFIED:
         names = ("mag_normalizer_a", "mag_normalizer_b", "p_normalizer_a", "p_normalizer_b")
         return normalizer.prespecified(*(getattr(config, name) for name in names))
-    if kind == normalizer.NONE:
+    if kind == NONE:
         return normalizer.identity()
     path = normalizer_path(config, run_dir)
     if store is None or os.path.exists(path):

@@ -19,6 +19,7 @@ from gansynth_tf.schedule import Stage
 from wavegan_tf.core import draws
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import TF1Adam
+from wavegan_tf.core.options import MAX_SEED
 from wavegan_tf.core.training import checkpoints, update
 from wavegan_tf.core.training.runtime import Runtime
 
@@ -93,7 +94,7 @@ class StageModel:
         """
         self._config, self.stage, self._run_dir = config, stage, run_dir
         # A run that starts again draws the same initial weights for a stage as one that has gone on.
-        keras.utils.set_random_seed(int(draws.purpose_seed(config.seed, stage.stage_id, "weights")[0]) & draws.MAX_SEED)
+        keras.utils.set_random_seed(int(draws.purpose_seed(config.seed, stage.stage_id, "weights")[0]) & MAX_SEED)
         shared = config.network_arguments(stage.num_blocks, num_pitches)
         self.generator, self.average = (make_generator(config, stage, num_pitches, policy) for _ in range(2))
         self.discriminator = ProgressiveDiscriminator(**shared, dtype=policy)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import tensorflow as tf
-
 from gansynth_tf.config import GANSynthConfig
-from gansynth_tf.networks import CHANNELS
+from gansynth_tf.representation import CHANNELS
 from gansynth_tf.schedule import Size
 from wavegan_tf.core import memory
 
@@ -55,7 +53,7 @@ def need(config: GANSynthConfig) -> memory.Need:
     values = generator  # its moving average
     values += (batch + config.fake_batch_size + config.preview_n) * (2 * frames * bins + latent_dim)
     values += 4 * bins**2 if config.data_type == "mel" else 0  # two matrices of float64
-    if not tf.config.list_physical_devices("GPU"):
+    if memory.holds_layers():
         sizes = [math.prod(resolutions.resolutions(block)) for block in range(1, config.num_resolutions + 1)]
         values += batch * sum(size * channels for size, channels in zip(sizes, filters[1:], strict=True))
     return memory.Need(generator + discriminator, values)

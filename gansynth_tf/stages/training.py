@@ -23,11 +23,12 @@ from gansynth_tf.schedule import Stage, TrainingSchedule, stage_ids
 from gansynth_tf.stages.features import make_features, normalizer_path, run_normalizer, stage_reader
 from gansynth_tf.stages.model import StageModel, StageUpdates, check_batch_sizes
 from gansynth_tf.stages.summaries import Rendering, StageSummaries, log_weights
-from wavegan_tf.core import options_file
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import save_options
+from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.training import loop
 from wavegan_tf.core.training.runtime import Runtime
-from wavegan_tf.core.training.tracking import Progress, Tracker
+from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import digest
 
 _CACHE_FOLDER = "data_cache"
@@ -105,7 +106,7 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
             training = _StageTraining(run, stage)
             if tracker is None and runtime.is_chief:
                 # Not before it is known that these options can be used: some of them cannot change later.
-                options_file.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
+                save_options(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
                 tracker = Tracker(run_dir, training.image_id)
             is_over = training.run(tracker)
             # What a stage held in memory must be gone before the next, larger one is built.

@@ -23,13 +23,14 @@ from tests.benchmarks.features import bench_features
 from tests.benchmarks.measure import peak_flops, row
 from tests.benchmarks.training import SPECGAN, WAVEGAN, bench_generation, bench_training
 from wavegan_tf.core.audio import clips
+from wavegan_tf.core.audio.options import ClipOptions
 
 DRUMS = Path(__file__).parents[2] / "wavegan_tf" / "demo" / "drums"
 
 
 def bench_input(batch: int) -> None:
     """Clips a second from random places of the drum hits: the stream, and decoding each file anew in a generator."""
-    options = clips.ClipOptions(data_dir=str(DRUMS), data_first_slice=True)
+    options = ClipOptions(data_dir=str(DRUMS), data_first_slice=True)
 
     def naive():
         rng = np.random.default_rng(0)

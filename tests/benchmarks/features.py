@@ -13,6 +13,7 @@ import tensorflow as tf
 from specgan_tf import features, moments
 from tests.benchmarks.measure import best_seconds, row, wait_for
 from wavegan_tf.core.audio import decode, spectral
+from wavegan_tf.core.audio.options import INVERSIONS
 
 CLIPS = 64
 
@@ -55,7 +56,7 @@ def bench_features(folder: Path, runs: int) -> None:
             for m in magnitudes.numpy()
         ]
 
-    for method in spectral.INVERSIONS:
+    for method in INVERSIONS:
         inverse = tf.function(lambda m, method=method: spectral.griffin_lim(m, 256, 128, 16, method))
         momentum = spectral.FAST_MOMENTUM if method == "fast" else 0.0
         ours, theirs = _rates(

@@ -28,7 +28,7 @@ from gansynth_tf.stages.features import make_features, run_normalizer, stage_rea
 from gansynth_tf.stages.model import StageModel, StageUpdates
 from tests.benchmarks.measure import best_seconds, row, wait_for
 from tests.gansynth.full_size import FullSizeLosses
-from wavegan_tf.core import options_file
+from wavegan_tf.core.options import save_options
 from wavegan_tf.core.training import runtime, update
 
 BATCH = 8
@@ -182,7 +182,7 @@ def bench_generation(runs: int, batches: tuple[int, ...] = (1, 8, 32)) -> None:
         last = config.schedule.stage(config.schedule.num_stages - 1)
         model = StageModel(config, last, config.num_pitches, run_dir, keras.DTypePolicy("float32"))
         model.save(config.total_num_images)
-        options_file.save(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
+        save_options(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
         model_dir = os.path.join(run_dir, "1")
         export.export(run_dir, model_dir)
         for batch in batches:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from absl import flags
 
-from wavegan_tf.core.effects import not_with, only_with, require_effect
+from wavegan_tf.core.effects import not_with, only_with
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.flags import require_effect
 
 RULES = {
     "steps": [only_with("walk")],

@@ -8,23 +8,24 @@ from pathlib import Path
 import pytest
 from absl import flags as absl_flags
 
-from wavegan_tf.core import flags, options_file
+from wavegan_tf.core import flags
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import Options, load_options, option, save_options
 
 ROOT = str(Path(__file__).parents[2])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Example(flags.Options):
-    example_dim: int = flags.option(64, "Size.", minimum=1, maximum=512, resume="fixed")
-    example_ratio: float = flags.option(0.5, "Share.", minimum=0)
-    example_name: str = flags.option("", "Name.")
-    example_loss: str = flags.option("wgan", "Loss.", choices=("wgan", "lsgan"), resume="fixed")
-    example_length: int = flags.option(16384, "Samples.", choices=(16384, 32768))
-    example_norm: bool = flags.option(True, "Normalise.")
-    example_jit: bool | None = flags.option(None, "Compile.")
-    example_limit: float | None = flags.option(None, "Seconds.")
-    example_sizes: tuple[int, ...] = flags.option((8, 4), "Sizes.", minimum=1, resume="fixed")
+class Example(Options):
+    example_dim: int = option(64, "Size.", minimum=1, maximum=512, resume="fixed")
+    example_ratio: float = option(0.5, "Share.", minimum=0)
+    example_name: str = option("", "Name.")
+    example_loss: str = option("wgan", "Loss.", choices=("wgan", "lsgan"), resume="fixed")
+    example_length: int = option(16384, "Samples.", choices=(16384, 32768))
+    example_norm: bool = option(True, "Normalise.")
+    example_jit: bool | None = option(None, "Compile.")
+    example_limit: float | None = option(None, "Seconds.")
+    example_sizes: tuple[int, ...] = option((8, 4), "Sizes.", minimum=1, resume="fixed")
 
 
 @pytest.fixture
@@ -148,9 +149,9 @@ def test_json_round_trip(tmp_path):
     example = Example(
         example_ratio=0.1, example_name='ä "quoted"\n', example_jit=False, example_norm=False, example_sizes=(1, 2)
     )
-    options_file.save(Example(), path, "example")
-    options_file.save(example, path, "example")
-    assert options_file.load(Example, path, "example") == example
+    save_options(Example(), path, "example")
+    save_options(example, path, "example")
+    assert load_options(Example, path, "example") == example
     assert [entry.name for entry in tmp_path.iterdir()] == ["config.json"]
     assert json.loads((tmp_path / "config.json").read_text())["model"] == "example"
 
@@ -158,7 +159,7 @@ def test_json_round_trip(tmp_path):
 def test_keys_that_are_missing_take_their_defaults(tmp_path):
     path = tmp_path / "config.json"
     path.write_text('{"model": "example", "example_dim": 3}')
-    assert options_file.load(Example, str(path), "example") == Example(example_dim=3)
+    assert load_options(Example, str(path), "example") == Example(example_dim=3)
 
 
 @pytest.mark.parametrize(
@@ -184,28 +185,28 @@ def test_files_that_are_no_configuration_are_named(tmp_path, text, message):
     if text is not None:
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UserError) as error:
-        options_file.load(Example, str(path), "example")
+        load_options(Example, str(path), "example")
     assert str(error.value).startswith(f"{path}: {message}")
     assert "\n" not in str(error.value)
 
 
 def test_a_folder_in_place_of_the_file(tmp_path):
     with pytest.raises(UserError, match="cannot be read as JSON"):
-        options_file.load(Example, str(tmp_path), "example")
+        load_options(Example, str(tmp_path), "example")
 
 
 def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "config.json"
-    options_file.save(Example(example_dim=7), str(path), "example")
+    save_options(Example(example_dim=7), str(path), "example")
 
     def full(*arguments, **keywords):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(json, "dump", full)
     with pytest.raises(OSError, match="No space"):
-        options_file.save(Example(example_dim=9), str(path), "example")
+        save_options(Example(example_dim=9), str(path), "example")
     monkeypatch.undo()
-    assert options_file.load(Example, str(path), "example").example_dim == 7
+    assert load_options(Example, str(path), "example").example_dim == 7
 
 
 def test_require():
@@ -318,11 +319,12 @@ CONSOLE_MODULE = '''
 """Trains plainly."""
 import dataclasses
 from wavegan_tf.core import flags
+from wavegan_tf.core.options import Options, option
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Plain(flags.Options):
-    jit: bool | None = flags.option(None, "Compile.")
-    loss: str = flags.option("a", "Loss.", choices=("a", "b"))
+class Plain(Options):
+    jit: bool | None = option(None, "Compile.")
+    loss: str = option("a", "Loss.", choices=("a", "b"))
 
 def main():
     pass

@@ -21,7 +21,8 @@ from gansynth_tf.stages.features import make_features, run_normalizer
 from gansynth_tf.stages.model import StageModel, StageUpdates
 from specgan_tf import moments
 from specgan_tf.config import SpecGANConfig
-from specgan_tf.features import BINS, Moments
+from specgan_tf.features import Moments
+from specgan_tf.geometry import BINS
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan import trainer
 from wavegan_tf.core.errors import UserError

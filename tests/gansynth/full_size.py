@@ -10,7 +10,8 @@ from gansynth_tf.boxes import box_downscale, box_upscale
 from gansynth_tf.losses import LossWeights
 from gansynth_tf.networks import ProgressiveDiscriminator, ProgressiveGenerator
 from gansynth_tf.normalizer import Normalizer
-from gansynth_tf.schedule import ResolutionSchedule, generator_alpha
+from gansynth_tf.progressive import generator_alpha
+from gansynth_tf.schedule import ResolutionSchedule
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

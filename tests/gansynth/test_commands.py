@@ -14,7 +14,7 @@ from tests.commands import checkpoint_values, command, one_line_error, run, wait
 from tests.gansynth.notes.test_files import NOTES
 from tests.gansynth.notes.test_loading import broken_folder
 from tests.gansynth.small import SMALL, SMALLER, arguments
-from wavegan_tf.core import options_file
+from wavegan_tf.core.options import save_options
 
 TRAIN = "gansynth_tf.train"
 
@@ -63,7 +63,7 @@ def test_a_row_of_the_table_changed_by_a_flag_on_data_with_broken_notes(tmp_path
 def test_mistakes_are_one_line(tmp_path):
     old = tmp_path / "old"
     old.mkdir()
-    options_file.save(GANSynthConfig(**SMALL), str(old / CONFIG_FILE), MODEL)
+    save_options(GANSynthConfig(**SMALL), str(old / CONFIG_FILE), MODEL)
     new = f"--train_root_dir={tmp_path / 'new'}"
     for given, words in (
         ([], ["--train_root_dir must be given"]),

@@ -11,8 +11,8 @@ from absl import flags as absl_flags
 from gansynth_tf import train
 from gansynth_tf.config import CONFIG_FILE, CONFIGS, MODEL, GANSynthConfig
 from gansynth_tf.hparams import known_hyperparameters, parse_hparams
-from wavegan_tf.core import options_file
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import save_options
 
 # Magenta's configs/mel_prog_hires.py, and its defaults (model.py) where that says nothing.
 MEL_PROG_HIRES = {
@@ -129,7 +129,7 @@ def parse():
 def test_a_value_of_any_type_for_any_hyperparameter_is_taken_or_refused_in_one_line(parse, tmp_path, is_new, value):
     """For a new run, and for one that goes on."""
     if not is_new:
-        options_file.save(GANSynthConfig(), str(tmp_path / CONFIG_FILE), MODEL)
+        save_options(GANSynthConfig(), str(tmp_path / CONFIG_FILE), MODEL)
     names = [field.name for field in dataclasses.fields(GANSynthConfig)]
     for name in (*names, "g_fn", "ps_tasks", "train_root_dir", "nothing"):
         parse(f"--hparams={json.dumps({'train_root_dir': str(tmp_path), name: value})}")

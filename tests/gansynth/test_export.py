@@ -23,8 +23,8 @@ from tests.served import (
     log_spectral_distance,
     run_with_tensorflow_alone,
 )
-from wavegan_tf.core import options_file
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import save_options
 from wavegan_tf.core.serving import saved_model
 
 ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
@@ -130,7 +130,7 @@ def test_other_representations_and_stages_in_the_middle_of_a_fade_in(data_type, 
     for variable in model.generator.variables:  # what must not be served
         variable.assign(variable * 3)
     model.save(7)  # 3 of 4 images into the fade-in
-    options_file.save(config, str(tmp_path / CONFIG_FILE), MODEL)
+    save_options(config, str(tmp_path / CONFIG_FILE), MODEL)
     assert export.export(str(tmp_path), str(tmp_path / "1")) == 7
     served = tf.saved_model.load(str(tmp_path / "1")).signatures
     z = tf.random.stateless_normal([3, config.latent_vector_size], [1, 2])

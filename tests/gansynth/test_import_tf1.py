@@ -20,8 +20,8 @@ from tests.commands import checkpoint_values, one_line_error, run
 from tests.gansynth.notes.test_files import NOTES
 from tests.gansynth.reference import names, read, variables_of
 from tests.originals import GOLDENS, assert_near
-from wavegan_tf.core import options_file
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import load_options
 from wavegan_tf.core.serving.saved_model import ServedModel
 
 ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
@@ -64,7 +64,7 @@ def test_it_generates_the_originals_notes(imported, tmp_path):
 
 
 def test_options_are_the_originals_and_the_row_of_the_table_is_found(imported, original, tmp_path):
-    config = options_file.load(GANSynthConfig, str(imported / CONFIG_FILE), MODEL)
+    config = load_options(GANSynthConfig, str(imported / CONFIG_FILE), MODEL)
     experiment = json.loads((ORIGINAL / CONFIG_FILE).read_text())
     left_out = {"train_root_dir", "train_data_path", "dataset_name", "master", "ps_tasks", "task", "g_fn", "d_fn"}
     for name, value in experiment.items():
@@ -102,7 +102,7 @@ def test_every_stage_keeps_its_weights_slots_and_counters(stage_id, tmp_path):
     assert len(weights) == sum(name.startswith(("generator", "discriminator")) for name in ours)
 
     # A run that goes on has these, and Adam's moments too, by the names that the training's goldens are held to.
-    config = options_file.load(GANSynthConfig, str(tmp_path / "run" / CONFIG_FILE), MODEL)
+    config = load_options(GANSynthConfig, str(tmp_path / "run" / CONFIG_FILE), MODEL)
     policy = keras.DTypePolicy("float32")
     model = StageModel(config, config.schedule.stage(stage_id), config.num_pitches, str(tmp_path / "run"), policy)
     assert model.restore() == ENDS[stage_id]

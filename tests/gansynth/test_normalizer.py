@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from gansynth_tf import normalizer
 from gansynth_tf.features import Features
-from gansynth_tf.normalizer import FREQ, NONE, NORMALIZERS, PRESPECIFIED, SIMPLE
+from gansynth_tf.representation import FREQ, NONE, NORMALIZERS, PRESPECIFIED, SIMPLE
 from tests.originals import GOLDENS, assert_near
 from wavegan_tf.core.errors import UserError
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gansynth_tf import schedule
+from gansynth_tf.progressive import discriminator_alpha, generator_alpha
 from tests.originals import GOLDENS
 
 TABLES = json.loads((GOLDENS / "gansynth" / "schedule.json").read_text())
@@ -83,7 +84,7 @@ def test_progress_by_the_clock_is_the_originals(name):
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_weights_of_the_fade_in_are_the_originals(name):
     table = TABLES[name]["alpha"]
-    for kind, alpha in (("generator", schedule.generator_alpha), ("discriminator", schedule.discriminator_alpha)):
+    for kind, alpha in (("generator", generator_alpha), ("discriminator", discriminator_alpha)):
         for block, expected in table[f"{kind}_alpha"].items():
             found = [float(alpha(int(block), progress)) for progress in table["progress"]]
             np.testing.assert_array_equal(found, np.array(expected, np.float32))

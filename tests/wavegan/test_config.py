@@ -5,8 +5,8 @@ import pytest
 
 from wavegan_tf import config
 from wavegan_tf.core.dcgan import options as gan_options
+from wavegan_tf.core.dcgan.options import LOSSES
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.nn.losses import LOSSES
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 # The command line of the original train_wavegan.py, which the paper's runs used.

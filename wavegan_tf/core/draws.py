@@ -12,7 +12,7 @@ import zlib
 
 import tensorflow as tf
 
-MAX_SEED = 2**31 - 1
+from wavegan_tf.core.options import MAX_SEED
 
 
 def purpose_seed(seed: int, step: tf.Tensor | int, purpose: str) -> tf.Tensor:

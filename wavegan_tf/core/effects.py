@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from absl import flags as absl_flags
-
-from wavegan_tf.core.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,22 +48,3 @@ def only_with(*flags: str, values: Sequence[Any] = ()) -> Rule:
 def not_with(*flags: str, values: Sequence[Any] = (), reason: str = "") -> Rule:
     """A rule for a flag that is ignored where one of `flags` is set, or has one of `values`."""
     return Rule(flags, tuple(values), negated=True, reason=reason)
-
-
-def require_effect(rules: Mapping[str, Sequence[Rule]], value_of: Callable[[str], Any] | None = None) -> None:
-    """Checks the flags that the command line gives.
-
-    Args:
-      rules: of flags, by name; all of a flag's must hold.
-      value_of: the value that counts of a flag; by default that of the command line.
-
-    Raises:
-      UserError: a flag is given and would be ignored.
-    """
-    values = absl_flags.FLAGS
-    for name, needed in rules.items():
-        if not values[name].present:
-            continue
-        for rule in needed:
-            if not rule.holds(value_of or (lambda other: values[other].value)):
-                raise UserError(f"--{name}: {rule}")

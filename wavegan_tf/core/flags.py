@@ -1,8 +1,4 @@
-"""A frozen dataclass of options, its absl flags and its JSON file.
-
-An options class derives from `Options` and declares each value with `option`. From that one declaration come
-the command-line flag, its help, the check of its value and the rule for resumed runs.
-"""
+"""Command lines: flags from options and back, and how a command starts, reports and ends."""
 
 from __future__ import annotations
 
@@ -15,115 +11,16 @@ import signal
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from absl import app, flags, logging
 
 from wavegan_tf.core import effects, usage
 from wavegan_tf.core.errors import UserError
-
-OptionsT = TypeVar("OptionsT", bound="Options")
-
-# Where an option declares no other limits: TensorFlow's int32, and float32.
-_LARGEST = {int: 2**31 - 1, float: 3.4028234663852886e38}
+from wavegan_tf.core.options import Options, OptionsT, is_list, value_type
 
 # `--help` lists flags under the module that asks for their definition.
 flags.disclaim_key_flags()
-
-
-def option(
-    default: Any,
-    help: str,
-    *,
-    choices: Sequence[Any] = (),
-    minimum: float | None = None,
-    maximum: float | None = None,
-    resume: Literal["fixed", "free"] = "free",
-    per_worker: bool = False,
-    effect: Sequence[effects.Rule] = (),
-) -> Any:
-    """A dataclass field that carries what its flag needs.
-
-    Args:
-      default: value when neither the command line nor the saved run gives one.
-      help: the flag's description, units included.
-      choices: the only values allowed, if any.
-      minimum: smallest allowed value.
-      maximum: largest allowed value; by default that of int32 or float32.
-      resume: "fixed" if a run cannot go on with another value (it shapes the networks or their training data).
-      per_worker: whether workers that train together may have different values, such as places on their disks.
-      effect: rules about other options, without which the flag would be ignored and so is refused.
-    """
-    metadata = {
-        "help": help,
-        "choices": tuple(choices),
-        "minimum": minimum,
-        "maximum": maximum,
-        "resume": resume,
-        "per_worker": per_worker,
-        "effect": tuple(effect),
-    }
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
-    """Base of all options classes: checks every value when one is made.
-
-    Raises:
-      UserError: a value has the wrong type or is impossible; the message names it.
-    """
-
-    def __post_init__(self) -> None:
-        types = typing.get_type_hints(type(self))
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if _is_list(types[field.name]) and isinstance(value, list | tuple):
-                object.__setattr__(self, field.name, tuple(value))
-                if not value:
-                    raise UserError(f"--{field.name}: must not be empty")
-                for element in value:
-                    _check(field, int, element)
-            else:
-                _check(field, types[field.name], value)
-
-
-def _is_list(kind: Any) -> bool:
-    """Whether a type is `tuple[int, ...]`: a list of integers, in JSON too, and as a flag with commas between."""
-    return typing.get_origin(kind) is tuple
-
-
-def _check(field: dataclasses.Field, kind: Any, value: Any) -> None:
-    if value is None and type(None) in typing.get_args(kind):
-        return
-    if _is_list(kind):
-        raise UserError(f"--{field.name}={value!r}: must be a list of integers")
-    kind = _value_type(kind)
-    accepted = (int, float) if kind is float else kind
-    if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
-        raise UserError(f"--{field.name}={value!r}: must be of type {kind.__name__}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"--{field.name}={value}: must be a finite number")
-    rule = field.metadata
-    if rule.get("choices") and value not in rule["choices"]:
-        raise UserError(f"--{field.name}={value}: must be one of {', '.join(map(str, rule['choices']))}")
-    if kind in _LARGEST:
-        lowest, highest = limits(field, kind)
-        if value < lowest:
-            raise UserError(f"--{field.name}={value}: must be at least {lowest}")
-        if value > highest:
-            raise UserError(f"--{field.name}={value}: must be at most {highest}")
-
-
-def limits(field: dataclasses.Field, kind: Any) -> tuple[float, float]:
-    """The lowest and the highest value of an option of numbers, `kind` being `int` or `float`."""
-    low, high = field.metadata.get("minimum"), field.metadata.get("maximum")
-    return (-_LARGEST[kind] if low is None else low), (_LARGEST[kind] if high is None else high)
-
-
-def _value_type(kind: Any) -> type:
-    """`bool` for `bool | None` (a flag with three states), else the type itself."""
-    return next((part for part in typing.get_args(kind) if part is not type(None)), kind)
 
 
 def define_flags(options_class: type[Options], module_name: str) -> None:
@@ -132,9 +29,9 @@ def define_flags(options_class: type[Options], module_name: str) -> None:
     for field in dataclasses.fields(options_class):
         kind, default = types[field.name], typing.cast(Any, field.default)
         define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
-            _value_type(kind), flags.DEFINE_string
+            value_type(kind), flags.DEFINE_string
         )
-        if _is_list(kind):
+        if is_list(kind):
             define, default = flags.DEFINE_list, [str(element) for element in default]
         text = field.metadata["help"]
         if field.metadata["choices"]:
@@ -177,12 +74,12 @@ def from_flags(
     for field in dataclasses.fields(options_class):
         flag = flags.FLAGS[field.name]
         if flag.present or (saved is None and field.name not in values):
-            values[field.name] = _integers(field.name, flag.value) if _is_list(types[field.name]) else flag.value
+            values[field.name] = _integers(field.name, flag.value) if is_list(types[field.name]) else flag.value
     if saved is not None:
         _require_fixed(values, saved)
     new = options_class(**values) if saved is None else dataclasses.replace(saved, **values)
     rules = {field.name: field.metadata["effect"] for field in dataclasses.fields(options_class)}
-    effects.require_effect(rules, lambda name: getattr(new, name))
+    require_effect(rules, lambda name: getattr(new, name))
     return new
 
 
@@ -272,3 +169,22 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
 
     app.run(guarded, flags_parser=parse)
     raise AssertionError("app.run returned")
+
+
+def require_effect(rules: Mapping[str, Sequence[effects.Rule]], value_of: Callable[[str], Any] | None = None) -> None:
+    """Checks the flags that the command line gives.
+
+    Args:
+      rules: of flags, by name; all of a flag's must hold.
+      value_of: the value that counts of a flag; by default that of the command line.
+
+    Raises:
+      UserError: a flag is given and would be ignored.
+    """
+    values = flags.FLAGS
+    for name, needed in rules.items():
+        if not values[name].present:
+            continue
+        for rule in needed:
+            if not rule.holds(value_of or (lambda other: values[other].value)):
+                raise UserError(f"--{name}: {rule}")

@@ -52,6 +52,13 @@ def of_machine() -> int:
     return min(found)
 
 
+def holds_layers() -> bool:
+    """Whether the layers' values are in the machine's memory, as there is no GPU."""
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
 def require(options: OptionsT, need_of: Callable[[OptionsT], Need], names: Collection[str]) -> None:
     """Checks that networks of these sizes, and a batch, can be in this machine's memory.
 

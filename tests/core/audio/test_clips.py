@@ -18,9 +18,10 @@ from wavegan_tf.core.audio import cache as audio_cache
 from wavegan_tf.core.audio import clips, decode
 from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.batches import read_batches
-from wavegan_tf.core.audio.clips import ClipOptions, ClipStore, clip_batches, load_clips
-from wavegan_tf.core.audio.slicing import Slicing, clip_counts, clip_positions, expected_clips
-from wavegan_tf.core.audio.store import AudioStore, Decoding, open_store
+from wavegan_tf.core.audio.clips import ClipStore, clip_batches, load_clips
+from wavegan_tf.core.audio.options import ClipOptions, Decoding, Slicing
+from wavegan_tf.core.audio.slicing import clip_counts, clip_positions, expected_clips
+from wavegan_tf.core.audio.store import AudioStore, open_store
 from wavegan_tf.core.errors import UserError
 
 TESTS = str(Path(__file__).parents[2])

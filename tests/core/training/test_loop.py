@@ -8,9 +8,10 @@ import time
 import pytest
 
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import Options
+from wavegan_tf.core.options import Options
+from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.training import loop
-from wavegan_tf.core.training.tracking import Progress
+from wavegan_tf.core.training.options import LoopOptions
 from wavegan_tf.core.workers.cluster import Cluster
 
 
@@ -75,7 +76,7 @@ class FakeRun:
         self.saves.append(step)
 
     def go(self, step=0, step_size=1, **values):
-        options = loop.LoopOptions(**values)
+        options = LoopOptions(**values)
         summaries = loop.Schedule(options.train_summary_secs, at_start=True)
         with loop.Stop(options.train_time_limit_secs) as stop:
             return self.run(options, step, step_size, stop, summaries)
@@ -97,10 +98,10 @@ class FakeRun:
 
 
 def test_options_are_checked():
-    assert issubclass(loop.LoopOptions, Options)
+    assert issubclass(LoopOptions, Options)
     for wrong in ({"train_batch_size": 0}, {"train_steps": -1}, {"train_save_secs": -1.0}, {"train_summary_secs": -1}):
         with pytest.raises(UserError, match=f"^--{next(iter(wrong))}=.*: must be at least"):
-            loop.LoopOptions(**wrong)
+            LoopOptions(**wrong)
 
 
 def test_a_step_can_count_examples():

@@ -11,6 +11,7 @@ from tensorflow.python.eager import context as eager_context
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import TF1Adam
 from wavegan_tf.core.training import runtime
+from wavegan_tf.core.training.options import RuntimeOptions
 from wavegan_tf.core.workers import cluster
 from wavegan_tf.core.workers.links import Links
 
@@ -62,31 +63,31 @@ WORKERS = {"worker": HOSTS}
 
 def test_multiworker_without_a_cluster():
     with pytest.raises(UserError, match="^--distribution=multiworker: .* TF_CONFIG names no workers; see BUILD.md$"):
-        runtime.start(runtime.RuntimeOptions(distribution="multiworker"))
+        runtime.start(RuntimeOptions(distribution="multiworker"))
 
 
 @pytest.mark.parametrize("text", ["{}", '{"cluster": {}}', '{"task": {"type": "worker", "index": 0}}'])
 def test_tf_config_that_names_no_worker_is_one_process_alone(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     for distribution in ("auto", "none"):
-        assert runtime.start(runtime.RuntimeOptions(distribution=distribution)).workers == 1
+        assert runtime.start(RuntimeOptions(distribution=distribution)).workers == 1
 
 
 @pytest.mark.parametrize("distribution", ["none", "mirrored"])
 def test_mistakes_in_tf_config_matter_only_where_it_is_used(monkeypatch, distribution):
     pretend_gpus(monkeypatch, 2)
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": "127.0.0.1:2222"}}')
-    assert runtime.start(runtime.RuntimeOptions(distribution=distribution)).workers == 1
+    assert runtime.start(RuntimeOptions(distribution=distribution)).workers == 1
     for used in ("auto", "multiworker"):
         with pytest.raises(UserError, match="^TF_CONFIG: worker must be a list of addresses"):
-            runtime.start(runtime.RuntimeOptions(distribution=used))
+            runtime.start(RuntimeOptions(distribution=used))
 
 
 @pytest.mark.parametrize(("distribution", "asked"), [("auto", []), ("multiworker", ["MirroredStrategy"])])
 def test_a_cluster_of_one_is_alone(monkeypatch, distribution, asked):
     made = pretend_gpus(monkeypatch, 1)
     set_cluster(monkeypatch, {"worker": HOSTS[:1]}, {"type": "worker", "index": 0})
-    run = runtime.start(runtime.RuntimeOptions(distribution=distribution))
+    run = runtime.start(RuntimeOptions(distribution=distribution))
     assert (made, run.worker, run.workers) == (asked, 0, 1)
 
 
@@ -100,7 +101,7 @@ def test_multiworker_after_tensorflow_has_started(monkeypatch, capsys):
 
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", refuse)
     with pytest.raises(SystemExit, match="1"):
-        runtime.start(runtime.RuntimeOptions())
+        runtime.start(RuntimeOptions())
     message = "error: --distribution=multiworker: Collective ops must be configured at program startup\n"
     assert capsys.readouterr().err == message
 
@@ -120,7 +121,7 @@ def test_automatic_choices(monkeypatch, gpus, workers, asked, compiled):
     if workers > 1:
         set_cluster(monkeypatch, WORKERS, {"type": "worker", "index": 1})
         pretend_workers(monkeypatch)
-    run = runtime.start(runtime.RuntimeOptions())
+    run = runtime.start(RuntimeOptions())
     assert made == asked
     assert run.jit_compile is compiled
     assert (run.worker, run.workers, run.is_chief) == ((1, 3, False) if workers > 1 else (0, 1, True))
@@ -129,12 +130,12 @@ def test_automatic_choices(monkeypatch, gpus, workers, asked, compiled):
 def test_choices_of_the_user_win(monkeypatch):
     made = pretend_gpus(monkeypatch, 2)
     set_cluster(monkeypatch, WORKERS, {"type": "worker", "index": 2})
-    run = runtime.start(runtime.RuntimeOptions(distribution="none", jit_compile=False))
+    run = runtime.start(RuntimeOptions(distribution="none", jit_compile=False))
     assert made == [] and run.jit_compile is False and run.is_chief and run.workers == 1
-    runtime.start(runtime.RuntimeOptions(distribution="mirrored"))
+    runtime.start(RuntimeOptions(distribution="mirrored"))
     assert made == ["MirroredStrategy"]
     monkeypatch.undo()
-    assert runtime.start(runtime.RuntimeOptions(jit_compile=True)).jit_compile is True
+    assert runtime.start(RuntimeOptions(jit_compile=True)).jit_compile is True
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_choices_of_the_user_win(monkeypatch):
     [("none", "float32", 1.0, False), ("bfloat16", "bfloat16", 1.0, False), ("float16", "float16", 1024.0, True)],
 )
 def test_policies_and_loss_scaling(precision, compute, inner_scale, scaled):
-    run = runtime.start(runtime.RuntimeOptions(mixed_precision=precision))
+    run = runtime.start(RuntimeOptions(mixed_precision=precision))
     assert (run.policy.compute_dtype, run.policy.variable_dtype) == (compute, "float32")
     assert run.inner_scale == inner_scale
     optimizer = TF1Adam()
@@ -176,21 +177,21 @@ def test_description(monkeypatch):
 
 def test_seed_decides_the_weights():
     def weights(seed):
-        runtime.start(runtime.RuntimeOptions(seed=seed))
+        runtime.start(RuntimeOptions(seed=seed))
         return keras.initializers.GlorotUniform()((5, 5)).numpy().tolist()
 
     assert weights(2**31 - 1) == weights(2**31 - 1) != weights(0)
     with pytest.raises(UserError, match="^--seed=2147483648: must be at most 2147483647$"):
-        runtime.RuntimeOptions(seed=2**31)
+        RuntimeOptions(seed=2**31)
     with pytest.raises(UserError, match="^--seed=-1: must be at least 0$"):
-        runtime.RuntimeOptions(seed=-1)
+        RuntimeOptions(seed=-1)
 
 
 def test_tensor_float_32_is_a_choice():
     for chosen in (False, True):
-        runtime.start(runtime.RuntimeOptions(tf32=chosen))
+        runtime.start(RuntimeOptions(tf32=chosen))
         assert tf.config.experimental.tensor_float_32_execution_enabled() is chosen
-    assert runtime.RuntimeOptions().tf32
+    assert RuntimeOptions().tf32
 
 
 def test_gpu_memory_is_taken_as_it_is_needed():
@@ -203,7 +204,7 @@ def test_float16_on_a_cpu_is_warned_of(monkeypatch, gpus, warnings):
     monkeypatch.setattr(logging, "warning", given.append)
     pretend_gpus(monkeypatch, gpus)
     for precision in ("none", "bfloat16", "float16"):
-        runtime.start(runtime.RuntimeOptions(mixed_precision=precision))
+        runtime.start(RuntimeOptions(mixed_precision=precision))
     assert len(given) == warnings
     assert all("--mixed_precision=bfloat16 is for CPUs" in warning for warning in given)
 
@@ -238,7 +239,7 @@ def test_xla_that_was_asked_for_and_cannot_be_had():
 def test_deterministic_operations_are_asked_for(monkeypatch):
     asked = []
     monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(True))
-    runtime.start(runtime.RuntimeOptions())
+    runtime.start(RuntimeOptions())
     assert asked == []
-    runtime.start(runtime.RuntimeOptions(deterministic=True))
+    runtime.start(RuntimeOptions(deterministic=True))
     assert asked == [True]

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.training import tracking
 
 
@@ -132,7 +133,7 @@ def train(progress, clock, steps, seconds):
 
 def test_pipe_gets_a_line_each_half_minute_with_the_right_numbers(clock):
     stream = io.StringIO()
-    progress = tracking.Progress(100, 1000, clips_per_step=320, stream=stream)
+    progress = Progress(100, 1000, clips_per_step=320, stream=stream)
     # The first step compiles for 40 s; then two steps a second.
     train(progress, clock, range(101, 222), [40.0] + [0.5] * 120)
     progress.close()
@@ -146,7 +147,7 @@ def test_pipe_gets_a_line_each_half_minute_with_the_right_numbers(clock):
 
 def test_rate_follows_a_change_of_speed_smoothly(clock):
     stream = io.StringIO()
-    progress = tracking.Progress(0, 0, clips_per_step=10, stream=stream)
+    progress = Progress(0, 0, clips_per_step=10, stream=stream)
     train(progress, clock, range(1, 62), [40.0] + [1.0] * 60)
     train(progress, clock, range(62, 77), [2.0] * 15)
     last = stream.getvalue().splitlines()[-1]
@@ -157,7 +158,7 @@ def test_rate_follows_a_change_of_speed_smoothly(clock):
 
 def test_terminal_line_is_rewritten_in_place_twice_a_second(clock):
     stream = Terminal()
-    progress = tracking.Progress(0, 50, clips_per_step=64, stream=stream)
+    progress = Progress(0, 50, clips_per_step=64, stream=stream)
     train(progress, clock, range(1, 31), [0.1] * 30)
     progress.close()
     text = stream.getvalue()
@@ -170,7 +171,7 @@ def test_terminal_line_is_rewritten_in_place_twice_a_second(clock):
 
 def test_pipe_shows_the_last_step_too(clock):
     stream = io.StringIO()
-    progress = tracking.Progress(0, 4, clips_per_step=1, stream=stream)
+    progress = Progress(0, 4, clips_per_step=1, stream=stream)
     train(progress, clock, range(1, 5), [1.0] * 4)
     progress.close()
     assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["1/4", "4/4"]
@@ -180,5 +181,5 @@ def test_pipe_shows_the_last_step_too(clock):
 @pytest.mark.parametrize("kind", [io.StringIO, Terminal])
 def test_nothing_is_written_for_a_run_without_steps(clock, kind):
     stream = kind()
-    tracking.Progress(7, 7, clips_per_step=1, stream=stream).close()
+    Progress(7, 7, clips_per_step=1, stream=stream).close()
     assert stream.getvalue() == ""

@@ -8,12 +8,13 @@ import tensorflow as tf
 
 from tests.originals import assert_near, names, networks_of, read
 from wavegan_tf.core import tf1
+from wavegan_tf.core.dcgan.options import LOSSES
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn import convolution, losses, optimizers
 from wavegan_tf.core.training.update import AdversarialLosses, Update, all_finite, check_sound, clipping, moving_average
 
 LOSS_CASES = [
-    (name, loss) for name in names("losses*.npz") for loss in losses.LOSSES if f"{loss}/D_loss" in read(name)[0]
+    (name, loss) for name in names("losses*.npz") for loss in LOSSES if f"{loss}/D_loss" in read(name)[0]
 ]  # fmt: skip
 TRAJECTORIES = names("trajectory_*.npz")
 MOMENTS = {0: "after_D1", 4: "after_D5", 5: "after_G1", 11: "after_iter2"}

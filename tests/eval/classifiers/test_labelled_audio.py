@@ -8,7 +8,7 @@ import tensorflow as tf
 from eval.classifiers import labelled_audio
 from eval.classifiers.sc09 import LABELS
 from gansynth_tf.notes.loading import load_notes
-from gansynth_tf.notes.stream import NoteOptions
+from gansynth_tf.notes.options import NoteOptions
 from tests.commands import DRUMS
 from tests.eval.small import raises_user_error, write_words
 

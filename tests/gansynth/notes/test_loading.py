@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from gansynth_tf.notes.loading import SUBSET_PITCH_COUNTS, load_notes
-from gansynth_tf.notes.stream import NoteOptions
+from gansynth_tf.notes.options import NoteOptions
 from tests import other_decoders
 from tests.gansynth.notes import record_files
 from tests.gansynth.notes.test_files import ENTRIES, NOTES

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from gansynth_tf.notes.loading import load_notes
-from gansynth_tf.notes.stream import NoteOptions, note_batches
+from gansynth_tf.notes.options import NoteOptions
+from gansynth_tf.notes.stream import note_batches
 from tests.gansynth.notes.test_files import NOTES
 from wavegan_tf.core.errors import UserError
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansynth_tf import normalizer
 from gansynth_tf.boxes import box_downscale
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.notes.stream import note_batches
+from gansynth_tf.representation import FREQ, SIMPLE
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer, stage_reader
 from tests.gansynth.notes.test_files import NOTES
@@ -66,12 +66,12 @@ def test_what_shapes_features_shapes_their_cache(tmp_path):
     assert made == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("kind", [normalizer.SIMPLE, normalizer.FREQ])
+@pytest.mark.parametrize("kind", [SIMPLE, FREQ])
 def test_normalisers_are_the_range_of_the_data_and_are_kept(kind, tmp_path):
     config, store, features, data = stage_of(tmp_path, data_type="linear", data_normalizer=kind)
     waves = tf.stack([store.wave(tf.constant(index, tf.int64)) for index in range(len(store))])
     made = data.normalizer.normalize(features.waves_to_data(waves)).numpy()
-    axes = (0, 1, 2) if kind == normalizer.SIMPLE else (0, 1)
+    axes = (0, 1, 2) if kind == SIMPLE else (0, 1)
     np.testing.assert_allclose(made.max(axes), 0.8, atol=1e-4)
     np.testing.assert_allclose(made.min(axes), -0.8, atol=1e-4)
     path = tmp_path / "assets" / f"{kind}.npz"
@@ -89,7 +89,7 @@ def test_normalisers_are_the_range_of_the_data_and_are_kept(kind, tmp_path):
 
 def test_normalisers_take_as_many_notes_as_they_are_told(tmp_path):
     few, all_notes = (
-        stage_of(tmp_path / str(n), data_normalizer=normalizer.SIMPLE, normalizer_num_examples=n)[3].normalizer
+        stage_of(tmp_path / str(n), data_normalizer=SIMPLE, normalizer_num_examples=n)[3].normalizer
         for n in (1, 1000)
     )
     assert (few.scale >= all_notes.scale).all() and (few.scale > all_notes.scale).any()

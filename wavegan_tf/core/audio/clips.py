@@ -12,81 +12,17 @@ import functools
 
 import tensorflow as tf
 
-from wavegan_tf.core import effects, flags
+from wavegan_tf.core import flags
 from wavegan_tf.core.audio.batches import read_batches, stream_options
 from wavegan_tf.core.audio.files import find_audio_files
-from wavegan_tf.core.audio.slicing import Slicing, clip_counts, clip_positions, expected_clips
-from wavegan_tf.core.audio.store import AudioStore, Decoding, open_store
+from wavegan_tf.core.audio.options import ClipOptions, Slicing
+from wavegan_tf.core.audio.slicing import clip_counts, clip_positions, expected_clips
+from wavegan_tf.core.audio.store import AudioStore, open_store
 from wavegan_tf.core.draws import purpose_seed
 from wavegan_tf.core.errors import UserError
 
 # Passes over little audio are drawn many at a time: about as many file starts, or clips, as this.
 _BLOCK_DRAWS = 1 << 16
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ClipOptions(flags.Options):
-    """Where the audio is and how clips are cut from it; names and defaults are the original's."""
-
-    data_dir: str = flags.option(
-        "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.", per_worker=True
-    )
-    data_sample_rate: int = flags.option(
-        16000, "Samples per second; files at other rates are resampled.", minimum=1, maximum=768_000, resume="fixed"
-    )
-    data_slice_len: int = flags.option(16384, "Samples in a clip.", choices=(16384, 32768, 65536), resume="fixed")
-    data_num_channels: int = flags.option(
-        1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, maximum=1024, resume="fixed"
-    )
-    data_overlap_ratio: float = flags.option(
-        0.0,
-        "Overlap of successive clips of a file, 0 up to below 1.",
-        minimum=0.0,
-        resume="fixed",
-        effect=[effects.not_with("data_first_slice")],
-    )
-    data_first_slice: bool = flags.option(
-        False,
-        "Use only the first clip of each file, zero-padded; overlap and random starts are off.",
-        resume="fixed",
-    )
-    data_pad_end: bool = flags.option(
-        False,
-        "Zero-pad the last clip of a file instead of dropping it; always so with --data_first_slice.",
-        resume="fixed",
-    )
-    data_normalize: bool = flags.option(True, "Scale each file to a peak of 1.", resume="fixed")
-    data_fast_wav: bool = flags.option(False, "Read with scipy: 16-bit and float32 wav only, at the right rate.")
-    data_cache_mb: int = flags.option(
-        2048,
-        "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",
-        minimum=0,
-        per_worker=True,
-    )
-    data_skip_bad: bool = flags.option(
-        True, "Report files that cannot be used and go on, instead of stopping at the first."
-    )
-    data_cache_dir: str = flags.option("", "Folder for that file; default: data_cache in --train_dir.", per_worker=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        # The ratio must be one even where it has no effect.
-        Slicing(self.data_slice_len, overlap_ratio=self.data_overlap_ratio)
-
-    def slicing(self) -> Slicing:
-        """The rules by which clips are cut, as the original's train_wavegan.py sets them."""
-        first = self.data_first_slice
-        return Slicing(
-            self.data_slice_len,
-            overlap_ratio=0.0 if first else self.data_overlap_ratio,
-            pad_end=True if first else self.data_pad_end,
-            first_slice=first,
-            random_start=not first,
-        )
-
-    def decoding(self) -> Decoding:
-        """How files are read."""
-        return Decoding(self.data_sample_rate, self.data_num_channels, self.data_normalize, self.data_fast_wav)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,43 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core.errors import UserError
-
-
-@dataclasses.dataclass(frozen=True)
-class Slicing:
-    """How a waveform is cut.
-
-    Attributes:
-      slice_len: samples in a clip.
-      overlap_ratio: of successive clips, in [0, 1).
-      pad_end: zero-pad clips that reach beyond the end, instead of dropping them.
-      first_slice: only the first clip of each file.
-      random_start: begin at a random sample below slice_len, another for each file and pass.
-
-    Raises:
-      UserError: the overlap leaves no way forward.
-    """
-
-    slice_len: int
-    overlap_ratio: float = 0.0
-    pad_end: bool = False
-    first_slice: bool = False
-    random_start: bool = True
-
-    def __post_init__(self) -> None:
-        if self.overlap_ratio < 0 or self.hop < 1:
-            raise UserError(f"--data_overlap_ratio={self.overlap_ratio}: must be at least 0 and below 1")
-
-    @property
-    def hop(self) -> int:
-        """Samples from one clip to the next."""
-        return int(round(self.slice_len * (1.0 - self.overlap_ratio)) + 1e-4)
+from wavegan_tf.core.audio.options import Slicing
 
 
 def clip_counts(remaining: tf.Tensor, slicing: Slicing) -> tf.Tensor:

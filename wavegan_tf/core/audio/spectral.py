@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-INVERSIONS = ("original", "exact", "fast")
+from wavegan_tf.core.audio.options import INVERSIONS
+
 FAST_MOMENTUM = 0.99
 
 # Below this sum of squared windows a sample was seen by no frame and stays zero: the first of all, under a Hann window.

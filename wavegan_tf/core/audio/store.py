@@ -18,22 +18,13 @@ from absl import logging
 from wavegan_tf.core.audio import decode as audio
 from wavegan_tf.core.audio.cache import SampleSpool, cache_key, read_index
 from wavegan_tf.core.audio.files import display_name
+from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.errors import UserError
 
 # Longer files are decoded twice in blocks, once for the peak and once to keep, instead of being held whole.
 LONG_FILE_BYTES = 1 << 25
 MAX_REPORTED = 20
 PROGRESS_SECONDS = 5.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Decoding:
-    """How files become waveforms; the arguments of `audio.decode`."""
-
-    sample_rate: int
-    num_channels: int = 1
-    normalize: bool = True
-    fast_wav: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

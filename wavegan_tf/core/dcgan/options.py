@@ -8,17 +8,17 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
-import tensorflow as tf
-
-from wavegan_tf.core import effects, memory, options_file
-from wavegan_tf.core.audio.clips import ClipOptions
-from wavegan_tf.core.dcgan.networks import Geometry
-from wavegan_tf.core.flags import option
-from wavegan_tf.core.nn.losses import LOSSES
-from wavegan_tf.core.training.loop import LoopOptions
-from wavegan_tf.core.training.runtime import RuntimeOptions
+from wavegan_tf.core import effects, memory
+from wavegan_tf.core.audio.options import ClipOptions
+from wavegan_tf.core.dcgan.geometry import Geometry
+from wavegan_tf.core.options import load_options, option, save_options
+from wavegan_tf.core.training.options import LoopOptions, RuntimeOptions
 
 CONFIG_FILE = "config.json"
+LOSSES = ("dcgan", "lsgan", "wgan", "wgan-gp")
+
+# Of the generator's last layer.
+ACTIVATIONS = ("tanh", "linear", "relu")
 
 GanOptionsT = TypeVar("GanOptionsT", bound="GanOptions")
 
@@ -53,7 +53,7 @@ class GanOptions(ClipOptions, LoopOptions, RuntimeOptions):
         """Least memory of training; without a GPU, the layers' values are part of it."""
         geometry, batch = self.geometry(), self.train_batch_size
         values = (batch + self.preview_n) * (math.prod(geometry.sample_shape) + self.own("latent_dim"))
-        if not tf.config.list_physical_devices("GPU"):
+        if memory.holds_layers():
             values += batch * geometry.generated_values
         return memory.Need(self.num_parameters(), values)
 
@@ -123,13 +123,13 @@ def load_run(options_class: type[GanOptionsT], train_dir: str) -> GanOptionsT:
     Raises:
       UserError: there is no such run, or its configuration cannot be used.
     """
-    return options_file.load(options_class, os.path.join(train_dir, CONFIG_FILE), options_class.model)
+    return load_options(options_class, os.path.join(train_dir, CONFIG_FILE), options_class.model)
 
 
 def save_run(config: GanOptions, train_dir: str) -> None:
     """Makes `config` the options of the run in a directory, which is made if need be."""
     os.makedirs(train_dir, exist_ok=True)
-    options_file.save(config, os.path.join(train_dir, CONFIG_FILE), config.model)
+    save_options(config, os.path.join(train_dir, CONFIG_FILE), config.model)
 
 
 def run_exists(train_dir: str) -> bool:

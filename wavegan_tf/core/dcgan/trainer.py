@@ -18,6 +18,7 @@ from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn import optimizers
 from wavegan_tf.core.nn.losses import WGAN_CLIP
+from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.training import checkpoints, loop, preview, runtime, tracking
 from wavegan_tf.core.training import update as training
 from wavegan_tf.core.workers.cluster import Cluster, digest_of_audio
@@ -210,7 +211,7 @@ def train(
             is_summary_due=lambda _: summaries.due(),
             summarize=lambda step, means: writer.summarize(step, means, stream),
             save=writer.save,
-            progress=tracking.Progress(step, config.train_steps, gan.critic_updates * config.train_batch_size),
+            progress=Progress(step, config.train_steps, gan.critic_updates * config.train_batch_size),
             cluster=run.cluster,
         )
 

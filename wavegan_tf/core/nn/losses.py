@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-LOSSES = ("dcgan", "lsgan", "wgan", "wgan-gp")
+from wavegan_tf.core.dcgan.options import LOSSES
+
 GRADIENT_PENALTY_WEIGHT = 10.0
 WGAN_CLIP = 0.01
 

@@ -13,11 +13,11 @@ from absl import flags, logging
 from wavegan_tf.core import effects
 from wavegan_tf.core.audio import decode
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import require
+from wavegan_tf.core.flags import require, require_effect
+from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.serving.generated import NumberedFiles, claim_folder
 from wavegan_tf.core.serving.latents import LATENTS_FILE, LatentsFile, interpolate, read_latents, walk
 from wavegan_tf.core.serving.saved_model import ServedModel
-from wavegan_tf.core.training.tracking import Progress
 
 INTERPOLATION_NAME = "interpolation"
 NUM_SAMPLES = 16
@@ -211,7 +211,7 @@ def main(model_name: str, signature: str = "serving_default", **inputs: Any) -> 
       UserError: a flag would be ignored, the model or the latents cannot be used, or the output cannot be written.
     """
     values = flags.FLAGS
-    effects.require_effect({**RULES, **_NO_SEED})
+    require_effect({**RULES, **_NO_SEED})
     model = load_model(model_name)
     count, blocks = choose_latents(model, values.num_samples)
     if values.interpolate:

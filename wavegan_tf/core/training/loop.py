@@ -12,32 +12,9 @@ from types import FrameType
 from absl import logging
 
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import Options, option
-from wavegan_tf.core.training.tracking import Progress
+from wavegan_tf.core.progress import Progress
+from wavegan_tf.core.training.options import PaceOptions
 from wavegan_tf.core.workers.cluster import Cluster
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PaceOptions(Options):
-    """How long a process goes on and how often it saves."""
-
-    train_time_limit_secs: float = option(
-        0.0, "Stop after this many seconds of training in this process; 0 sets no limit.", minimum=0
-    )
-    train_save_secs: float = option(300.0, "Seconds between checkpoints (and previews).", minimum=0)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LoopOptions(PaceOptions):
-    """How long a run of equal steps goes on and how often it writes."""
-
-    train_batch_size: int = option(64, "Examples in the batch of one update, over all devices.", minimum=1)
-    train_steps: int = option(0, "Stop after this many generator updates; 0 goes on until stopped.", minimum=0)
-    train_summary_secs: float = option(120.0, "Seconds between summaries.", minimum=0)
-
-    def is_end(self, step: int) -> bool:
-        """Whether a run is over after `step`."""
-        return 0 < self.train_steps <= step
 
 
 class Stop:

@@ -14,50 +14,15 @@ from tensorflow.python.distribute import collective_all_reduce_strategy
 from tensorflow.python.eager import context as eager_context
 
 from wavegan_tf import __version__
-from wavegan_tf.core.draws import MAX_SEED
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import Options, option
 from wavegan_tf.core.nn.optimizers import LossScaling
+from wavegan_tf.core.training.options import RuntimeOptions
 from wavegan_tf.core.training.run_directory import RunDirectory
 from wavegan_tf.core.workers import tf_config
 from wavegan_tf.core.workers.cluster import Cluster, options_in_common
 
 # float16 gradients of a logit to its input are small; see losses.gradient_penalty.
 _FLOAT16_INNER_SCALE = 1024.0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RuntimeOptions(Options):
-    """How a run computes. None of it changes what is computed, but for `seed` and `mixed_precision`."""
-
-    seed: int = option(
-        0,
-        "Seed of everything random: weights, latents, order of the clips.",
-        minimum=0,
-        maximum=MAX_SEED,
-        resume="fixed",
-    )
-    distribution: str = option(
-        "auto",
-        "Which devices share each batch. auto: multiworker if TF_CONFIG names several workers, mirrored if there are "
-        "several GPUs, else none.",
-        choices=("auto", "none", "mirrored", "multiworker"),
-        per_worker=True,
-    )
-    jit_compile: bool | None = option(
-        None, "Compile losses and gradients with XLA. Default: with a GPU yes, without no (XLA on a CPU is slower)."
-    )
-    mixed_precision: str = option(
-        "none",
-        "Type of the networks' arithmetic; weights stay float32. float16 is for GPUs, bfloat16 for CPUs too.",
-        choices=("none", "bfloat16", "float16"),
-    )
-    tf32: bool = option(
-        True,
-        "Let GPUs (Ampere and later) round the factors of float32 products to TensorFloat-32: faster, with about three "
-        "decimal digits.",
-    )
-    deterministic: bool = option(False, "Use only deterministic operations; slower on a GPU.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,10 +6,7 @@ import contextlib
 import datetime
 import json
 import os
-import sys
-import time
 from collections.abc import Iterator, Mapping
-from typing import TextIO
 
 import numpy as np
 import tensorflow as tf
@@ -89,80 +86,3 @@ class Tracker:
         """
         with self._writing(0):
             self._writer.flush()
-
-
-class Progress:
-    """One line that says how far a run is: rewritten in place on a terminal, else printed now and then."""
-
-    def __init__(
-        self,
-        start: int,
-        total: int,
-        clips_per_step: int = 0,
-        stream: TextIO | None = None,
-        label: str = "step",
-        rate: str = "updates/s",
-    ):
-        """Starts the clock.
-
-        Args:
-          start: step at which this process starts.
-          total: step at which the run ends, 0 if it does not.
-          clips_per_step: real clips that one step takes from the data; 0 leaves their rate out.
-          stream: where to write; standard error by default.
-          label: what stands before the step.
-          rate: unit of steps a second.
-        """
-        self._total, self._clips, self._label, self._unit = total, clips_per_step, label, rate
-        self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
-        self._interval = 0.5 if self._terminal else 30.0
-        self._rate, self._windows = 0.0, 0
-        self._since, self._since_step = time.monotonic(), start
-        self._next = 0.0
-        self._unshown: tuple[int, Mapping[str, float]] | None = None
-
-    def update(self, step: int, values: Mapping[str, float]) -> None:
-        """Shows `step` and its losses if it is time to."""
-        self._unshown = (step, values)
-        if time.monotonic() >= self._next:
-            self._show(step, values)
-
-    def _show(self, step: int, values: Mapping[str, float]) -> None:
-        now = time.monotonic()
-        elapsed = now - self._since
-        if step > self._since_step and elapsed > 0:
-            current = (step - self._since_step) / elapsed
-            self._windows += 1
-            # The first updates compile: they say little about the rate to come.
-            self._rate = current if self._windows <= 2 else 0.7 * self._rate + 0.3 * current
-        self._since, self._since_step, self._next = now, step, now + self._interval
-        self._unshown = None
-        self._write(self.line(step, values))
-
-    def line(self, step: int, values: Mapping[str, float]) -> str:
-        """The line for `step`: progress, losses, steps and real clips a second, time to go."""
-        parts = [f"{self._label} {step}" + (f"/{self._total}" if self._total else "")]
-        parts += [f"{name} {values[name]:.4g}" for name in ("progress", "D_loss", "G_loss") if name in values]
-        parts.append(f"{self._rate:.3g} {self._unit}")
-        if self._clips:
-            parts.append(f"{self._rate * self._clips:.4g} clips/s")
-        if self._total and self._rate:
-            left = datetime.timedelta(seconds=round(max(self._total - step, 0) / self._rate))
-            parts.append(f"ETA {left}")
-        return "  ".join(parts)
-
-    def _write(self, text: str) -> None:
-        if self._terminal:
-            self._stream.write(f"\r\x1b[K{text}")
-        else:
-            self._stream.write(text + "\n")
-        self._stream.flush()
-
-    def close(self) -> None:
-        """Leaves a line of the last step standing."""
-        if self._unshown:
-            self._show(*self._unshown)
-        if self._terminal and self._windows:
-            self._stream.write("\n")
-            self._stream.flush()

@@ -21,6 +21,7 @@ from absl import logging
 
 from wavegan_tf.core import flags
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import Options
 from wavegan_tf.core.workers.links import Links
 from wavegan_tf.core.workers.tf_config import Place
 
@@ -173,7 +174,7 @@ def difference(values: list[dict[str, Any]], name: Callable[[int], str], remedy:
     return None
 
 
-def options_in_common(options: flags.Options) -> dict[str, Any]:
+def options_in_common(options: Options) -> dict[str, Any]:
     """The options that all workers must have alike, by flag."""
     fields = [field for field in dataclasses.fields(options) if not field.metadata["per_worker"]]
     return {f"--{field.name}": getattr(options, field.name) for field in fields}

@@ -1,0 +1,116 @@
+"""Where the notes are, and which of them to take."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from gansynth_tf.notes.files import Note
+from wavegan_tf.core import effects
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import Options, option
+
+# Numbers of families and sources, in both kinds of records.
+FAMILIES = (
+    "bass", "brass", "flute", "guitar", "keyboard", "mallet", "organ", "reed", "string", "synth_lead", "vocal",
+)  # fmt: skip
+
+
+SOURCES = ("acoustic", "electronic", "synthetic")
+
+
+_SPLITS = ("train", "valid", "test")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoteOptions(Options):
+    """Where the notes are, and which of them to take."""
+
+    data_dir: str = option(
+        "",
+        "Folder with NSynth's examples.json and audio/, or with audio files whose names tell the pitch; "
+        "sub-folders included.",
+        per_worker=True,
+    )
+    tfds_data_dir: str = option(
+        "", "TensorFlow Datasets' data_dir, where nsynth/gansynth_subset:2.3.* was prepared.", per_worker=True
+    )
+    train_data_path: str = option(
+        "", "TFRecord file of NSynth's, such as nsynth-train.tfrecord, or a pattern.", per_worker=True
+    )
+    data_split: str = option(
+        "train",
+        "Which notes to take, with TensorFlow Datasets or beside an nsynth-gansynth_splits.csv.",
+        choices=_SPLITS,
+        effect=[effects.not_with("train_data_path")],
+    )
+    data_sources: str = option(
+        "acoustic",
+        "Sources of the sound to take, with commas between; empty for all. A note that does not tell is taken.",
+    )
+    data_families: str = option(
+        "", "Families of instruments to take, likewise, such as brass,flute; empty for all."
+    )
+    data_velocities: str = option("", "MIDI velocities to take, likewise, such as 75,100,127; empty for all.")
+    data_min_pitch: int = option(24, "Lowest MIDI pitch.", minimum=0, maximum=127, resume="fixed")
+    data_max_pitch: int = option(84, "Highest MIDI pitch.", minimum=0, maximum=127, resume="fixed")
+    audio_length: int = option(
+        64000,
+        "Samples of a note; longer ones lose their end, shorter ones are zero-padded.",
+        minimum=1,
+        maximum=10_000_000,
+        resume="fixed",
+    )
+    sample_rate: int = option(
+        16000, "Samples per second; others are resampled.", minimum=1, maximum=768_000, resume="fixed"
+    )
+    data_normalize: bool = option(False, "Scale each note to a peak of 1.", resume="fixed")
+    data_skip_bad: bool = option(
+        True, "Report notes that cannot be used and go on, instead of stopping at the first."
+    )
+    data_cache_mb: int = option(
+        2048,
+        "Decoded audio, and features, to keep in memory, each in MiB; more goes to files on disk.",
+        minimum=0,
+        per_worker=True,
+    )
+    data_cache_dir: str = option(
+        "", "Folder for these files; default: data_cache in --train_root_dir.", per_worker=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.data_max_pitch < self.data_min_pitch:
+            raise UserError(
+                f"--data_max_pitch={self.data_max_pitch}: must be at least --data_min_pitch={self.data_min_pitch}"
+            )
+        for name, known in (("data_sources", SOURCES), ("data_families", FAMILIES)):
+            for word in _words(getattr(self, name)):
+                if word not in known:
+                    raise UserError(f"--{name}={getattr(self, name)}: {word!r} is none of {', '.join(known)}")
+        for word in _words(self.data_velocities):
+            if not word.isdecimal() or int(word) > 127:
+                raise UserError(f"--data_velocities={self.data_velocities}: {word!r} is not a velocity from 0 to 127")
+
+    @property
+    def num_pitches(self) -> int:
+        """Length of a one-hot pitch."""
+        return self.data_max_pitch - self.data_min_pitch + 1
+
+    def reason_against(self, note: Note) -> str:
+        """The flag by which a note is not one of those to take, with its value; empty if it is."""
+        if not self.data_min_pitch <= note.pitch <= self.data_max_pitch:
+            return f"--data_min_pitch={self.data_min_pitch} --data_max_pitch={self.data_max_pitch}"
+        velocity = None if note.velocity is None else str(note.velocity)
+        velocities = [str(int(word)) for word in _words(self.data_velocities)]
+        for name, words, value in (
+            ("data_sources", _words(self.data_sources), note.source),
+            ("data_families", _words(self.data_families), note.family),
+            ("data_velocities", velocities, velocity),
+        ):
+            if words and value is not None and value not in words:
+                return f"--{name}={getattr(self, name)}"
+        return ""
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]

@@ -1,0 +1,118 @@
+"""Where the audio is, how it is decoded, and how clips are cut from it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from wavegan_tf.core import effects
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True)
+class Slicing:
+    """How a waveform is cut.
+
+    Attributes:
+      slice_len: samples in a clip.
+      overlap_ratio: of successive clips, in [0, 1).
+      pad_end: zero-pad clips that reach beyond the end, instead of dropping them.
+      first_slice: only the first clip of each file.
+      random_start: begin at a random sample below slice_len, another for each file and pass.
+
+    Raises:
+      UserError: the overlap leaves no way forward.
+    """
+
+    slice_len: int
+    overlap_ratio: float = 0.0
+    pad_end: bool = False
+    first_slice: bool = False
+    random_start: bool = True
+
+    def __post_init__(self) -> None:
+        if self.overlap_ratio < 0 or self.hop < 1:
+            raise UserError(f"--data_overlap_ratio={self.overlap_ratio}: must be at least 0 and below 1")
+
+    @property
+    def hop(self) -> int:
+        """Samples from one clip to the next."""
+        return int(round(self.slice_len * (1.0 - self.overlap_ratio)) + 1e-4)
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoding:
+    """How files become waveforms; the arguments of `audio.decode`."""
+
+    sample_rate: int
+    num_channels: int = 1
+    normalize: bool = True
+    fast_wav: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClipOptions(Options):
+    """Where the audio is and how clips are cut from it; names and defaults are the original's."""
+
+    data_dir: str = option(
+        "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.", per_worker=True
+    )
+    data_sample_rate: int = option(
+        16000, "Samples per second; files at other rates are resampled.", minimum=1, maximum=768_000, resume="fixed"
+    )
+    data_slice_len: int = option(16384, "Samples in a clip.", choices=(16384, 32768, 65536), resume="fixed")
+    data_num_channels: int = option(
+        1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, maximum=1024, resume="fixed"
+    )
+    data_overlap_ratio: float = option(
+        0.0,
+        "Overlap of successive clips of a file, 0 up to below 1.",
+        minimum=0.0,
+        resume="fixed",
+        effect=[effects.not_with("data_first_slice")],
+    )
+    data_first_slice: bool = option(
+        False,
+        "Use only the first clip of each file, zero-padded; overlap and random starts are off.",
+        resume="fixed",
+    )
+    data_pad_end: bool = option(
+        False,
+        "Zero-pad the last clip of a file instead of dropping it; always so with --data_first_slice.",
+        resume="fixed",
+    )
+    data_normalize: bool = option(True, "Scale each file to a peak of 1.", resume="fixed")
+    data_fast_wav: bool = option(False, "Read with scipy: 16-bit and float32 wav only, at the right rate.")
+    data_cache_mb: int = option(
+        2048,
+        "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",
+        minimum=0,
+        per_worker=True,
+    )
+    data_skip_bad: bool = option(
+        True, "Report files that cannot be used and go on, instead of stopping at the first."
+    )
+    data_cache_dir: str = option("", "Folder for that file; default: data_cache in --train_dir.", per_worker=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # The ratio must be one even where it has no effect.
+        Slicing(self.data_slice_len, overlap_ratio=self.data_overlap_ratio)
+
+    def slicing(self) -> Slicing:
+        """The rules by which clips are cut, as the original's train_wavegan.py sets them."""
+        first = self.data_first_slice
+        return Slicing(
+            self.data_slice_len,
+            overlap_ratio=0.0 if first else self.data_overlap_ratio,
+            pad_end=True if first else self.data_pad_end,
+            first_slice=first,
+            random_start=not first,
+        )
+
+    def decoding(self) -> Decoding:
+        """How files are read."""
+        return Decoding(self.data_sample_rate, self.data_num_channels, self.data_normalize, self.data_fast_wav)
+
+
+INVERSIONS = ("original", "exact", "fast")

@@ -1,0 +1,60 @@
+"""Sizes of the networks that WaveGAN and SpecGAN have in common, by arithmetic."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+    """Sizes of a pair of networks.
+
+    Attributes:
+      first_shape: positions along each axis (one or two) after the generator's dense layer; the discriminator ends with
+        the same.
+      strides: of the generator's layers in order, and of the discriminator's, along every axis.
+      dim: the layer beside the sample has `dim` channels, and each one farther from it twice as many.
+      channels: of a sample.
+    """
+
+    first_shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dim: int
+    channels: int
+
+    @property
+    def discriminator_channels(self) -> list[int]:
+        """[channels, dim, 2 dim, ... 16 dim] for five layers."""
+        return [self.channels] + [self.dim * 2**power for power in range(len(self.strides))]
+
+    @property
+    def generator_channels(self) -> list[int]:
+        """[16 dim, ... 2 dim, dim, channels] for five layers."""
+        return self.discriminator_channels[::-1]
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of a sample, without the batch: [..., channels]."""
+        return (*(length * math.prod(self.strides) for length in self.first_shape), self.channels)
+
+    @property
+    def flat(self) -> int:
+        """Values after the dense layer, and before the logit."""
+        return math.prod(self.first_shape) * self.discriminator_channels[-1]
+
+    @property
+    def generated_values(self) -> int:
+        """Values after all layers of the generator together, for one sample."""
+        rank, channels = len(self.first_shape), self.generator_channels
+        positions = [math.prod(self.first_shape) * math.prod(self.strides[:i]) ** rank for i in range(len(channels))]
+        return sum(count * filters for count, filters in zip(positions, channels, strict=True))
+
+    def num_parameters(self, kernel_len: int, latent_dim: int, use_batchnorm: bool) -> tuple[int, int]:
+        """Numbers that are trained in `LatentGenerator` and in `LogitDiscriminator`, by arithmetic."""
+        kernel, channels = kernel_len ** len(self.first_shape), self.generator_channels
+        convolutions = kernel * sum(a * b for a, b in zip(channels, channels[1:], strict=False))
+        norms = [2 * sum(channels[:-1]), 2 * sum(channels[:-2])] if use_batchnorm else [0, 0]
+        generator = (latent_dim + 1) * self.flat + convolutions + sum(channels[1:])
+        discriminator = convolutions + sum(channels[:-1]) + self.flat + 1
+        return generator + norms[0], discriminator + norms[1]
