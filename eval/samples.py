@@ -15,12 +15,10 @@ from eval.metrics.inception_score import choose_files
 from gansynth_tf.notes.files import BadNote, note_of_name
 from wavegan_tf.core.audio.files import display_name, find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving.saved_model import ServedModel
+from wavegan_tf.core.serving.model import GeneratorModel
 
 BATCH = 32
 UNKNOWN = -1
-# Model -> signature and output of 16-bit samples.
-_OUTPUTS = {"wavegan": "G_z_int16", "specgan": "G_z_int16", "gansynth": "audio_int16"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,14 +146,12 @@ class ModelSamples:
         Raises:
           UserError: the model cannot be used, or none of the pitches is its own.
         """
-        self._model, self._format = ServedModel(model_dir, None), clip_format
-        self.place, self.model = model_dir, str(self._model.metadata["model"])
-        if self.model not in _OUTPUTS:
-            raise UserError(f"--model_dir={model_dir}: holds a {self.model} model, known are {', '.join(_OUTPUTS)}")
+        self._model, self._format = GeneratorModel(model_dir), clip_format
+        self.place, self.model = model_dir, self._model.name
         self.seed = seed
         self._rows = {"z": self._model.latents(n, seed)}
-        if self.model == "gansynth":
-            known = range(self._model.metadata["min_pitch"], self._model.metadata["max_pitch"] + 1)
+        known = self._model.pitches
+        if known is not None:
             usable = [pitch for pitch in (known if pitches is None else pitches) if pitch in known]
             if not usable:
                 raise UserError(
@@ -172,7 +168,7 @@ class ModelSamples:
         pitches = self._rows.get("pitch")
         clips: list[np.ndarray] = []
         done = 0
-        for clip in self._model.generate(self._rows, _OUTPUTS[self.model], BATCH, "pcm16"):
+        for clip in self._model.stream(self._rows, BATCH, "waveform_int16"):
             clips.append(self._fit(clip))
             if len(clips) == BATCH or done + len(clips) == len(self):
                 classes = np.full(len(clips), UNKNOWN)
@@ -186,9 +182,8 @@ class ModelSamples:
                 clips = []
 
     def _fit(self, clip: np.ndarray) -> np.ndarray:
-        """16-bit samples [t] or [t, c] of the model -> int16 [length] at the right rate."""
-        if clip.ndim == 2:
-            clip = clip[:, 0] if clip.shape[1] == 1 else np.mean(clip, axis=1)
+        """16-bit samples [t, c] of the model -> int16 [length] at the right rate."""
+        clip = clip[:, 0] if clip.shape[1] == 1 else np.mean(clip, axis=1)
         if self._model.sample_rate != self._format.sample_rate or clip.dtype != np.int16:
             wave = clip.astype(np.float32) / 32768.0
             if self._model.sample_rate != self._format.sample_rate:

@@ -80,7 +80,8 @@ def _read(options: ClassifierNotes, test_of: Sequence[str] | None = None) -> Lab
     try:
         return labelled_notes(load_notes(options, values.classifier_dir), values.pitch_family)
     except UserError as error:
-        raise UserError(str(error).replace(f"--data_dir={options.data_dir}", f"--{flag}={options.data_dir}")) from None
+        message = error.on_command_line.replace(f"--data_dir={options.data_dir}", f"--{flag}={options.data_dir}")
+        raise UserError(message) from None
 
 
 def divide(audio: LabelledAudio, validation: float, test: float, has_test_dir: bool, seed: int) -> Parts:

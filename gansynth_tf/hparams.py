@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from gansynth_tf.config import DIRECTORY_KEY, GANSynthConfig
+from absl import logging
+
+from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
 from wavegan_tf.core.errors import UserError
 
+# Magenta's defaults (`set_flags`) where ours, the paper's, differ.
+_DEFAULTS: dict[str, Any] = {
+    "generator_ac_loss_weight": 1.0, "discriminator_ac_loss_weight": 1.0, "generator_learning_rate": 0.0004,
+    "discriminator_learning_rate": 0.0004, "fake_batch_size": 16, "batch_size_schedule": [16, 8],
+    "stable_stage_num_images": 32, "transition_stage_num_images": 32, "total_num_images": 320,
+    "save_summaries_num_images": 100, "start_height": 4, "start_width": 8, "fmap_base": 512, "fmap_max": 128,
+}  # fmt: skip
+# What names places and processes of the machine that it was trained on.
+_OF_ITS_MACHINE = (
+    DIRECTORY_KEY, "train_data_path", "train_meta_path", "tfds_data_dir", "dataset_name", "master", "ps_tasks", "task",
+)  # fmt: skip
 # Hyperparameters of the original that can have but one value here, and what does their work.
 _WITHOUT_CHOICE: dict[str, tuple[Any, str]] = {
     "g_fn": ("specgram", "it names the only generator there is"),
@@ -58,3 +72,57 @@ def known_hyperparameters(values: Mapping[str, Any], where: str) -> dict[str, An
         else:
             known[name] = value
     return known
+
+
+def read_experiment(tf1_dir: str) -> dict[str, Any]:
+    """The hyperparameters of a directory's experiment.json, without those of its machine, by our options' names.
+
+    Raises:
+      UserError: the file is missing or holds something else.
+    """
+    path = os.path.join(tf1_dir, CONFIG_FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = json.load(file)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); is this a train_root_dir of Magenta's?") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must be a JSON object of hyperparameters")
+    if values.get("model") == MODEL:
+        raise UserError(f"{path}: is a run of gansynth_train already; gansynth_export takes it as it is")
+    values = {name: value for name, value in values.items() if name not in _OF_ITS_MACHINE}
+    names = {field.name for field in dataclasses.fields(GANSynthConfig)} | {"g_fn", "d_fn"}
+    for name in sorted(set(values) - names):
+        logging.warning("%s: %s is not known and is left out", CONFIG_FILE, name)
+        del values[name]
+    values = {**_DEFAULTS, **known_hyperparameters(values, path)}
+    sizes, resolutions = values["batch_size_schedule"], values.get("num_resolutions")
+    if isinstance(sizes, list) and isinstance(resolutions, int):
+        values["batch_size_schedule"] = sizes[:resolutions]  # The original never reads the others.
+    return values
+
+
+def config_of_experiment(values: Mapping[str, Any], num_pitches: int, min_pitch: int) -> GANSynthConfig:
+    """Our options for an original run.
+
+    Args:
+      values: from `read_experiment`.
+      num_pitches: of the checkpoint.
+      min_pitch: the lowest of them.
+
+    Raises:
+      UserError: a value is impossible.
+    """
+    if min_pitch + num_pitches > 128:
+        highest = 128 - num_pitches
+        raise UserError(f"--data_min_pitch={min_pitch}: the checkpoint has {num_pitches} pitches; at most {highest}")
+    pitches = {"data_min_pitch": min_pitch, "data_max_pitch": min_pitch + num_pitches - 1}
+    try:
+        config = GANSynthConfig(**{**values, **pitches})
+    except UserError as error:
+        raise UserError(f"{CONFIG_FILE}: {error}") from None
+    paper, keys = GANSynthConfig(), ("data_type", "start_height", "start_width")
+    for name, row in CONFIGS.items():
+        if all(getattr(config, key) == row.get(key, getattr(paper, key)) for key in keys):
+            return dataclasses.replace(config, config=name)
+    return config

@@ -6,19 +6,18 @@ import os
 
 from absl import flags as absl_flags
 
+from gansynth_tf import api
 from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
 from gansynth_tf.hparams import parse_hparams
-from gansynth_tf.stages import sizes, training
 from wavegan_tf.core import flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import load_options
-from wavegan_tf.core.training import runtime
 
 
 def read_config() -> tuple[GANSynthConfig, str]:
     """The options of this command line, and the run's directory.
 
-    Each of these goes before the ones after it: flags, --hparams, the run in the directory, --config, defaults.
+    Each of these takes precedence over those after it: flags, --hparams, the run in the directory, --config, defaults.
 
     Raises:
       UserError: a value is impossible, or no directory is given.
@@ -43,17 +42,13 @@ def read_config() -> tuple[GANSynthConfig, str]:
 def main() -> None:
     """Reads the flags and trains."""
     config, run_dir = read_config()
-    sizes.require_memory(config)
-    run = runtime.start(config)
-    with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
-        training.train(config, run_dir, run)
-        run.cluster.leave()
+    api.train(config, run_dir)
 
 
 def define_flags() -> None:
     """Defines this command's flags."""
     absl_flags.DEFINE_string(DIRECTORY_KEY, "", "Directory of the run: stages with their checkpoints, summaries.")
-    absl_flags.DEFINE_string("hparams", "{}", "Options as a JSON object; flags go before them.")
+    absl_flags.DEFINE_string("hparams", "{}", "Options as a JSON object; flags take precedence.")
     flags.define_flags(GANSynthConfig, "gansynth_tf.train")
 
 

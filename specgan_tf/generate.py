@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
 from absl import flags as absl_flags
 
 from wavegan_tf.core import flags
-from wavegan_tf.core.serving import generation
+from wavegan_tf.core.options import LARGEST_INT
+from wavegan_tf.core.serving import commands
 
 
 def main() -> None:
     """Reads the flags and generates."""
-    ngl = absl_flags.FLAGS.specgan_ngl
-    if ngl is None:
-        generation.main("specgan")
-    else:
-        generation.main("specgan", "inversion", ngl=tf.constant(ngl, tf.int32))
+    commands.main("specgan", ngl=absl_flags.FLAGS.specgan_ngl)
 
 
 def run() -> None:
     """Entry point of specgan_generate."""
-    generation.define_flags()
-    absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: as exported.", 0, tf.int32.max)
+    commands.define_flags()
+    absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: as exported.", 0, LARGEST_INT)
     flags.run(main)
 
 

@@ -150,8 +150,8 @@ def of_run(config: SpecGANConfig, train_dir: str, store: clips.ClipStore | None)
     return moments
 
 
-def prepare(config: SpecGANConfig, train_dir: str, store: clips.ClipStore, cluster: Cluster) -> None:
-    """Makes the moments of a run known to all its workers: those that the first of them keeps; see `of_run`.
+def agreed(config: SpecGANConfig, train_dir: str, store: clips.ClipStore, cluster: Cluster) -> Moments:
+    """The moments of a run, the same in all its workers: those that the first of them keeps; see `of_run`.
 
     Raises:
       UserError: also if the workers were given different ones.
@@ -165,6 +165,7 @@ def prepare(config: SpecGANConfig, train_dir: str, store: clips.ClipStore, clust
     cluster.agree({"content of --data_moments_fp": given and digest(given.mean, given.std)})
     kept = cluster.chief_first(lambda: of_run(config, train_dir, store))
     cluster.agree({"moments": digest(kept.mean, kept.std)}, "all workers must see the same --train_dir")
+    return kept
 
 
 def _equal(one: Moments, other: Moments) -> bool:

@@ -24,7 +24,7 @@ from specgan_tf.moments import MomentsOptions
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import flags
 from wavegan_tf.core.options import Options, is_list, value_type
-from wavegan_tf.core.serving import generation
+from wavegan_tf.core.serving import commands as serving_commands
 
 ROOT = Path(__file__).parents[1]
 COMMANDS: dict[str, str] = dict(re.findall(r'"(\w+)=([\w.]+):run"', (ROOT / "setup.py").read_text()))
@@ -37,8 +37,8 @@ OPTIONS: dict[str, tuple[type[Options], ...]] = {
 }
 TRAIN = {name: classes[0] for name, classes in OPTIONS.items() if name.endswith("n_train") or name == "gansynth_train"}
 RULES: dict[str, dict[str, Any]] = {
-    "wavegan_generate": {**generation.RULES, **generation._NO_SEED},
-    "specgan_generate": {**generation.RULES, **generation._NO_SEED},
+    "wavegan_generate": {**serving_commands.RULES, **serving_commands._NO_SEED},
+    "specgan_generate": {**serving_commands.RULES, **serving_commands._NO_SEED},
     "gansynth_generate": gansynth_generate._RULES,
     "eval_score": score._RULES,
     "eval_resynthesize": resynthesis._RULES,

@@ -11,6 +11,7 @@ import numpy as np
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from wavegan_tf.core import tf1
 from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.dcgan.tf1 import original_variables
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -54,7 +55,7 @@ def load_generator(name: str) -> tuple[Any, LatentGenerator, bool]:
     golden, config = read(name)
     training = config.pop("train")
     network = GENERATORS[model_of(name)](**config)
-    tf1.assign(tf1.variables(network), variables_of(golden))
+    tf1.assign(original_variables(network), variables_of(golden))
     return golden, network, training
 
 
@@ -62,7 +63,7 @@ def load_discriminator(name: str) -> tuple[Any, LogitDiscriminator]:
     """A discriminator file and its network with the original's variables."""
     golden, config = read(name)
     network = DISCRIMINATORS[model_of(name)](**config)
-    tf1.assign(tf1.variables(network), variables_of(golden))
+    tf1.assign(original_variables(network), variables_of(golden))
     return golden, network
 
 
@@ -78,5 +79,5 @@ def networks_of(name: str, phaseshuffle_rad: int = 0) -> tuple[LatentGenerator, 
     latent_dim = values["G/z_project/dense/kernel"].shape[0]
     generator = GENERATORS[model](latent_dim=latent_dim, use_batchnorm=use_batchnorm, **sizes)
     discriminator = DISCRIMINATORS[model](use_batchnorm=use_batchnorm, phaseshuffle_rad=phaseshuffle_rad, **sizes)
-    tf1.assign({**tf1.variables(generator), **tf1.variables(discriminator)}, values)
+    tf1.assign({**original_variables(generator), **original_variables(discriminator)}, values)
     return generator, discriminator

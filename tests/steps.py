@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-import specgan_tf.train
-import wavegan_tf.train
+import specgan_tf.gan
+import wavegan_tf.gan
 from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
@@ -26,8 +26,8 @@ from wavegan_tf.core.training import runtime
 
 BATCH_SIZE = 4
 MODELS: dict[str, tuple[Any, Any, int]] = {
-    "wavegan": (WaveGANConfig, wavegan_tf.train.make_gan, 9),
-    "specgan": (SpecGANConfig, specgan_tf.train.make_gan, 3),
+    "wavegan": (WaveGANConfig, wavegan_tf.gan.make_gan, 9),
+    "specgan": (SpecGANConfig, specgan_tf.gan.make_gan, 3),
 }
 
 
@@ -55,9 +55,8 @@ def gan_steps(model: str, directory: str | Path, steps: int, **options: Any) -> 
     config = config_class(train_batch_size=BATCH_SIZE, **{**sizes, **options})
     run = runtime.start(config)
     unit = moments.Moments(np.full(129, -4, np.float32), np.full(129, 2, np.float32))
-    moments.save(unit, str(Path(directory) / "moments.npz"))
     with run.strategy.scope():
-        gan = make_gan(config, run.policy, str(directory))
+        gan = make_gan(config, run.policy, *([unit] if model == "specgan" else []))
         trainables = trainer.Trainables(gan, str(directory), config.seed, run.loss_scaled)
     _fill_biases([gan.generator, gan.discriminator])
     updates = trainer.Updates(gan, trainables, run, config.seed, BATCH_SIZE)

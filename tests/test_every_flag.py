@@ -14,7 +14,6 @@ import pytest
 from absl import flags as absl_flags
 
 from eval import score
-from gansynth_tf import generate as gansynth_generate
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.losses import LossWeights
 from gansynth_tf.stages import sizes
@@ -24,7 +23,8 @@ from wavegan_tf.core import flags
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import limits
-from wavegan_tf.core.serving import generation
+from wavegan_tf.core.serving import commands as serving_commands
+from wavegan_tf.core.serving.metadata import MIDDLE_C
 
 # Numbers without an upper bound: of a checkpoint or a stage that may not be there, and of seconds to wait.
 UNBOUNDED = {"step", "stage", "watch_idle_secs"}
@@ -60,10 +60,10 @@ def test_defaults_of_the_flags_are_those_of_the_options(command, parse):
 
 # The numbers that a help calls a default, by what the code takes.
 SAID = {
-    ("wavegan_generate", "num_samples"): f"{generation.NUM_SAMPLES} by default",
-    ("specgan_generate", "num_samples"): f"{generation.NUM_SAMPLES} by default",
+    ("wavegan_generate", "num_samples"): f"{serving_commands.NUM_SAMPLES} by default",
+    ("specgan_generate", "num_samples"): f"{serving_commands.NUM_SAMPLES} by default",
     ("gansynth_generate", "num_samples"): "2 by default",
-    ("gansynth_generate", "pitch"): f"with --interpolate: {gansynth_generate._MIDDLE_C}",
+    ("gansynth_generate", "pitch"): f"with --interpolate: {MIDDLE_C}",
     ("gansynth_generate", "secs_per_instrument"): "Default: 6;",
     ("eval_score", "num_samples"): f"Default: {score._DEFAULT_MODEL_SAMPLES} of a model",
 }
@@ -138,7 +138,7 @@ def test_the_lowest_and_the_highest_value_work_or_are_refused_at_once(option):
         try:
             use(option.made(value))
         except UserError as error:
-            assert re.match("--", str(error)) and f"--{option.name}" in str(error), error
+            assert re.match("--", error.on_command_line) and f"--{option.name}" in error.on_command_line, error
     if option.element is float:
         for value in (math.nan, math.inf, -math.inf):
             with pytest.raises(UserError, match=f"^--{option.name}=.*: must be a finite number"):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from wavegan_tf.core import flags
-from wavegan_tf.core.serving import generation
+from wavegan_tf.core.serving import commands
+
+
+def main() -> None:
+    """Reads the flags and generates."""
+    commands.main("wavegan")
 
 
 def run() -> None:
     """Entry point of wavegan_generate."""
-    generation.define_flags()
-    flags.run(lambda: generation.main("wavegan"))
+    commands.define_flags()
+    flags.run(main)
 
 
 if __name__ == "__main__":

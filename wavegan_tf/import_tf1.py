@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core import flags
-from wavegan_tf.core.dcgan import commands
-from wavegan_tf.train import make_gan
-
-
-def import_run(tf1_dir: str, train_dir: str) -> int:
-    """Turns an original run into one of ours; see `commands.import_tf1_run`."""
-    return commands.import_tf1_run(WaveGANConfig, tf1_dir, train_dir, make_gan)
+from wavegan_tf import api
+from wavegan_tf.core import commands, flags
 
 
 def main() -> None:
     """Reads the flags and imports."""
-    commands.import_tf1(import_run)
+    commands.import_tf1(api.import_tf1_run)
 
 
 def run() -> None:

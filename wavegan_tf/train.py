@@ -2,68 +2,15 @@
 
 from __future__ import annotations
 
-import keras
-import numpy as np
-import tensorflow as tf
-from scipy.signal import freqz
-
+from wavegan_tf import api
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import flags
-from wavegan_tf.core.audio.clips import ClipStore
 from wavegan_tf.core.dcgan import commands
-from wavegan_tf.core.dcgan.model import Gan, settings
-from wavegan_tf.core.training.tracking import Tracker
-from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
-
-
-def make_gan(
-    config: WaveGANConfig, policy: keras.DTypePolicy, train_dir: str = "", store: ClipStore | None = None
-) -> Gan:
-    """The networks and settings of a run, for `trainer.train`; neither its directory nor its audio matters."""
-    generator = WaveGANGenerator(**config.generator_arguments(), dtype=policy)
-
-    def summarize_filter(step: int, tracker: Tracker, *_: tf.Tensor) -> None:
-        if generator.pp_filter is not None:
-            picture = filter_response_picture(generator.pp_filter.kernel.numpy()[:, 0, 0])
-            tracker.images(step, "pp_filt", picture[None])
-
-    return Gan(
-        generator=generator,
-        discriminator=WaveGANDiscriminator(**config.discriminator_arguments(), dtype=policy),
-        **settings(config),
-        preview_gap=config.data_sample_rate // 2,
-        summarize=summarize_filter,
-    )
-
-
-def filter_response_picture(
-    taps: np.ndarray, height: int = 128, width: int = 512, floor_db: float = -60.0
-) -> np.ndarray:
-    """Draws the magnitude response of an FIR filter.
-
-    Args:
-      taps: [n] coefficients.
-      height: pixels; the top is 6 dB above the largest gain, the bottom `floor_db` below it.
-      width: pixels, from 0 to half the sample rate.
-      floor_db: see `height`.
-
-    Returns:
-      uint8 [height, width, 1], dark curve on white.
-    """
-    _, response = freqz(taps, worN=width)
-    gain = 20 * np.log10(np.maximum(np.abs(response), 1e-10))
-    top = gain.max() + 6.0
-    row = np.clip((top - gain) / (6.0 - floor_db) * (height - 1), 0, height - 1).astype(int)
-    picture = np.full([height, width, 1], 255, np.uint8)
-    for column in range(width):
-        before = row[max(column - 1, 0)]
-        picture[min(before, row[column]) : max(before, row[column]) + 1, column] = 0
-    return picture
 
 
 def main() -> None:
     """Reads the flags and trains."""
-    commands.train(WaveGANConfig, make_gan)
+    commands.train(WaveGANConfig, api.train)
 
 
 def define_flags() -> None:

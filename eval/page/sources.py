@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 
@@ -14,13 +13,11 @@ from eval.page.render import Clip
 from wavegan_tf.core.audio import decode
 from wavegan_tf.core.audio.files import display_name, find_audio_files
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving.saved_model import METADATA_FILE, ServedModel
+from wavegan_tf.core.serving.loading import load_model
 
 _BATCH = 8
 _LOWEST_RATE, _AUDIBLE_RATE = 3000, 8000  # Hz; Chromium plays nothing below the first
 _EXACT = ("PCM_16", "PCM_S8", "PCM_U8")  # what 16 bits hold without loss
-# By model: the output that is the waveform.
-_OUTPUTS = {"wavegan": "G_z", "specgan": "G_z", "gansynth": "audio"}
 
 
 def read_clip(path: str, caption: str) -> Clip:
@@ -115,22 +112,15 @@ def generate(model_dir: str, count: int, seed: int) -> list[Clip]:
       UserError: it is no model of ours, or can't be loaded.
     """
     try:
-        with open(os.path.join(model_dir, METADATA_FILE), encoding="utf-8") as file:
-            name = json.load(file)["model"]
-        output = _OUTPUTS[name]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{display_name(model_dir)}: {METADATA_FILE} cannot be used ({error!r})") from None
-    try:
-        model = ServedModel(model_dir, name)
+        model = load_model(model_dir)
     except UserError as error:
-        raise UserError(str(error).removeprefix("--model_dir=")) from None
-    logging.info("%s: generating %d clips with this %s", display_name(model_dir), count, name)
-    rows = {"z": model.latents(count, seed)}
+        raise UserError(str(error).removeprefix("model_dir=")) from None
+    logging.info("%s: generating %d clips with this %s", display_name(model_dir), count, model.name)
     captions = [f"clip {number}" for number in range(1, count + 1)]
-    if name == "gansynth":
-        pitches = np.linspace(int(model.metadata["min_pitch"]), int(model.metadata["max_pitch"]), count).round()
-        rows["pitch"] = pitches.astype(np.int32)
-        captions = [f"{text}, MIDI {pitch:.0f}" for text, pitch in zip(captions, pitches, strict=True)]
-    waves = model.generate(rows, output, _BATCH)
-    samples = [decode.to_int16(wave.reshape(len(wave), -1)) for wave in waves]
+    pitches = None
+    if model.pitches is not None:
+        pitches = np.linspace(model.pitches[0], model.pitches[-1], count).round().astype(int).tolist()
+        captions = [f"{text}, MIDI {pitch}" for text, pitch in zip(captions, pitches, strict=True)]
+    waves = model.generate(count, pitch=pitches, seed=seed, batch_size=_BATCH)
+    samples = [decode.to_int16(wave) for wave in waves]
     return [Clip(caption, wave, model.sample_rate) for caption, wave in zip(captions, samples, strict=True)]

@@ -1,4 +1,4 @@
-"""Latents of instruments, and ways through them: spherical interpolation, and in time for the notes of a clip."""
+"""Latents of instruments, and the way through them in time for the notes of a clip."""
 
 from __future__ import annotations
 
@@ -6,48 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from wavegan_tf.core.serving.latents import slerp
+
 SECS_PER_INSTRUMENT = 6.0
 # The original's first instrument stands a little before the first note, so that a note at 0 lies between two.
 _FIRST_TIME = -0.0001
-# Below, the sine that slerp divides by is rounding noise.
-_PARALLEL = 1e-6
-
-
-def slerp(p0: np.ndarray, p1: np.ndarray, t: float) -> np.ndarray:
-    """Spherical linear interpolation (Shoemake 1985) as the original's: sin((1-t)w)/sin(w) p0 + sin(tw)/sin(w) p1.
-
-    Args:
-      p0: [d], not of length one in general.
-      p1: [d].
-      t: 0 gives p0, 1 gives p1.
-
-    Returns:
-      float64 [d]. Where one of them is zero or both lie on a line, for which the original has NaN, the straight way.
-    """
-    p0, p1 = np.asarray(p0, np.float64), np.asarray(p1, np.float64)
-    lengths = np.linalg.norm(p0) * np.linalg.norm(p1)
-    cosine = np.dot(p0, p1) / lengths if lengths > 0 else 1.0
-    omega = np.arccos(np.clip(cosine, -1.0, 1.0))
-    sine = np.sin(omega)
-    if sine < _PARALLEL:
-        return (1.0 - t) * p0 + t * p1
-    return np.sin((1.0 - t) * omega) / sine * p0 + np.sin(t * omega) / sine * p1
-
-
-def slerp_walk(z: np.ndarray, steps: int) -> np.ndarray:
-    """Points on the spherical ways from each latent to the next.
-
-    Args:
-      z: [n, d], n > 0.
-      steps: from one latent to the next.
-
-    Returns:
-      float32 [(n - 1) * steps + 1, d]; every `steps`-th row is a row of `z`.
-    """
-    walked = [slerp(a, b, step / steps) for a, b in zip(z[:-1], z[1:], strict=True) for step in range(steps)]
-    points = np.concatenate([np.reshape(walked, [-1, z.shape[1]]), z[-1:]]).astype(np.float32)
-    points[::steps] = z
-    return points
 
 
 def count_instruments(total_time: float, secs_per_instrument: float) -> int:

@@ -42,11 +42,7 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
       UserError: none or several places are given, nothing there can be used, or a note is bad and `data_skip_bad`
         is off.
     """
-    places = [name for name in ("data_dir", "tfds_data_dir", "train_data_path") if getattr(options, name)]
-    if len(places) != 1:
-        given = " and ".join(f"--{place}" for place in places) or "none"
-        raise UserError(f"one of --data_dir, --tfds_data_dir and --train_data_path must be given, not {given}")
-    load = {"data_dir": _load_folder, "tfds_data_dir": _load_tfds, "train_data_path": _load_records}[places[0]]
+    load = {"data_dir": _load_folder, "tfds_data_dir": _load_tfds, "train_data_path": _load_records}[options.place]
     store = load(options, options.data_cache_dir or cache_dir)
     for flag, count in store.left_out.items():
         logging.info("notes left out by %s: %d", flag, count)

@@ -92,6 +92,19 @@ class NoteOptions(Options):
                 raise UserError(f"--data_velocities={self.data_velocities}: {word!r} is not a velocity from 0 to 127")
 
     @property
+    def place(self) -> str:
+        """The option that says where the notes are.
+
+        Raises:
+          UserError: none or several do.
+        """
+        places = [name for name in ("data_dir", "tfds_data_dir", "train_data_path") if getattr(self, name)]
+        if len(places) != 1:
+            given = " and ".join(f"--{place}" for place in places) or "none"
+            raise UserError(f"one of --data_dir, --tfds_data_dir and --train_data_path must be given, not {given}")
+        return places[0]
+
+    @property
     def num_pitches(self) -> int:
         """Length of a one-hot pitch."""
         return self.data_max_pitch - self.data_min_pitch + 1

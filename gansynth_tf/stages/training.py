@@ -20,6 +20,7 @@ from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.notes.stream import NoteStore, note_batches
 from gansynth_tf.resolution import StageData
 from gansynth_tf.schedule import Stage, TrainingSchedule, stage_ids
+from gansynth_tf.stages import sizes
 from gansynth_tf.stages.features import make_features, normalizer_path, run_normalizer, stage_reader
 from gansynth_tf.stages.model import StageModel, StageUpdates, check_batch_sizes
 from gansynth_tf.stages.summaries import Rendering, StageSummaries, log_weights
@@ -27,7 +28,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.training import loop
-from wavegan_tf.core.training.runtime import Runtime
+from wavegan_tf.core.training.runtime import Runtime, start
 from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import digest
 
@@ -59,17 +60,29 @@ def stages_to_train(config: GANSynthConfig, run_dir: str) -> list[Stage]:
     return [schedule.stage(stage_id) for stage_id in range(min(begun, last), last + 1)]
 
 
-def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
+def train(config: GANSynthConfig, run_dir: str) -> int:
     """Trains until the last stage is over, or the options or a signal end it.
 
     Args:
       config: the run's options.
-      run_dir: locked by this process; holds the stages to continue from, if any.
-      runtime: from `runtime.start`.
+      run_dir: holds the stages to continue from, if any.
+
+    Returns:
+      The number of images that was reached.
 
     Raises:
       UserError: the data, a checkpoint or a value does not allow it, or training diverged.
     """
+    sizes.require_memory(config)
+    run = start(config)
+    with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
+        image_id = train_held(config, run_dir, run)
+        run.cluster.leave()
+    return image_id
+
+
+def train_held(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> int:
+    """`train` in a directory that this process holds, with a runtime from `runtime.start`."""
     if config.train_time_limit is not None and runtime.workers > 1:
         raise UserError("--train_time_limit: several workers have no common clock; leave it out to count images")
     # Of all stages, as a later one would stop the run when it is reached.
@@ -109,12 +122,14 @@ def train(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> None:
                 save_options(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
                 tracker = Tracker(run_dir, training.image_id)
             is_over = training.run(tracker)
+            image_id = training.image_id
             # What a stage held in memory must be gone before the next, larger one is built.
             del training
             gc.collect()
             if not is_over:
-                return
+                return image_id
     logging.info("training is over")
+    return image_id
 
 
 class _StageTraining:
@@ -198,6 +213,7 @@ class _StageTraining:
             cluster=run.runtime.cluster,
             step_size=batch_size,
         )
+        self.image_id = image_id
         # The others go on once the chief has saved.
         run.runtime.cluster.barrier()
         return self._is_end(image_id)

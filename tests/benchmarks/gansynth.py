@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gansynth_tf import export
+from gansynth_tf import api
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.features import Features
 from gansynth_tf.losses import GANSynthLosses
@@ -137,15 +137,15 @@ _SERVE = """
 import json, sys, time
 start = time.perf_counter()
 import numpy as np
-from wavegan_tf.core.serving.saved_model import ServedModel
+from wavegan_tf.core.serving.model import GeneratorModel
 imported = time.perf_counter()
-model = ServedModel(sys.argv[1], "gansynth")
+model = GeneratorModel(sys.argv[1], "gansynth")
 times = {"import": imported - start, "load": time.perf_counter() - imported}
 batch = int(sys.argv[2])
 rows = {"z": model.latents(batch, 0), "pitch": np.full(batch, 60, np.int32)}
 for call in ["first"] + ["later"] * int(sys.argv[3]):
     start = time.perf_counter()
-    list(model.generate(rows, "audio", batch))
+    list(model.stream(rows, batch))
     times[call] = min(times.get(call, np.inf), time.perf_counter() - start)
 print(json.dumps(times))
 """
@@ -184,7 +184,7 @@ def bench_generation(runs: int, batches: tuple[int, ...] = (1, 8, 32)) -> None:
         model.save(config.total_num_images)
         save_options(config, os.path.join(run_dir, CONFIG_FILE), MODEL)
         model_dir = os.path.join(run_dir, "1")
-        export.export(run_dir, model_dir)
+        api.export_model(run_dir, model_dir)
         for batch in batches:
             command = [sys.executable, "-c", _SERVE, model_dir, str(batch), str(runs)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -15,7 +15,7 @@ from gansynth_tf.demo import figures as note_figures
 from gansynth_tf.notes.files import list_notes
 from wavegan_tf.core.audio import decode
 from wavegan_tf.core.audio.files import find_audio_files
-from wavegan_tf.core.serving.saved_model import ServedModel
+from wavegan_tf.core.serving.model import GeneratorModel
 from wavegan_tf.demo import figures
 
 _SEED, _SETS, _BATCH = 1, 2, 16
@@ -52,7 +52,7 @@ def clip_row(name: str, clips: np.ndarray, reference: np.ndarray, sample_rate: i
     )
 
 
-def judge_clips(model: ServedModel, data_dir: str) -> None:
+def judge_clips(model: GeneratorModel, data_dir: str) -> None:
     """Prints the rows of real clips and of as many generated ones."""
     rate, length = model.sample_rate, model.metadata["slice_len"]
     real = np.zeros([0, length, 1], np.float32)
@@ -62,7 +62,7 @@ def judge_clips(model: ServedModel, data_dir: str) -> None:
     reference, other = real[::2], real[1::2]
     print(clip_row("real, the other half", other, reference, rate))
     z = model.latents(len(other), _SEED)
-    clips = np.clip(np.stack(list(model.generate({"z": z}, "G_z", _BATCH))), -1.0, 1.0)
+    clips = np.clip(np.stack(list(model.stream({"z": z}, _BATCH))), -1.0, 1.0)
     print(clip_row("generated", clips, reference, rate))
 
 
@@ -92,7 +92,7 @@ def level_differences(
     return np.array([ours[pitches == pitch].mean() - theirs[real_pitches == pitch].mean() for pitch in common])
 
 
-def judge_notes(model: ServedModel, data_dir: str) -> None:
+def judge_notes(model: GeneratorModel, data_dir: str) -> None:
     """Prints the rows of real notes and of generated ones of every pitch."""
     rate, length = model.sample_rate, model.metadata["audio_length"]
     low, high = model.metadata["min_pitch"], model.metadata["max_pitch"]
@@ -107,7 +107,7 @@ def judge_notes(model: ServedModel, data_dir: str) -> None:
     some = np.random.default_rng(_SEED).permutation(len(notes))[: len(pitches)]
     print(note_row("real", real[some], real_pitches[some], real, real_pitches, rate))
     z = np.repeat(model.latents(_SETS, _SEED), high + 1 - low, axis=0)
-    waves = np.stack(list(model.generate({"z": z, "pitch": pitches}, "audio", _BATCH)))
+    waves = np.stack(list(model.stream({"z": z, "pitch": pitches}, _BATCH)))[:, :, 0]
     print(note_row("generated", waves, pitches, real, real_pitches, rate))
 
 
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("model_dir", help="version folder that was exported")
     parser.add_argument("--data_dir", required=True, help="folder of the sounds that it learned from")
     options = parser.parse_args()
-    model = ServedModel(options.model_dir, None)
+    model = GeneratorModel(options.model_dir)
     judge = judge_notes if model.metadata["model"] == "gansynth" else judge_clips
     judge(model, options.data_dir)
 

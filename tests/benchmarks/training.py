@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from tests.benchmarks.measure import best_seconds, row, wait_for
-from wavegan_tf.core import draws
+from wavegan_tf.core.dcgan.draws import UpdateDraws
+from wavegan_tf.core.dcgan.losses import AdversarialLosses
 from wavegan_tf.core.nn import optimizers
 from wavegan_tf.core.nn.layers import PhaseShuffle
-from wavegan_tf.core.training.update import AdversarialLosses, Update
+from wavegan_tf.core.training.update import Update
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 # A critic update of wgan-gp without what is zero: the generator forward, three critic passes forward, backward for two
@@ -100,7 +101,7 @@ def update_seconds(
     """Seconds of a critic update and of a generator update of wgan-gp."""
     objective = AdversarialLosses(generator=generator, discriminator=discriminator, loss="wgan-gp")
     strategy = tf.distribute.get_strategy()
-    draw = draws.UpdateDraws(
+    draw = UpdateDraws(
         seed=0, batch_size=batch, latent_dim=100, phase_shuffles=4, phase_radius=model.phase_radius
     )
     real = tf.random.stateless_uniform([batch, *model.sample_shape], [0, 0], -1.0, 1.0)

@@ -6,10 +6,11 @@ import tensorflow as tf
 from scipy import stats
 
 from wavegan_tf.core import draws
+from wavegan_tf.core.dcgan.draws import UpdateDraws, rows
 
 
 def make(seed=3, batch_size=64, latent_dim=100, **options):
-    return draws.UpdateDraws(seed=seed, batch_size=batch_size, latent_dim=latent_dim, **options)
+    return UpdateDraws(seed=seed, batch_size=batch_size, latent_dim=latent_dim, **options)
 
 
 SHUFFLED = {"phase_shuffles": 4, "phase_radius": 2}
@@ -94,7 +95,7 @@ def test_each_pass_layer_and_example_has_its_own_shift():
 @pytest.mark.parametrize("per_example", [False, True])
 def test_rows_divide_the_batch(per_example):
     drawn = make(batch_size=12, latent_dim=3, phase_per_example=per_example, **SHUFFLED)("discriminator", 4, 3)
-    parts = [draws.rows(drawn, start, start + 4) for start in (0, 4, 8)]
+    parts = [rows(drawn, start, start + 4) for start in (0, 4, 8)]
     for name, axis in (("z", 0), ("alpha", 0)):
         np.testing.assert_array_equal(np.concatenate([part[name] for part in parts], axis), drawn[name])
     if per_example:
@@ -106,7 +107,7 @@ def test_rows_divide_the_batch(per_example):
 
 def test_batch_of_one_keeps_its_shift():
     drawn = make(batch_size=1, phase_per_example=True, **SHUFFLED)("discriminator", 4, 3)
-    np.testing.assert_array_equal(draws.rows(drawn, 0, 1)["phases"], drawn["phases"])
+    np.testing.assert_array_equal(rows(drawn, 0, 1)["phases"], drawn["phases"])
 
 
 @pytest.mark.parametrize("seed", [2**31, -1])

@@ -37,5 +37,5 @@ def test_success_leaves_the_folder(tmp_path):
 def test_what_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     for path in ("file", "file/below"):
-        with pytest.raises(UserError, match=f"^--output_dir={tmp_path}/{path}: cannot be written "):
+        with pytest.raises(UserError, match=f"^output_dir={tmp_path}/{path}: cannot be written "):
             fail(tmp_path / path)

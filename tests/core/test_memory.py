@@ -116,7 +116,7 @@ def test_the_border_is_the_memory_of_the_machine(monkeypatch, a, is_held):
     if is_held:
         memory.require(Sizes(a, 2), need, ("a", "b"))
     else:
-        with pytest.raises(UserError, match=f"^--a={a}: networks of 22 parameters"):
+        with pytest.raises(UserError, match=f"^a={a}: networks of 22 parameters"):
             memory.require(Sizes(a, 2), need, ("b", "a"))
 
 

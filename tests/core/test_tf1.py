@@ -4,13 +4,14 @@ import pytest
 import tensorflow as tf
 
 from wavegan_tf.core import tf1
+from wavegan_tf.core.dcgan.args import parse_value, read_args
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import TF1Adam, TF1RMSprop
 
 
 def test_args_are_read_as_names_and_texts(tmp_path):
     (tmp_path / "args.txt").write_text("data_dir,/a, b/c\nwavegan_dim,16\n\ntrain_dir,\nwavegan_loss,wgan-gp")
-    assert tf1.read_args(str(tmp_path)) == {
+    assert read_args(str(tmp_path)) == {
         "data_dir": "/a, b/c", "wavegan_dim": "16", "train_dir": "", "wavegan_loss": "wgan-gp",
     }  # fmt: skip
 
@@ -27,7 +28,7 @@ def test_args_that_cannot_be_used_are_named(tmp_path, content, message):
     if content is not None:
         (tmp_path / "args.txt").write_bytes(content)
     with pytest.raises(UserError, match=f"^{tmp_path}/args.txt: {message}$"):
-        tf1.read_args(str(tmp_path))
+        read_args(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_args_that_cannot_be_used_are_named(tmp_path, content, message):
     ],
 )  # fmt: skip
 def test_values(text, kind, wanted):
-    value = tf1.parse_value(text, kind, "name")
+    value = parse_value(text, kind, "name")
     assert value == wanted and type(value) is kind
 
 
@@ -47,7 +48,7 @@ def test_values(text, kind, wanted):
 )
 def test_values_of_another_type_are_named(text, kind):
     with pytest.raises(UserError) as error:
-        tf1.parse_value(text, kind, "wavegan_dim")
+        parse_value(text, kind, "wavegan_dim")
     assert str(error.value) == f"args.txt: wavegan_dim,{text}: must be of type {kind.__name__}"
 
 

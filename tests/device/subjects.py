@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,14 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import specgan_tf.train
-import wavegan_tf.train
+import specgan_tf.gan
+import wavegan_tf.gan
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.losses import GANSynthLosses, consistency_loss
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
 from gansynth_tf.stages.model import StageModel, StageUpdates
-from specgan_tf import moments
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.features import Moments
 from specgan_tf.geometry import BINS
@@ -116,12 +114,12 @@ def make_subject(config: Any, stage: int, directory: str) -> Subject:
 def _latent_gan(config: Any, directory: str) -> Subject:
     """WaveGAN or SpecGAN."""
     placed = runtime.start(config)
-    make_gan: Any = wavegan_tf.train.make_gan
+    make_gan: Any = wavegan_tf.gan.make_gan
     if isinstance(config, SpecGANConfig):
-        make_gan = specgan_tf.train.make_gan
+        make_gan = specgan_tf.gan.make_gan
         plain = Moments(np.zeros(BINS + 1, np.float32), np.ones(BINS + 1, np.float32))
-        moments.save(plain, os.path.join(directory, moments.MOMENTS_FILE))
-    gan = make_gan(config, placed.policy, directory)
+        make_gan = functools.partial(make_gan, stored=plain)
+    gan = make_gan(config, placed.policy)
     trainables = trainer.Trainables(gan, directory, config.seed, placed.loss_scaled)
     batch, shape = config.train_batch_size, (config.data_slice_len, config.data_num_channels)
     updates = trainer.Updates(gan, trainables, placed, config.seed, batch)

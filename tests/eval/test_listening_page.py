@@ -133,17 +133,13 @@ def test_a_models_clips_are_those_that_its_latents_give():
 
 def test_gansynths_clips_go_through_its_pitches(monkeypatch):
     class Served:
-        sample_rate, metadata = 8000, {"min_pitch": 60, "max_pitch": 70}
+        name, sample_rate, pitches = "gansynth", 8000, range(60, 71)
 
-        def latents(self, count, seed):
-            return np.full((count, 2), seed, np.float32)
+        def generate(self, count, pitch, seed, batch_size):
+            assert (count, pitch, seed) == (3, [60, 65, 70], 5)
+            return np.stack([np.full((4, 1), number / 100, np.float32) for number in pitch])
 
-        def generate(self, rows, output, batch_size):
-            assert output == "audio" and rows["pitch"].tolist() == [60, 65, 70] and rows["z"].tolist() == [[5, 5]] * 3
-            return (np.full(4, pitch / 100, np.float32) for pitch in rows["pitch"])
-
-    monkeypatch.setattr(sources.json, "load", lambda file: {"model": "gansynth"})
-    monkeypatch.setattr(sources, "ServedModel", lambda path, name: Served())
+    monkeypatch.setattr(sources, "load_model", lambda path: Served())
     clips = sources.generate(str(PRETRAINED), 3, seed=5)
     assert [clip.caption for clip in clips] == ["clip 1, MIDI 60", "clip 2, MIDI 65", "clip 3, MIDI 70"]
     assert clips[1].samples.tolist() == [[21298]] * 4
@@ -231,7 +227,7 @@ def test_what_a_description_may_not_say(tmp_path, description, message):
 def test_output_that_cannot_be_written_and_a_very_large_page(tmp_path, monkeypatch):
     page = Page("", [], [ClipSet("x", "", [Clip("y", np.zeros((9, 1), np.int16), RATE)])], [], "")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UserError, match=r"--output=.*folder: cannot be written \(Is a directory\)"):
+    with pytest.raises(UserError, match=r"output=.*folder: cannot be written \(Is a directory\)"):
         listening_page.write(page, str(tmp_path / "folder"))
     warned: list[str] = []
     monkeypatch.setattr(listening_page.logging, "warning", lambda text, size: warned.append(text % size))

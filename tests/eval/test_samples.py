@@ -9,7 +9,7 @@ from eval.samples import ClipFormat, FolderSamples, ModelSamples
 from gansynth_tf.features import crop_or_pad
 from tests.eval.small import raises_user_error, write_words
 from tests.eval.tiny_models import write_model
-from wavegan_tf.core.serving.saved_model import ServedModel
+from wavegan_tf.core.serving.model import GeneratorModel
 
 
 def test_a_folder_is_read_in_the_originals_order(tmp_path):
@@ -57,9 +57,9 @@ def test_a_models_clips_are_those_of_its_16_bit_output(channels, tmp_path):
     samples = ModelSamples(model_dir, ClipFormat(), 35, seed=3)
     batches = list(samples.batches())
     assert [len(batch.clips) for batch in batches] == [32, 3] and samples.model == "wavegan"
-    served = ServedModel(model_dir, "wavegan")
+    served = GeneratorModel(model_dir, "wavegan")
     z = served.latents(35, 3)
-    expected = np.stack(list(served.generate({"z": z}, "G_z_int16", 35, "pcm16")))
+    expected = np.stack(list(served.stream({"z": z}, 35, "waveform_int16")))
     ours = np.concatenate([batch.clips for batch in batches])
     if channels == 1:
         np.testing.assert_array_equal(ours, expected[:, :, 0])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansynth_tf import export, import_tf1
+from gansynth_tf import api
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.stages.features import make_features
 from gansynth_tf.stages.model import StageModel
@@ -37,14 +37,14 @@ TOLERANCE = 2e-5
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("imported") / "run"
-    import_tf1.import_run(str(ORIGINAL), str(directory))
+    api.import_tf1_run(str(ORIGINAL), str(directory))
     return directory
 
 
 @pytest.fixture(scope="module")
 def model_dir(run, tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("served") / "models" / "1"
-    assert export.export(str(run), str(directory)) == 94
+    assert api.export_model(str(run), str(directory)) == 94
     return directory
 
 
@@ -67,7 +67,7 @@ def test_all_signatures_are_there_and_give_the_originals_notes(signatures):
 
 
 def test_float16_weights_halve_the_file_and_hardly_change_the_sound(run, model_dir, tmp_path):
-    assert export.export(str(run), str(tmp_path / "1"), float16=True) == 94
+    assert api.export_model(str(run), str(tmp_path / "1"), float16=True) == 94
     assert_half_as_large(tmp_path / "1", model_dir)
     waves = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"](z=Z, pitch=PITCHES)["audio"].numpy()
     assert (waves != EXPECTED["waves"]).any()
@@ -131,7 +131,7 @@ def test_other_representations_and_stages_in_the_middle_of_a_fade_in(data_type, 
         variable.assign(variable * 3)
     model.save(7)  # 3 of 4 images into the fade-in
     save_options(config, str(tmp_path / CONFIG_FILE), MODEL)
-    assert export.export(str(tmp_path), str(tmp_path / "1")) == 7
+    assert api.export_model(str(tmp_path), str(tmp_path / "1")) == 7
     served = tf.saved_model.load(str(tmp_path / "1")).signatures
     z = tf.random.stateless_normal([3, config.latent_vector_size], [1, 2])
     pitch = tf.constant([24, 60, 84])
@@ -148,22 +148,22 @@ def test_other_representations_and_stages_in_the_middle_of_a_fade_in(data_type, 
 def test_a_stage_and_a_checkpoint_can_be_chosen(run, tmp_path):
     for stage_id in (0, 3):
         folder = f"stage_{stage_id:05d}"
-        import_tf1.import_run(str(ORIGINAL), str(tmp_path / f"of_{stage_id}"), stage_id)
+        api.import_tf1_run(str(ORIGINAL), str(tmp_path / f"of_{stage_id}"), stage_id)
         shutil.copytree(tmp_path / f"of_{stage_id}" / folder, tmp_path / "run" / folder)
     shutil.copy(run / CONFIG_FILE, tmp_path / "run" / CONFIG_FILE)
     (tmp_path / "run" / "stage_00004").mkdir()  # begun, without a checkpoint
-    assert export.export(str(tmp_path / "run"), str(tmp_path / "1")) == 61
-    assert export.export(str(tmp_path / "run"), str(tmp_path / "2"), stage_id=0, step=16) == 16
-    with pytest.raises(UserError, match="^--stage=4: the stages with checkpoints are 0, 3$"):
-        export.export(str(tmp_path / "run"), str(tmp_path / "3"), stage_id=4)
+    assert api.export_model(str(tmp_path / "run"), str(tmp_path / "1")) == 61
+    assert api.export_model(str(tmp_path / "run"), str(tmp_path / "2"), stage=0, step=16) == 16
+    with pytest.raises(UserError, match="^stage=4: the stages with checkpoints are 0, 3$"):
+        api.export_model(str(tmp_path / "run"), str(tmp_path / "3"), stage=4)
     with pytest.raises(UserError, match="has no checkpoint of step 5; it has 16"):
-        export.export(str(tmp_path / "run"), str(tmp_path / "3"), stage_id=0, step=5)
+        api.export_model(str(tmp_path / "run"), str(tmp_path / "3"), stage=0, step=5)
     with pytest.raises(UserError, match="exists already"):
-        export.export(str(tmp_path / "run"), str(tmp_path / "1"))
+        api.export_model(str(tmp_path / "run"), str(tmp_path / "1"))
     shutil.rmtree(tmp_path / "run" / "stage_00000")
     shutil.rmtree(tmp_path / "run" / "stage_00003")
     with pytest.raises(UserError, match="no stage has a checkpoint"):
-        export.export(str(tmp_path / "run"), str(tmp_path / "3"))
+        api.export_model(str(tmp_path / "run"), str(tmp_path / "3"))
     with pytest.raises(UserError, match=r"experiment\.json: not found; is this the directory of a gansynth run"):
-        export.export(str(tmp_path / "nowhere"), str(tmp_path / "3"))
+        api.export_model(str(tmp_path / "nowhere"), str(tmp_path / "3"))
     assert not (tmp_path / "3").exists()

@@ -229,7 +229,7 @@ def test_crop_or_pad_is_the_originals(case):
 def test_sizes_that_do_not_fit_are_named(arguments, message):
     with pytest.raises(UserError) as error:
         Features(*arguments)
-    assert str(error.value).startswith(message)
+    assert error.value.on_command_line.startswith(message)
 
 
 def test_unknown_representation():

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from absl import flags as absl_flags
 
+from gansynth_tf import api
 from gansynth_tf import generate as generate_command
-from gansynth_tf import import_tf1
 from gansynth_tf.midi import instruments, mixing, reading
 from gansynth_tf.notes.files import note_of_name
 from tests import midi_files
@@ -19,7 +19,8 @@ from tests.commands import one_line_error, read_int16, run
 from tests.originals import GOLDENS
 from wavegan_tf.core.audio import decode
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving.saved_model import ServedModel
+from wavegan_tf.core.serving.latents import slerp_walk
+from wavegan_tf.core.serving.model import GeneratorModel
 
 ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
 EXPECTED = np.load(GOLDENS / "gansynth" / "checkpoint_expected.npz")
@@ -30,15 +31,15 @@ GENERATE = "gansynth_tf.generate"
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("model")
-    import_tf1.import_run(str(ORIGINAL), str(directory / "run"))
+    api.import_tf1_run(str(ORIGINAL), str(directory / "run"))
     errors = run("gansynth_tf.export", f"--train_dir={directory / 'run'}", f"--export_dir={directory / 'notes' / '1'}")
     assert f"image 94 of {directory / 'run'} is now {directory / 'notes' / '1'}" in errors
     return directory / "notes" / "1"
 
 
 @pytest.fixture(scope="module")
-def model(model_dir) -> ServedModel:
-    return ServedModel(str(model_dir), "gansynth")
+def model(model_dir) -> GeneratorModel:
+    return GeneratorModel(str(model_dir), "gansynth")
 
 
 def generate(model_dir, output_dir, *arguments, code=0):
@@ -47,7 +48,7 @@ def generate(model_dir, output_dir, *arguments, code=0):
 
 def expected_int16(model, z, pitches):
     rows = {"z": np.asarray(z, np.float32), "pitch": np.asarray(pitches, np.int32)}
-    return [decode.to_int16(wave)[:, None] for wave in model.generate(rows, "audio", 8)]
+    return [decode.to_int16(wave) for wave in model.stream(rows, 8)]
 
 
 def assert_same(found, expected):
@@ -95,7 +96,7 @@ def test_a_scale_plays_all_pitches_with_one_latent(model_dir, model, tmp_path):
 
 def test_interpolation_goes_along_the_arc_at_one_pitch(model_dir, model, tmp_path):
     generate(model_dir, tmp_path, "--interpolate", "--interpolate_steps=4", "--pitch=48", "--seed=2")
-    walk = instruments.slerp_walk(model.latents(2, 2), 4)
+    walk = slerp_walk(model.latents(2, 2), 4)
     np.testing.assert_array_equal(np.load(tmp_path / "latents.npy"), walk)
     paths = sorted(tmp_path.glob("0*_midi048.wav"))
     found = [read_int16(path) for path in paths]
@@ -107,7 +108,7 @@ def clip_of(model, notes, z):
     total = notes.end_times.max()
     latents = instruments.note_latents(notes.start_times, z, instruments.instrument_times(len(z), total))
     rows = {"z": latents.astype(np.float32), "pitch": notes.pitches.astype(np.int32)}
-    return mixing.combine_notes(list(model.generate(rows, "audio", 8)), notes, 16000)
+    return mixing.combine_notes([wave[:, 0] for wave in model.stream(rows, 8)], notes, 16000)
 
 
 def test_a_midi_clip_is_the_mix_of_its_notes(model_dir, model, tmp_path):
@@ -152,7 +153,7 @@ def test_a_folder_holds_one_run(model_dir, tmp_path, parse):
 
     others = ["generated.json", "interpolation.wav", "latents.npy"]
     run_again("--num_samples=2", "--pitch=60", "--interpolate", "--interpolate_steps=2")
-    with pytest.raises(UserError, match=r"out: holds audio already \(000000_midi060.wav\).*--overwrite"):
+    with pytest.raises(UserError, match=r"out: holds audio already \(000000_midi060.wav\).*overwrite"):
         run_again("--num_samples=2", "--pitch=61")
     found = run_again("--pitch=61", "--interpolate_steps=1", "--overwrite")
     assert found == ["000000_midi061.wav", "000001_midi061.wav", *others]
@@ -168,9 +169,9 @@ def test_a_midi_clip_goes_over_no_file_that_was_there(model_dir, tmp_path, parse
 
 
 @pytest.mark.parametrize("sizes", [[20], [7, 13], [1] * 20])
-def test_pitches_drawn_in_blocks_are_those_drawn_at_once(parse, sizes):
+def test_pitches_drawn_in_blocks_are_those_drawn_at_once(model, parse, sizes):
     parse("--seed=5")
-    blocks = generate_command._at_drawn_pitches((np.zeros([size, 2]) for size in sizes), 24, 84)
+    blocks = generate_command._at_drawn_pitches(model, (np.zeros([size, 2]) for size in sizes))
     drawn = np.concatenate([block["pitch"] for block in blocks])
     np.testing.assert_array_equal(drawn, np.random.default_rng(5).integers(24, 85, 20, np.int32))
 

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansynth_tf import export, import_tf1, normalizer
+from gansynth_tf import api, normalizer
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
+from gansynth_tf.hparams import config_of_experiment, read_experiment
 from gansynth_tf.progressive import original_names
+from gansynth_tf.stages.importing import original_variables
 from gansynth_tf.stages.model import StageModel
 from tests.commands import checkpoint_values, one_line_error, run
 from tests.gansynth.notes.test_files import NOTES
@@ -22,7 +24,7 @@ from tests.gansynth.reference import names, read, variables_of
 from tests.originals import GOLDENS, assert_near
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import load_options
-from wavegan_tf.core.serving.saved_model import ServedModel
+from wavegan_tf.core.serving.model import GeneratorModel
 
 ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
 EXPECTED = np.load(GOLDENS / "gansynth" / "checkpoint_expected.npz")
@@ -33,7 +35,7 @@ ENDS = {0: 16, 1: 34, 2: 46, 3: 61, 4: 94}
 def imported(tmp_path_factory) -> Path:
     """The original's last stage as a run."""
     directory = tmp_path_factory.mktemp("imported") / "run"
-    assert import_tf1.import_run(str(ORIGINAL), str(directory)) == EXPECTED["current_image_id"] == 94
+    assert api.import_tf1_run(str(ORIGINAL), str(directory)) == EXPECTED["current_image_id"] == 94
     return directory
 
 
@@ -49,14 +51,15 @@ def change_experiment(original: Path, **changes) -> None:
 
 
 def test_it_generates_the_originals_notes(imported, tmp_path):
-    export.export(str(imported), str(tmp_path / "1"))
-    model = ServedModel(str(tmp_path / "1"), MODEL)
+    api.export_model(str(imported), str(tmp_path / "1"))
+    model = GeneratorModel(str(tmp_path / "1"), MODEL)
     assert model.metadata["progress"] == EXPECTED["progress"] and model.metadata["stage"] == EXPECTED["stage_id"]
     z, pitches = EXPECTED["z"].astype(np.float32), EXPECTED["pitches"].astype(np.int32)
     for batch_size in (1, 3, 5):
-        waves = np.stack(list(model.generate({"z": z, "pitch": pitches}, "audio", batch_size)))
+        waves = np.stack(list(model.stream({"z": z, "pitch": pitches}, batch_size)))
         assert_near(waves, EXPECTED["waves"], 2e-5)
-    data = np.stack(list(model.generate({"z": z, "pitch": pitches}, "data", 8, "specgram")))
+    served = tf.saved_model.load(str(tmp_path / "1"))
+    data = served.signatures["specgram"](z=tf.constant(z), pitch=tf.constant(pitches))["data"].numpy()
     # Two adjacent float32 sums of the original differ by as much; its README has the figures.
     assert_near(data, EXPECTED["raw_generated_data"][: len(z)], 2e-5)
     without_average = EXPECTED["raw_generated_data_non_ema_first_batch"]
@@ -74,8 +77,8 @@ def test_options_are_the_originals_and_the_row_of_the_table_is_found(imported, o
     assert config.config == "mel_prog_hires" and (config.data_min_pitch, config.data_max_pitch) == (24, 84)
     assert config.train_data_path == ""
     (original / CONFIG_FILE).write_text("{}")
-    values = import_tf1.read_experiment(str(original))
-    bare = import_tf1.read_config(values, 61, 24)
+    values = read_experiment(str(original))
+    bare = config_of_experiment(values, 61, 24)
     # Magenta's own defaults, not the paper's.
     assert (bare.generator_learning_rate, bare.fmap_base, bare.batch_size_schedule) == (4e-4, 512, (16, 8))
     assert (bare.start_height, bare.start_width, bare.total_num_images, bare.config) == (4, 8, 320, "mel_prog")
@@ -92,7 +95,7 @@ def checkpoint_name(original: str) -> str:
 
 @pytest.mark.parametrize("stage_id", range(5))
 def test_every_stage_keeps_its_weights_slots_and_counters(stage_id, tmp_path):
-    assert import_tf1.import_run(str(ORIGINAL), str(tmp_path / "run"), stage_id) == ENDS[stage_id]
+    assert api.import_tf1_run(str(ORIGINAL), str(tmp_path / "run"), stage_id) == ENDS[stage_id]
     folder, ckpt = f"stage_{stage_id:05d}", f"model.ckpt-{ENDS[stage_id]}"
     theirs = checkpoint_values(ORIGINAL / folder / ckpt)
     ours = checkpoint_values(tmp_path / "run" / folder / ckpt)
@@ -107,7 +110,7 @@ def test_every_stage_keeps_its_weights_slots_and_counters(stage_id, tmp_path):
     model = StageModel(config, config.schedule.stage(stage_id), config.num_pitches, str(tmp_path / "run"), policy)
     assert model.restore() == ENDS[stage_id]
     assert float(model.train_time) == theirs["Variable"] > 0.5  # seconds, though images were counted
-    found = import_tf1.original_variables(model)
+    found = original_variables(model)
     assert found.keys() == {name for name in theirs if name in weights or "/Adam" in name}
     for name, variable in found.items():
         np.testing.assert_array_equal(variable, theirs[name], err_msg=name)
@@ -144,21 +147,21 @@ def test_training_goes_on_from_the_middle_of_a_stage_and_into_the_next(tmp_path)
 def test_a_moved_directory_whose_lists_hold_old_paths_is_found(original, tmp_path):
     for path in original.glob("stage_*/checkpoint"):
         path.write_text(path.read_text().replace('"model.ckpt', '"/no/longer/here/model.ckpt'))
-    assert import_tf1.import_run(str(original), str(tmp_path / "run")) == 94
+    assert api.import_tf1_run(str(original), str(tmp_path / "run")) == 94
     for path in original.glob("stage_*/checkpoint"):
         path.unlink()
-    assert import_tf1.import_run(str(original), str(tmp_path / "other"), 3) == 61
+    assert api.import_tf1_run(str(original), str(tmp_path / "other"), 3) == 61
 
 
 def test_only_the_last_stage_need_be_there(original, tmp_path):
     for stage_id in range(4):
         shutil.rmtree(original / f"stage_{stage_id:05d}")
-    assert import_tf1.import_run(str(original), str(tmp_path / "run")) == 94
+    assert api.import_tf1_run(str(original), str(tmp_path / "run")) == 94
 
 
 def test_what_this_code_does_not_know_is_named_and_left_out(original, tmp_path, caplog):
     change_experiment(original, train_meta_path="/old/meta.json", old_option=3, task=2, master="grpc://x")
-    import_tf1.import_run(str(original), str(tmp_path / "run"), 0)
+    api.import_tf1_run(str(original), str(tmp_path / "run"), 0)
     assert [record.message for record in caplog.records if "is not known" in record.message] == [
         "experiment.json: old_option is not known and is left out"
     ]
@@ -168,11 +171,11 @@ def test_a_normaliser_of_the_data_comes_along(original, tmp_path):
     kind = "specgrams_freq_normalizer"
     change_experiment(original, data_normalizer=kind)
     with pytest.raises(UserError, match=f"assets/{kind}.npz: cannot be read as a normaliser"):
-        import_tf1.import_run(str(original), str(tmp_path / "run"))
+        api.import_tf1_run(str(original), str(tmp_path / "run"))
     rows = np.random.default_rng(0).uniform(0.5, 1, [64, 4])
     normalizer.save(str(original / "assets" / f"{kind}.npz"), rows)
-    import_tf1.import_run(str(original), str(tmp_path / "run"))
-    export.export(str(tmp_path / "run"), str(tmp_path / "1"))
+    api.import_tf1_run(str(original), str(tmp_path / "run"))
+    api.export_model(str(tmp_path / "run"), str(tmp_path / "1"))
     function = tf.saved_model.load(str(tmp_path / "1")).signatures["specgram"]
     z, pitch = tf.constant(EXPECTED["z"], tf.float32), tf.constant(EXPECTED["pitches"], tf.int32)
     # What the original's prespecified numbers make of the same images.
@@ -185,16 +188,16 @@ def test_mistakes_are_one_line(original, imported, tmp_path):
 
     def refused(match, **options):
         with pytest.raises(UserError, match=match) as error:
-            import_tf1.import_run(str(original), new, **options)
+            api.import_tf1_run(str(original), new, **options)
         assert "\n" not in str(error.value) and not (tmp_path / "new").exists()
 
     refused("--stage=7: .*original has stages 0, 1, 2, 3, 4", stage_id=7)
     with pytest.raises(UserError, match="holds a run already"):
-        import_tf1.import_run(str(original), str(imported))
+        api.import_tf1_run(str(original), str(imported))
     with pytest.raises(UserError, match="is a run of gansynth_train already"):
-        import_tf1.import_run(str(imported), new)
+        api.import_tf1_run(str(imported), new)
     with pytest.raises(UserError, match="experiment.json: cannot be read .* is this a train_root_dir of Magenta's"):
-        import_tf1.import_run(str(tmp_path), new)
+        api.import_tf1_run(str(tmp_path), new)
     refused("--data_min_pitch=100: the checkpoint has 61 pitches; at most 67", min_pitch=100)
     for size in ("fmap_max", "latent_vector_size"):
         change_experiment(original, **{size: 10**9, "fmap_base": 2 * 10**9})
@@ -273,8 +276,8 @@ def test_every_architecture_is_imported_in_the_middle_of_a_fade_in_too(name, tmp
     for (blocks, progress), index in list(moments.items())[-2:]:
         case = tmp_path / str(index)
         write_original(case / "original", golden, {**settings, "audio_length": 100}, blocks, progress)
-        import_tf1.import_run(str(case / "original"), str(case / "run"))
-        export.export(str(case / "run"), str(case / "1"))
+        api.import_tf1_run(str(case / "original"), str(case / "run"))
+        api.export_model(str(case / "run"), str(case / "1"))
         served = tf.saved_model.load(str(case / "1")).signatures["specgram"]
         data = served(z=tf.constant(golden["z"], tf.float32), pitch=pitches)["data"]
         stride = int(golden["G_output_stride_hw"])

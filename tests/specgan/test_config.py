@@ -55,7 +55,7 @@ def test_names_and_defaults_are_the_originals():
 def test_impossible_values_are_named(values, message):
     with pytest.raises(UserError) as error:
         SpecGANConfig(**values)
-    assert str(error.value) == message
+    assert error.value.on_command_line == message
 
 
 def test_what_shapes_the_networks_or_their_data_stays_fixed():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from specgan_tf import export, import_tf1, moments
+from specgan_tf import api, moments
 from tests.originals import SPECGAN, assert_near
 from tests.served import (
     assert_half_as_large,
@@ -25,14 +25,14 @@ Z = tf.constant(EXPECTED["z"])
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     directory = tmp_path_factory.mktemp("imported") / "run"
-    import_tf1.import_run(str(SPECGAN / "checkpoint"), str(directory), str(SPECGAN / "moments.pkl"))
+    api.import_tf1_run(str(SPECGAN / "checkpoint"), str(directory), str(SPECGAN / "moments.pkl"))
     return directory
 
 
 @pytest.fixture(scope="module")
 def model_dir(run, tmp_path_factory):
     directory = tmp_path_factory.mktemp("served") / "models" / "1"
-    assert export.export(str(run), str(directory)) == int(EXPECTED["global_step"])
+    assert api.export_model(str(run), str(directory)) == int(EXPECTED["global_step"])
     return directory
 
 
@@ -61,7 +61,7 @@ def test_serving_default_gives_the_originals_sound_and_spectrograms(signatures):
 
 
 def test_float16_weights_halve_the_file_and_hardly_change_the_sound(run, model_dir, tmp_path):
-    export.export(str(run), str(tmp_path / "1"), float16=True)
+    api.export_model(str(run), str(tmp_path / "1"), float16=True)
     assert_half_as_large(tmp_path / "1", model_dir)
     signatures = tf.saved_model.load(str(tmp_path / "1")).signatures
     found = signatures["serving_default"](z=Z)
@@ -108,7 +108,7 @@ def test_metadata_says_how_sound_is_made(model_dir):
 
 
 def test_another_inversion_can_be_exported(run, tmp_path):
-    export.export(str(run), str(tmp_path / "2"), specgan_inversion="fast", specgan_ngl=1)
+    api.export_model(str(run), str(tmp_path / "2"), specgan_inversion="fast", specgan_ngl=1)
     model = tf.saved_model.load(str(tmp_path / "2"))
     metadata = json.loads((tmp_path / "2" / "assets.extra" / "model.json").read_text())
     assert (metadata["inversion"], metadata["ngl"]) == ("fast", 1)
@@ -128,6 +128,6 @@ def test_warmup_requests_are_what_serving_reads(model_dir):
 
 
 def test_import_wants_the_moments(tmp_path):
-    with pytest.raises(UserError, match="^--data_moments_fp=nowhere: cannot be read"):
-        import_tf1.import_run(str(SPECGAN / "checkpoint"), str(tmp_path / "run"), "nowhere")
+    with pytest.raises(UserError, match="^data_moments_fp=nowhere: cannot be read"):
+        api.import_tf1_run(str(SPECGAN / "checkpoint"), str(tmp_path / "run"), "nowhere")
     assert not (tmp_path / "run").exists()

@@ -138,12 +138,12 @@ def test_what_holds_no_moments_is_named(name, tmp_path):
     BAD[name](path)
     with pytest.raises(UserError) as error:
         moments.load(str(path))
-    assert str(error.value).startswith(f"--data_moments_fp={path}: ") and "\n" not in str(error.value)
+    assert error.value.on_command_line.startswith(f"--data_moments_fp={path}: ") and "\n" not in str(error.value)
 
 
 def test_a_place_that_cannot_be_written_is_named(stored, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=f"^--data_moments_fp={tmp_path}/file/moments: cannot be written"):
+    with pytest.raises(UserError, match=f"^data_moments_fp={tmp_path}/file/moments: cannot be written"):
         moments.save(stored, str(tmp_path / "file" / "moments"))
 
 
@@ -173,7 +173,7 @@ def test_a_run_takes_given_moments_and_holds_to_them(store, stored, tmp_path):
     assert equal(moments.of_run(config, str(run), store), stored)
     assert equal(moments.of_run(config, str(run), store), stored)
     moments.save(features.Moments(stored.mean + 1, stored.std), str(given))
-    with pytest.raises(UserError, match=f"^--data_moments_fp={given}: differs from {run}/moments.npz"):
+    with pytest.raises(UserError, match=f"^data_moments_fp={given}: differs from {run}/moments.npz"):
         moments.of_run(config, str(run), store)
     given.unlink()  # a run that goes on does not need it any more
     assert equal(moments.of_run(config, str(run), None), stored)

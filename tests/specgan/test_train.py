@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from specgan_tf import features, moments
+from specgan_tf import features
 from specgan_tf.config import SpecGANConfig
-from specgan_tf.train import make_gan
+from specgan_tf.gan import make_gan
 from tests.originals import SPECGAN, assert_near
 from wavegan_tf.core.training.tracking import Tracker
 
@@ -25,9 +25,8 @@ def gan_of(golden, tmp_path):
 
     def make(**options):
         stored = features.Moments(golden["moments_mean"], golden["moments_std"])
-        moments.save(stored, str(tmp_path / "moments.npz"))
         config = SpecGANConfig(specgan_dim=1, specgan_kernel_len=3, specgan_latent_dim=5, **options)
-        return make_gan(config, keras.DTypePolicy("mixed_bfloat16"), str(tmp_path))
+        return make_gan(config, keras.DTypePolicy("mixed_bfloat16"), stored)
 
     return make
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from scipy import signal
 
-from wavegan_tf import train
+from wavegan_tf import gan as gan_module
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.training.tracking import Tracker
 
@@ -38,7 +38,7 @@ FILTERS = {
 @pytest.mark.parametrize("name", FILTERS)
 def test_curve_is_the_magnitude_response(name):
     taps = np.asarray(FILTERS[name], np.float32)
-    picture = train.filter_response_picture(taps)
+    picture = gan_module.filter_response_picture(taps)
     assert picture.shape == (HEIGHT, WIDTH, 1)
     # Column k is the frequency k / WIDTH of half the sample rate.
     _, response = signal.freqz(taps, worN=np.arange(WIDTH) * np.pi / WIDTH)
@@ -52,12 +52,12 @@ def test_curve_is_the_magnitude_response(name):
 
 @pytest.mark.parametrize("gain", [1e-3, 1.0, 40.0])
 def test_flat_response_is_a_straight_line_6_db_from_the_top(gain):
-    top, bottom = dark(train.filter_response_picture(np.array([0, gain, 0]))).T
+    top, bottom = dark(gan_module.filter_response_picture(np.array([0, gain, 0]))).T
     assert (top == bottom).all() and set(top) == {int(6 / 66 * 127)}
 
 
 def test_size_and_floor():
-    picture = train.filter_response_picture(signal.firwin(101, 0.25), height=33, width=64, floor_db=-26.0)
+    picture = gan_module.filter_response_picture(signal.firwin(101, 0.25), height=33, width=64, floor_db=-26.0)
     assert picture.shape == (33, 64, 1)
     top, bottom = dark(picture).T
     assert set(top[:14]) == {6}
@@ -66,7 +66,7 @@ def test_size_and_floor():
 
 def test_filter_of_zeros_can_be_drawn():
     """A flat line 6 dB below the top of the picture, at any gain: here that of silence."""
-    rows = dark(train.filter_response_picture(np.zeros(512), height=67))
+    rows = dark(gan_module.filter_response_picture(np.zeros(512), height=67))
     np.testing.assert_array_equal(rows, np.full([512, 2], 6))
 
 
@@ -84,7 +84,7 @@ def test_settings_reach_the_gan_and_its_filter_is_drawn(with_filter):
         wavegan_dim=1, wavegan_latent_dim=5, wavegan_loss="lsgan", wavegan_disc_nupdates=2, wavegan_genr_pp=with_filter,
         wavegan_genr_pp_len=16, wavegan_disc_phaseshuffle=3, wavegan_disc_phaseshuffle_per_example=True,
     )  # fmt: skip
-    gan = train.make_gan(config, keras.DTypePolicy("mixed_bfloat16"))
+    gan = gan_module.make_gan(config, keras.DTypePolicy("mixed_bfloat16"))
     assert (gan.loss, gan.latent_dim, gan.critic_updates) == ("lsgan", 5, 2)
     assert (gan.phase_radius, gan.phase_per_example) == (3, True)
     assert gan.generator.compute_dtype == gan.discriminator.compute_dtype == "bfloat16"
@@ -95,7 +95,7 @@ def test_settings_reach_the_gan_and_its_filter_is_drawn(with_filter):
         gan.summarize(8, tracker, *[tf.zeros([])] * 3)
         ((step, name, picture),) = tracker.shown
         assert (step, name) == (8, "pp_filt")
-        np.testing.assert_array_equal(picture[0], train.filter_response_picture(taps))
+        np.testing.assert_array_equal(picture[0], gan_module.filter_response_picture(taps))
     else:
         gan.summarize(8, tracker, *[tf.zeros([])] * 3)
         assert tracker.shown == []

@@ -7,7 +7,6 @@ XLA, whose streams differ.
 
 from __future__ import annotations
 
-import dataclasses
 import zlib
 
 import tensorflow as tf
@@ -36,56 +35,3 @@ def uniform_latents(count: tf.Tensor | int, latent_dim: int, seed: tf.Tensor) ->
     """Z ~ U[-1, 1), float32 [count, latent_dim]; the latents of WaveGAN and SpecGAN."""
     return tf.random.stateless_uniform([count, latent_dim], seed, -1.0, 1.0)
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class UpdateDraws:
-    """Draws everything random that one update of a discriminator or a generator needs.
-
-    Attributes:
-      seed: the run's seed.
-      batch_size: of the global batch.
-      latent_dim: length of a latent vector.
-      phase_shuffles: shuffles in one pass through the discriminator, 0 for none.
-      phase_radius: largest shift.
-      phase_per_example: one shift for each example instead of one for the batch.
-    """
-
-    seed: int
-    batch_size: int
-    latent_dim: int
-    phase_shuffles: int = 0
-    phase_radius: int = 0
-    phase_per_example: bool = False
-
-    def __call__(self, purpose: str, step: tf.Tensor | int, passes: int) -> dict[str, tf.Tensor]:
-        """Draws.
-
-        Args:
-          purpose: separates the discriminator's stream from the generator's.
-          step: which update of that kind.
-          passes: passes through the discriminator in this update.
-
-        Returns:
-          z [batch, latent_dim] in [-1, 1), alpha [batch] in [0, 1), and phases int32 [passes, shuffles, 1 or batch]
-          in [-radius, radius].
-        """
-        shifts = self.batch_size if self.phase_per_example else 1
-        return {
-            "z": uniform_latents(self.batch_size, self.latent_dim, purpose_seed(self.seed, step, f"{purpose}/z")),
-            "alpha": tf.random.stateless_uniform([self.batch_size], purpose_seed(self.seed, step, f"{purpose}/alpha")),
-            "phases": tf.random.stateless_uniform(
-                [passes, self.phase_shuffles, shifts],
-                purpose_seed(self.seed, step, f"{purpose}/phases"),
-                -self.phase_radius,
-                self.phase_radius + 1,
-                tf.int32,
-            ),
-        }
-
-
-def rows(draws: dict[str, tf.Tensor], start: int, stop: int) -> dict[str, tf.Tensor]:
-    """The part of `UpdateDraws`'s result that belongs to examples start to stop of the global batch."""
-    phases = draws["phases"]
-    if phases.shape[-1] != 1:
-        phases = phases[..., start:stop]
-    return {"z": draws["z"][start:stop], "alpha": draws["alpha"][start:stop], "phases": phases}

@@ -1,10 +1,27 @@
-"""The one exception that stands for a mistake a user can make and mend."""
+"""The one exception for a mistake that a user can make and correct."""
 
 from __future__ import annotations
 
+import re
+
+# Of the name of an argument: at the start, or after a space or a bracket.
+_DASHES = re.compile(r"(?:(?<=^)|(?<=[\s(]))--(?=[a-z])")
+
 
 class UserError(Exception):
-    """A mistake in a file, flag or value; its message is one line that says what would be right.
+    """A mistake in a file, an argument or a value; its message is one line that says what would be right.
 
-    Command-line binaries print the message without a traceback and exit with code 1.
+    Messages are written with the names of flags, `--data_dir=sounds: ...`, as commands print them, without a traceback
+    and with exit code 1. To callers from Python, `str` gives the names of arguments: `data_dir=sounds: ...`.
+
+    >>> str(UserError("--data_dir=sounds: is not a folder"))
+    'data_dir=sounds: is not a folder'
     """
+
+    @property
+    def on_command_line(self) -> str:
+        """The message with the names of flags."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return _DASHES.sub("", self.on_command_line)

@@ -17,7 +17,7 @@ from absl import app, flags, logging
 
 from wavegan_tf.core import effects, usage
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.options import Options, OptionsT, is_list, value_type
+from wavegan_tf.core.options import Options, OptionsT, is_list, require_fixed, value_type
 
 # `--help` lists flags under the module that asks for their definition.
 flags.disclaim_key_flags()
@@ -76,24 +76,11 @@ def from_flags(
         if flag.present or (saved is None and field.name not in values):
             values[field.name] = _integers(field.name, flag.value) if is_list(types[field.name]) else flag.value
     if saved is not None:
-        _require_fixed(values, saved)
+        require_fixed(values, saved)
     new = options_class(**values) if saved is None else dataclasses.replace(saved, **values)
     rules = {field.name: field.metadata["effect"] for field in dataclasses.fields(options_class)}
     require_effect(rules, lambda name: getattr(new, name))
     return new
-
-
-def _require_fixed(values: Mapping[str, Any], saved: Options) -> None:
-    """Raises UserError if one of these values differs from that of a run that cannot change it."""
-    for field in dataclasses.fields(saved):
-        old = getattr(saved, field.name)
-        value = values.get(field.name, old)
-        value = tuple(value) if isinstance(value, list) else value
-        if field.metadata["resume"] == "fixed" and value != old:
-            raise UserError(
-                f"--{field.name}={value}: the run in this directory was started with {old}; "
-                "leave the flag out to continue it, or choose another directory"
-            )
 
 
 def _integers(name: str, texts: Sequence[str]) -> list[int]:
@@ -129,7 +116,7 @@ def _log_plainly() -> None:
 def report(error: BaseException) -> int | None:
     """Says in one line what ended a command, and returns its exit code; None for what must not happen."""
     if isinstance(error, UserError):
-        print("error:", str(error).replace("\n", " "), file=sys.stderr)
+        print("error:", error.on_command_line.replace("\n", " "), file=sys.stderr)
         return 1
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         print(f"error: {error.filename or 'writing'}: the disk is full; make room and start again", file=sys.stderr)

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from wavegan_tf.core import effects
@@ -21,8 +21,9 @@ from wavegan_tf.core.errors import UserError
 OptionsT = TypeVar("OptionsT", bound="Options")
 
 
+LARGEST_INT = 2**31 - 1
 # Where an option declares no other limits: TensorFlow's int32, and float32.
-_LARGEST = {int: 2**31 - 1, float: 3.4028234663852886e38}
+_LARGEST = {int: LARGEST_INT, float: 3.4028234663852886e38}
 
 
 def option(
@@ -159,3 +160,16 @@ def load_options(options_class: type[OptionsT], path: str, model: str) -> Option
 
 
 MAX_SEED = 2**31 - 1
+
+
+def require_fixed(values: Mapping[str, Any], saved: Options) -> None:
+    """Raises UserError if one of these values differs from that of a run that cannot change it."""
+    for field in dataclasses.fields(saved):
+        old = getattr(saved, field.name)
+        value = values.get(field.name, old)
+        value = tuple(value) if isinstance(value, list) else value
+        if field.metadata["resume"] == "fixed" and value != old:
+            raise UserError(
+                f"--{field.name}={value}: the run in this directory was started with {old}; "
+                "leave the flag out to continue it, or choose another directory"
+            )

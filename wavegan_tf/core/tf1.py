@@ -2,115 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
-import typing
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
-from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
-from wavegan_tf.core.dcgan.options import GanOptionsT
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.nn.layers import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
-from wavegan_tf.core.nn.nearest import NearestConv1D, NearestConv2D
 from wavegan_tf.core.nn.optimizers import TF1Adam, TF1RMSprop
-
-# What args.txt holds beside the options that are ours too. The original's `data_normalize` reaches nothing: it always
-# normalises, whatever args.txt says, and so does the run that continues it.
-_ORIGINAL_ONLY = {
-    "mode", "train_dir", "data_prefetch_gpu_num", "incept_metagraph_fp", "incept_ckpt_fp", "incept_n", "incept_k",
-    "data_normalize",
-}  # fmt: skip
-_SCOPES = {
-    Conv1D: "conv1d", Conv2D: "conv2d", Conv1DTranspose: "conv2d_transpose", Conv2DTranspose: "conv2d_transpose",
-    NearestConv1D: "conv1d", NearestConv2D: "conv2d", keras.layers.Dense: "dense",
-}  # fmt: skip
-_BATCH_NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
-
-
-def read_args(tf1_dir: str) -> dict[str, str]:
-    """The `name,value` lines of an original training directory's args.txt.
-
-    Raises:
-      UserError: the file is missing or a line of it has another form.
-    """
-    path = os.path.join(tf1_dir, "args.txt")
-    try:
-        with open(path, encoding="utf-8") as file:
-            lines = [line.rstrip("\n") for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); is this the original code's training directory?") from None
-    args = {}
-    for line in lines:
-        name, comma, value = line.partition(",")
-        if not comma:
-            raise UserError(f"{path}: {line!r} is not of the form name,value")
-        args[name] = value
-    return args
-
-
-def parse_value(text: str, kind: type, name: str) -> Any:
-    """A value of args.txt as `kind` (bool, int, float or str).
-
-    Raises:
-      UserError: the text is no such value.
-    """
-    try:
-        if kind is bool:
-            return {"True": True, "False": False}[text]
-        return kind(text)
-    except (KeyError, ValueError):
-        raise UserError(f"args.txt: {name},{text}: must be of type {kind.__name__}") from None
-
-
-def options_from_args(
-    options_class: type[GanOptionsT], args: Mapping[str, str], left_out: Collection[str] = ()
-) -> GanOptionsT:
-    """Our options for an original run.
-
-    Args:
-      options_class: what to build.
-      args: from `read_args`.
-      left_out: options of ours that are not to be taken from it.
-
-    Raises:
-      UserError: a value cannot be used.
-    """
-    types = typing.get_type_hints(options_class)
-    names = {field.name for field in dataclasses.fields(options_class)} - _ORIGINAL_ONLY - set(left_out)
-    for name in sorted(set(args) - names - _ORIGINAL_ONLY - set(left_out)):
-        logging.warning("args.txt: %s is not known and is left out", name)
-    known = {name: text for name, text in args.items() if name in names}
-    return options_class(**{name: parse_value(text, types[name], name) for name, text in known.items()})
-
-
-def variables(network: LatentGenerator | LogitDiscriminator) -> dict[str, keras.Variable]:
-    """Variables of a network by the names that the original code gives them, in its order."""
-    if isinstance(network, LatentGenerator):
-        layers = {"G/z_project": network.z_project, **{f"G/{conv.name}": conv for conv in network.upconvs}}
-        normed = list(layers)[:-1]
-        if getattr(network, "pp_filter", None) is not None:
-            layers["G/pp_filt"] = network.pp_filter
-    else:
-        layers = {f"D/{conv.name}": conv for conv in network.downconvs}
-        normed = list(layers)[1:]
-        layers["D/output"] = network.output_dense
-    norms = dict(zip(normed, network.norms, strict=False))
-    found = {}
-    for scope, layer in layers.items():
-        found[f"{scope}/{_SCOPES[type(layer)]}/kernel"] = layer.kernel
-        if layer.bias is not None:
-            found[f"{scope}/{_SCOPES[type(layer)]}/bias"] = layer.bias
-        if scope in norms:
-            for name in _BATCH_NORMALIZATION:
-                found[f"{scope}/batch_normalization/{name}"] = getattr(norms[scope], name)
-    return found
 
 
 def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:

@@ -288,7 +288,7 @@ def test_bad_files_are_named_and_counted(tmp_path, monkeypatch):
         load(BAD, tmp_path, data_cache_mb=0)
         assert lines[-1] == "skipped 11 more" and len(lines) == 4
         lines.clear()
-        with pytest.raises(UserError, match="00_empty.wav: is empty.*--nodata_skip_bad"):
+        with pytest.raises(UserError, match="00_empty.wav: is empty.*nodata_skip_bad"):
             load(BAD, tmp_path, data_cache_mb=0, data_skip_bad=False)
 
 
@@ -314,9 +314,9 @@ def test_what_was_skipped_is_tried_again(sounds, tmp_path, monkeypatch):
 
 
 def test_nothing_to_train_on(sounds, tmp_path):
-    with pytest.raises(UserError, match="--data_dir must be given"):
+    with pytest.raises(UserError, match="data_dir must be given"):
         load("", tmp_path)
-    with pytest.raises(UserError, match="the longest file has 40000 samples, a clip 65536; --data_pad_end"):
+    with pytest.raises(UserError, match="the longest file has 40000 samples, a clip 65536; data_pad_end"):
         load_clips(ClipOptions(data_dir=sounds, data_slice_len=65536), str(tmp_path))
     for name in os.listdir(sounds):
         with open(os.path.join(sounds, name), "w") as file:

@@ -18,14 +18,14 @@ from tests.originals import (
     load_generator,
     names,
 )
-from wavegan_tf.core import tf1
+from wavegan_tf.core.dcgan.tf1 import original_variables
 
 
 @pytest.mark.parametrize("name", names("generator_*.npz"))
 def test_generator_gives_the_originals_waveforms(name):
     golden, network, training = load_generator(name)
     assert_near(network(golden["z"], training=training), golden["G_z"])
-    variables = tf1.variables(network)
+    variables = original_variables(network)
     updated = [key for key in golden if key.startswith("updated/")]
     assert bool(updated) == (training and bool(network.norms))
     for key in updated:
@@ -103,7 +103,7 @@ def test_paper_configuration_has_the_originals_variables(model, generator_total,
         (DISCRIMINATORS[model](), "D", discriminator_total),
     ):
         assert sum(int(np.prod(variable.shape)) for variable in network.trainable_variables) == total
-        ours = {name: int(np.prod(variable.shape)) for name, variable in tf1.variables(network).items()}
+        ours = {name: int(np.prod(variable.shape)) for name, variable in original_variables(network).items()}
         originals = {row["name"].removesuffix(":0"): row["count"] for row in reference[key]["variables"]}
         assert ours == originals
 

@@ -10,19 +10,19 @@ import tensorflow as tf
 
 from tests.commands import few_drums
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core import draws
 from wavegan_tf.core.audio import clips
 from wavegan_tf.core.dcgan import trainer
+from wavegan_tf.core.dcgan.draws import UpdateDraws
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training import checkpoints, runtime
-from wavegan_tf.train import make_gan
+from wavegan_tf.gan import make_gan, prepare
 
 
 @pytest.fixture
 def taken(tmp_path, monkeypatch):
     """Notes where each stream of clips begins, and the numbers of the critic's updates as they are drawn."""
     found: dict[str, list[int]] = {"streams": [], "updates": []}
-    clip_batches, real_call = clips.clip_batches, draws.UpdateDraws.__call__
+    clip_batches, real_call = clips.clip_batches, UpdateDraws.__call__
 
     def noted_batches(*args, start_example, **kwargs):
         found["streams"].append(start_example)
@@ -34,7 +34,7 @@ def taken(tmp_path, monkeypatch):
         return real_call(self, purpose, step, passes)
 
     monkeypatch.setattr(clips, "clip_batches", noted_batches)
-    monkeypatch.setattr(draws.UpdateDraws, "__call__", noted_call)
+    monkeypatch.setattr(UpdateDraws, "__call__", noted_call)
     return found
 
 
@@ -45,7 +45,7 @@ def trained(tmp_path, steps, **changes):
         "wavegan_kernel_len": 9, "wavegan_latent_dim": 4, "wavegan_loss": "wgan", "preview_n": 1, "train_steps": steps,
     }  # fmt: skip
     config = WaveGANConfig(**{**options, **changes})
-    trainer.train(config, str(tmp_path / "run"), make_gan, runtime.start(config))
+    trainer.train(config, str(tmp_path / "run"), prepare)
     return config
 
 

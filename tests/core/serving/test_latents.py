@@ -6,9 +6,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from gansynth_tf.midi.instruments import slerp_walk
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import latents
+from wavegan_tf.core.serving.latents import slerp_walk
 
 
 def test_walk_has_the_latents_at_its_ends_and_equal_steps_between():
@@ -27,7 +27,7 @@ def test_walk_in_one_step_is_the_latents_themselves():
 
 
 def test_walk_needs_two_latents():
-    with pytest.raises(UserError, match="^--interpolate: needs at least two latents, not 1$"):
+    with pytest.raises(UserError, match="^interpolate: needs at least two latents, not 1$"):
         latents.walk(1, iter([np.zeros([1, 3], np.float32)]), 4, latents.interpolate)
 
 
@@ -121,7 +121,7 @@ def test_pickles_are_refused_and_not_executed(tmp_path, wrapped):
     witness, path = tmp_path / "executed", tmp_path / "z.npy"
     data = np.array([Malicious(witness)], object)
     path.write_bytes(npy(data, allow_pickle=True) if wrapped else pickle.dumps(Malicious(witness)))
-    with pytest.raises(UserError, match=f"^--latents_file={path}: must be an npy file of plain numbers"):
+    with pytest.raises(UserError, match=f"^latents_file={path}: must be an npy file of plain numbers"):
         latents.read_latents(str(path), 3)
     assert not witness.exists()
 
@@ -150,15 +150,15 @@ def test_pickles_are_refused_and_not_executed(tmp_path, wrapped):
 def test_files_that_hold_no_array_of_numbers_are_named(tmp_path, content):
     path = tmp_path / "z.npy"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=f"^--latents_file={path}: must be an npy file of plain numbers") as error:
+    with pytest.raises(UserError, match=f"^latents_file={path}: must be an npy file of plain numbers") as error:
         latents.read_latents(str(path), 3)
     assert "\n" not in str(error.value)
 
 
 def test_missing_file_and_folder(tmp_path):
-    with pytest.raises(UserError, match=f"^--latents_file={tmp_path}/z.npy: cannot be read .*No such file"):
+    with pytest.raises(UserError, match=f"^latents_file={tmp_path}/z.npy: cannot be read .*No such file"):
         latents.read_latents(str(tmp_path / "z.npy"), 3)
-    with pytest.raises(UserError, match=f"^--latents_file={tmp_path}: cannot be read .*directory"):
+    with pytest.raises(UserError, match=f"^latents_file={tmp_path}: cannot be read .*directory"):
         latents.read_latents(str(tmp_path), 3)
 
 
@@ -168,12 +168,12 @@ def test_wrong_shapes(tmp_path, shape, said):
     np.save(path, np.zeros(shape, np.float32))
     with pytest.raises(UserError) as error:
         latents.read_latents(str(path), 3)
-    assert str(error.value) == f"--latents_file={path}: has shape {said}, must be [n, 3]"
+    assert str(error.value) == f"latents_file={path}: has shape {said}, must be [n, 3]"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
 def test_values_that_float32_cannot_hold(tmp_path, value):
     path = tmp_path / "z.npy"
     np.save(path, np.array([[0.0, 1.0, value]]))
-    with pytest.raises(UserError, match=f"^--latents_file={path}: holds NaN or infinity"):
+    with pytest.raises(UserError, match=f"^latents_file={path}: holds NaN or infinity"):
         latents.read_latents(str(path), 3)

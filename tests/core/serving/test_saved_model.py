@@ -17,21 +17,23 @@ from tests.served import (
     log_spectral_distance,
     run_with_tensorflow_alone,
 )
-from wavegan_tf import export, import_tf1
+from wavegan_tf import api
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving import generation, saved_model
+from wavegan_tf.core.serving import commands, generation, saved_model
+from wavegan_tf.core.serving import model as model_module
+from wavegan_tf.core.serving.model import GeneratorModel
 from wavegan_tf.core.training import checkpoints
-from wavegan_tf.train import make_gan
+from wavegan_tf.gan import make_gan
 
 
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory):
     """The original's checkpoint as a SavedModel."""
     directory = tmp_path_factory.mktemp("served")
-    import_tf1.import_run(str(WAVEGAN / "checkpoint"), str(directory / "run"))
-    export.export(str(directory / "run"), str(directory / "models" / "1"))
+    api.import_tf1_run(str(WAVEGAN / "checkpoint"), str(directory / "run"))
+    api.export_model(str(directory / "run"), str(directory / "models" / "1"))
     return directory / "models" / "1"
 
 
@@ -56,15 +58,15 @@ def test_signatures_give_the_originals_sound(model_dir, expected):
 
 def test_the_post_processing_filter_is_served(tmp_path):
     expected = np.load(WAVEGAN / "checkpoint_pp_expected.npz")
-    import_tf1.import_run(str(WAVEGAN / "checkpoint_pp"), str(tmp_path / "run"))
-    export.export(str(tmp_path / "run"), str(tmp_path / "1"))
-    served = saved_model.ServedModel(str(tmp_path / "1"), "wavegan")
-    assert_near(np.stack(list(served.generate({"z": expected["z"]}, "G_z", 2))), expected["G_z"])
+    api.import_tf1_run(str(WAVEGAN / "checkpoint_pp"), str(tmp_path / "run"))
+    api.export_model(str(tmp_path / "run"), str(tmp_path / "1"))
+    served = GeneratorModel(str(tmp_path / "1"), "wavegan")
+    assert_near(np.stack(list(served.stream({"z": expected["z"]}, 2))), expected["G_z"])
 
 
 def test_float16_weights_halve_the_file_and_are_rounded_to_11_bits(model_dir, expected, tmp_path):
     run, half = model_dir.parents[1] / "run", tmp_path / "1"
-    export.export(str(run), str(half), float16=True)
+    api.export_model(str(run), str(half), float16=True)
     assert_half_as_large(half, model_dir)
     assert_warmup_requests_can_be_served(half, "wavegan")
     # The generator whose weights NumPy has rounded is the slow twin.
@@ -82,7 +84,7 @@ def test_float16_weights_halve_the_file_and_are_rounded_to_11_bits(model_dir, ex
 def test_a_weight_beyond_float16_is_an_error():
     network = keras.Sequential([keras.layers.Dense(2, bias_initializer=keras.initializers.Constant(7e4))])
     network.build([None, 3])
-    with pytest.raises(UserError, match=r"--float16: .*bias has weights beyond"):
+    with pytest.raises(UserError, match=r"float16: .*bias has weights beyond"):
         saved_model.HalfPrecision(network)
 
 
@@ -108,8 +110,8 @@ def test_sample_is_a_function_of_its_seed(model_dir):
 
 @pytest.mark.parametrize("count", [1, 6, 7, 8, 20])
 def test_latents_are_drawn_in_blocks_the_first_as_served(model_dir, monkeypatch, count):
-    monkeypatch.setattr(saved_model, "LATENTS_BLOCK", 7)
-    served = saved_model.ServedModel(str(model_dir), "wavegan")
+    monkeypatch.setattr(model_module, "LATENTS_BLOCK", 7)
+    served = GeneratorModel(str(model_dir), "wavegan")
     blocks = list(served.latent_blocks(count, 3))
     assert [len(block) for block in blocks] == [7] * (count // 7) + [count % 7] * (count % 7 > 0)
     np.testing.assert_array_equal(served.latents(count, 3), served.latents(40, 3)[:count])
@@ -121,7 +123,7 @@ def test_latents_are_drawn_in_blocks_the_first_as_served(model_dir, monkeypatch,
 
 def test_generation_of_more_clips_than_any_disk_holds_goes_on_in_constant_memory(model_dir, tmp_path, monkeypatch):
     """Two thousand million clips, stopped after a few."""
-    monkeypatch.setattr(saved_model, "LATENTS_BLOCK", 3)
+    monkeypatch.setattr(model_module, "LATENTS_BLOCK", 3)
     written = []
 
     def write(path, clip, sample_rate):
@@ -131,17 +133,17 @@ def test_generation_of_more_clips_than_any_disk_holds_goes_on_in_constant_memory
 
     monkeypatch.setattr(generation.decode, "write", write)
     before = set(flags.FLAGS)
-    generation.define_flags()
+    commands.define_flags()
     try:
         flags.FLAGS(["c", f"--model_dir={model_dir}", f"--output_dir={tmp_path / 'out'}", "--num_samples=2147483647"])
         with pytest.raises(KeyboardInterrupt):
-            generation.main("wavegan")
+            commands.main("wavegan")
     finally:
         for name in set(flags.FLAGS) - before:
             delattr(flags.FLAGS, name)
     assert written[7] == str(tmp_path / "out" / "000007.wav")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["generated.json", "latents.npy"]
-    expected = saved_model.ServedModel(str(model_dir), "wavegan").latents(9, 0)
+    expected = GeneratorModel(str(model_dir), "wavegan").latents(9, 0)
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "latents.npy"), expected)
 
 
@@ -161,20 +163,20 @@ def test_metadata_says_what_a_client_needs(model_dir):
 
 def test_mistakes_are_named(model_dir, tmp_path):
     with pytest.raises(UserError, match="exists already"):
-        export.export(str(model_dir.parents[1] / "run"), str(model_dir))
+        api.export_model(str(model_dir.parents[1] / "run"), str(model_dir))
     with pytest.raises(UserError, match=r"did you mean .*/1"):
-        saved_model.ServedModel(str(model_dir.parent), "wavegan")
+        GeneratorModel(str(model_dir.parent), "wavegan")
     with pytest.raises(UserError, match="no checkpoint of step 5"):
-        export.export(str(model_dir.parents[1] / "run"), str(tmp_path / "1"), step=5)
+        api.export_model(str(model_dir.parents[1] / "run"), str(tmp_path / "1"), step=5)
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "saved_model.pb").write_bytes(b"no protocol buffer")
     with pytest.raises(UserError, match=r"model\.json"):
-        saved_model.ServedModel(str(damaged), "wavegan")
+        GeneratorModel(str(damaged), "wavegan")
     (damaged / "assets.extra").mkdir()
     (damaged / saved_model.METADATA_FILE).write_text('{"model": "wavegan", "sample_rate": 16000, "latent_dim": 20}')
     with pytest.raises(UserError, match="cannot be loaded"):
-        saved_model.ServedModel(str(damaged), "wavegan")
+        GeneratorModel(str(damaged), "wavegan")
     with pytest.raises(UserError, match="holds a wavegan model, which wavegan_generate is for"):
-        saved_model.ServedModel(str(model_dir), "gansynth")
+        GeneratorModel(str(model_dir), "gansynth")
     assert not [path for path in model_dir.parent.iterdir() if path.name.startswith(".")]

@@ -211,7 +211,7 @@ def test_another_seed_is_refused(tmp_path):
     run_of(tmp_path, seed=2**40)[2].save(1)
     with pytest.raises(UserError) as error:
         run_of(tmp_path, seed=8)[2].restore()
-    assert str(error.value) == f"{tmp_path}/model.ckpt-1: was written with --seed={2**40}, not 8"
+    assert str(error.value) == f"{tmp_path}/model.ckpt-1: was written with seed={2**40}, not 8"
 
 
 @pytest.mark.parametrize("text", [None, "", "model_ch\0\0"])

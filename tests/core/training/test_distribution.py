@@ -28,21 +28,26 @@ devices, out = int(sys.argv[1]), sys.argv[2]
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
 from tests.originals import read, variables_of
-from specgan_tf import moments, train
+import functools
+import specgan_tf.gan
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.features import Moments
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core import runtime, tf1, trainer
-from wavegan_tf.train import make_gan
+from wavegan_tf.core import tf1
+from wavegan_tf.core.dcgan import trainer
+from wavegan_tf.core.dcgan.tf1 import original_variables
+from wavegan_tf.core.training import runtime
+from wavegan_tf.gan import make_gan
 distribution = "mirrored" if devices > 1 else "none"
 run = runtime.start(WaveGANConfig(distribution=distribution))
 assert run.strategy.num_replicas_in_sync == devices
-moments.save(Moments(np.zeros(129, np.float32), np.ones(129, np.float32)), f"{out}/moments.npz")
+unit = Moments(np.zeros(129, np.float32), np.ones(129, np.float32))
+make_specgan = functools.partial(specgan_tf.gan.make_gan, stored=unit)
 for config_class, make, name, loss, dim, kernel_len in (
     (WaveGANConfig, make_gan, "wavegan/losses_phaseshuffle.npz", "wgan-gp", 2, 9),
     (WaveGANConfig, make_gan, "wavegan/losses_batchnorm.npz", "lsgan", 1, 9),
-    (SpecGANConfig, train.make_gan, "specgan/losses.npz", "wgan-gp", 2, 3),
-    (SpecGANConfig, train.make_gan, "specgan/losses_batchnorm.npz", "lsgan", 1, 3),
+    (SpecGANConfig, make_specgan, "specgan/losses.npz", "wgan-gp", 2, 3),
+    (SpecGANConfig, make_specgan, "specgan/losses_batchnorm.npz", "lsgan", 1, 3),
 ):
     golden, _ = read(name)
     own = dict(
@@ -52,10 +57,10 @@ for config_class, make, name, loss, dim, kernel_len in (
     model = config_class.model
     config = config_class(train_batch_size=6, **{f"{model}_{name}": value for name, value in own.items()})
     with run.strategy.scope():
-        gan = make(config, run.policy, out)
+        gan = make(config, run.policy)
         gan = dataclasses.replace(gan, to_sample=lambda x: x)  # the original's fixtures are samples already
         trainables = trainer.Trainables(gan, out, config.seed)
-    variables = {**tf1.variables(gan.generator), **tf1.variables(gan.discriminator)}
+    variables = {**original_variables(gan.generator), **original_variables(gan.discriminator)}
     tf1.assign(variables, variables_of(golden))
     updates = trainer.Updates(gan, trainables, run, config.seed, config.train_batch_size)
     real = iter([tf.constant(np.concatenate([golden["x"], -golden["x"]]))] * 4)

@@ -8,19 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-import specgan_tf.train
-import wavegan_tf.train
+import specgan_tf.gan
+import wavegan_tf.gan
 from specgan_tf.config import SpecGANConfig
 from tests.commands import few_drums, run, tiny
 from tests.gansynth.small import arguments as stage_arguments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan import trainer
 from wavegan_tf.core.dcgan.options import GanOptions
-from wavegan_tf.core.training import runtime
 
 MODELS: dict[str, tuple[type[GanOptions], Any, int]] = {
-    "wavegan": (WaveGANConfig, wavegan_tf.train.make_gan, 9),
-    "specgan": (SpecGANConfig, specgan_tf.train.make_gan, 3),
+    "wavegan": (WaveGANConfig, wavegan_tf.gan.prepare, 9),
+    "specgan": (SpecGANConfig, specgan_tf.gan.prepare, 3),
 }
 
 
@@ -28,7 +27,7 @@ MODELS: dict[str, tuple[type[GanOptions], Any, int]] = {
 def first_losses(request, tmp_path_factory):
     """The metrics of two steps in each precision."""
     model = request.param
-    config_class, make_gan, kernel_len = MODELS[model]
+    config_class, prepare, kernel_len = MODELS[model]
     own: dict[str, Any] = {f"{model}_dim": 2, f"{model}_kernel_len": kernel_len, f"{model}_latent_dim": 8}
     drums = few_drums(tmp_path_factory.mktemp("drums") / "few", 4)
     found = {}
@@ -38,7 +37,7 @@ def first_losses(request, tmp_path_factory):
             data_dir=str(drums), data_first_slice=True, train_batch_size=4, train_steps=2, train_summary_secs=0,
             preview_n=2, mixed_precision=precision, **own,
         )  # fmt: skip
-        trainer.train(config, str(train_dir), make_gan, runtime.start(config))
+        trainer.train(config, str(train_dir), prepare)
         found[precision] = [json.loads(line) for line in (train_dir / "stats.jsonl").read_text().splitlines()]
     return found
 

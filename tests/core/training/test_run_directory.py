@@ -56,13 +56,13 @@ def test_lock_keeps_others_out_until_its_process_is_killed(tmp_path):
 def test_lock_of_a_directory_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "run"
-    with pytest.raises(UserError, match=rf"^--train_dir={path}: cannot be written \(Not a directory\)$"):
+    with pytest.raises(UserError, match=rf"^train_dir={path}: cannot be written \(Not a directory\)$"):
         RunDirectory(str(path), OPTIONS)
 
 
 @pytest.mark.parametrize("name", ["run[1]", "run*", "run?", "a\\b"])
 def test_lock_of_a_path_that_tensorflow_could_not_restore_from(tmp_path, name):
-    with pytest.raises(UserError, match=r"^--train_dir=.*: TensorFlow takes .* for patterns; choose another path$"):
+    with pytest.raises(UserError, match=r"^train_dir=.*: TensorFlow takes .* for patterns; choose another path$"):
         RunDirectory(str(tmp_path / name), OPTIONS)
     assert not list(tmp_path.iterdir())
 

@@ -62,7 +62,7 @@ WORKERS = {"worker": HOSTS}
 
 
 def test_multiworker_without_a_cluster():
-    with pytest.raises(UserError, match="^--distribution=multiworker: .* TF_CONFIG names no workers; see BUILD.md$"):
+    with pytest.raises(UserError, match="^distribution=multiworker: .* TF_CONFIG names no workers; see BUILD.md$"):
         runtime.start(RuntimeOptions(distribution="multiworker"))
 
 
@@ -181,9 +181,9 @@ def test_seed_decides_the_weights():
         return keras.initializers.GlorotUniform()((5, 5)).numpy().tolist()
 
     assert weights(2**31 - 1) == weights(2**31 - 1) != weights(0)
-    with pytest.raises(UserError, match="^--seed=2147483648: must be at most 2147483647$"):
+    with pytest.raises(UserError, match="^seed=2147483648: must be at most 2147483647$"):
         RuntimeOptions(seed=2**31)
-    with pytest.raises(UserError, match="^--seed=-1: must be at least 0$"):
+    with pytest.raises(UserError, match="^seed=-1: must be at least 0$"):
         RuntimeOptions(seed=-1)
 
 

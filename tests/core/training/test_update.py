@@ -7,11 +7,12 @@ import pytest
 import tensorflow as tf
 
 from tests.originals import assert_near, names, networks_of, read
-from wavegan_tf.core import tf1
+from wavegan_tf.core.dcgan.losses import AdversarialLosses
 from wavegan_tf.core.dcgan.options import LOSSES
+from wavegan_tf.core.dcgan.tf1 import original_variables
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn import convolution, losses, optimizers
-from wavegan_tf.core.training.update import AdversarialLosses, Update, all_finite, check_sound, clipping, moving_average
+from wavegan_tf.core.training.update import Update, all_finite, check_sound, clipping, moving_average
 
 LOSS_CASES = [
     (name, loss) for name in names("losses*.npz") for loss in LOSSES if f"{loss}/D_loss" in read(name)[0]
@@ -22,7 +23,7 @@ MOMENTS = {0: "after_D1", 4: "after_D5", 5: "after_G1", 11: "after_iter2"}
 
 def biases_before_norms(network) -> set[str]:
     """Their true first-order gradient is zero; what the original stored is rounding noise."""
-    found = tf1.variables(network)
+    found = original_variables(network)
     scopes = {name.split("/batch_normalization")[0] for name in found if "batch_normalization" in name}
     return {name for name in found if name.endswith("/bias") and name.rsplit("/", 2)[0] in scopes}
 
@@ -32,7 +33,7 @@ def gradients(loss, network, *arguments):
     variables = network.trainable_variables
     update = Update(loss, variables, optimizers.for_loss("wgan-gp"), tf.distribute.get_strategy())
     values, metrics = tf.function(update._loss_gradients)(*arguments)
-    original = {variable.path: name for name, variable in tf1.variables(network).items()}
+    original = {variable.path: name for name, variable in original_variables(network).items()}
     return {original[v.path]: value for v, value in zip(variables, values, strict=True)}, metrics
 
 
@@ -106,7 +107,7 @@ def follow(golden, x_pool, updates):
 def test_twelve_updates_lead_where_the_originals_lead(name):
     golden, config = read(name)
     generator, discriminator = networks_of(name)
-    variables = {**tf1.variables(generator), **tf1.variables(discriminator)}
+    variables = {**original_variables(generator), **original_variables(discriminator)}
     noise = biases_before_norms(generator) | biases_before_norms(discriminator)
     updates, optimizer = updates_of(generator, discriminator, config)
     for i, kind, metrics in follow(golden, golden["x_pool"], updates):
@@ -137,7 +138,7 @@ def test_sixty_updates_stay_with_the_originals(model, parted_at):
         # A bias whose gradients cancel moves by what Adam makes of rounding, and all scores move with it.
         tolerance = {"D": 1e-5, "G": 1e-4}[kind] if i < parted_at else {"D": 3e-2, "G": 2e-3}[kind]
         assert_near(metrics[f"{kind}_loss"], golden["loss"][i], tolerance, max(abs(float(golden["loss"][i])), 1.0))
-    for variable, value in {**tf1.variables(generator), **tf1.variables(discriminator)}.items():
+    for variable, value in {**original_variables(generator), **original_variables(discriminator)}.items():
         expected = golden[f"after_iter10/{variable}"].reshape(value.shape)
         # Of the 50 steps of 1e-4 that Adam can make.
         assert_near(value, expected, 2e-4 if parted_at == 60 else 1e-3, scale=1.0)
@@ -200,7 +201,7 @@ def test_a_run_that_cannot_go_on_is_not_saved():
     scaling.build(generator.trainable_variables)
     check_sound("step 3", [generator], [scaling, optimizers.TF1Adam()])
     scaling.scale.assign(2.0**-11)
-    with pytest.raises(UserError, match="^step 3: --mixed_precision=float16: the gradients overflow at every loss"):
+    with pytest.raises(UserError, match="^step 3: mixed_precision=float16: the gradients overflow at every loss"):
         check_sound("step 3", [generator], [scaling])
     generator.upconvs[0].bias.assign(np.full(generator.upconvs[0].bias.shape, np.nan))
     with pytest.raises(UserError, match="^step 3: a weight is not finite; training has diverged, the last checkpoint"):

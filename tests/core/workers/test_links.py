@@ -268,7 +268,7 @@ def test_two_processes_that_take_themselves_for_the_same_worker(quick):
 
 PROCESS = """
 import sys, threading
-from wavegan_tf.core import links
+from wavegan_tf.core.workers import links
 from wavegan_tf.core.workers.tf_config import Place
 links.BEAT_SECS = 0.2
 place = Place({"worker": tuple(sys.argv[2:])}, "worker", int(sys.argv[1]))

@@ -62,7 +62,7 @@ def test_the_newest_version_of_the_subset_is_found(tmp_path):
     assert [path.removeprefix(str(tmp_path)) for path in files] == [
         f"/nsynth/gansynth_subset/2.3.10/nsynth-train.tfrecord-0000{shard}-of-00002" for shard in (0, 1)
     ]
-    with pytest.raises(UserError, match=r"--tfds_data_dir=.*: holds no nsynth/gansynth_subset/2.3.\*/nsynth-valid"):
+    with pytest.raises(UserError, match=r"tfds_data_dir=.*: holds no nsynth/gansynth_subset/2.3.\*/nsynth-valid"):
         records.tfds_files(str(tmp_path), "valid")
 
 
@@ -71,5 +71,5 @@ def test_record_files_are_named_by_a_path_or_a_pattern(tmp_path):
         record_files.write(tmp_path / name, [])
     assert records.nsynth_files(f"{tmp_path}/[ab].tfrecord") == [f"{tmp_path}/{n}.tfrecord" for n in "ab"]
     assert records.nsynth_files(f"{tmp_path}/c[1].tfrecord") == [f"{tmp_path}/c[1].tfrecord"]
-    with pytest.raises(UserError, match="--train_data_path=.*: no such file"):
+    with pytest.raises(UserError, match="train_data_path=.*: no such file"):
         records.nsynth_files(f"{tmp_path}/nothing")

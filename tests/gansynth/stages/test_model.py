@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from gansynth_tf.import_tf1 import original_variables
 from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.progressive import original_names
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
+from gansynth_tf.stages.importing import original_variables
 from gansynth_tf.stages.model import AVERAGE_DECAY, StageModel, StageUpdates
 from tests.gansynth.reference import config_of, names, read, variables_of
 from tests.gansynth.small import SMALL

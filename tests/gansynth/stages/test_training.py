@@ -28,7 +28,7 @@ from wavegan_tf.core.training import loop, runtime
 def trained(run_dir, **changes):
     """Trains as far as the options go."""
     config = GANSynthConfig(**{**SMALLER, "data_dir": str(NOTES), **changes})
-    training.train(config, str(run_dir), runtime.start(config))
+    training.train(config, str(run_dir))
     return run_dir
 
 
@@ -166,8 +166,8 @@ def test_the_clock_runs_while_images_are_counted(tmp_path, monkeypatch):
 def test_time_limits_are_not_for_several_workers(tmp_path):
     config = GANSynthConfig(**{**SMALL, "train_time_limit": 9.0})
     run = dataclasses.replace(runtime.start(config), workers=2)
-    with pytest.raises(UserError, match="--train_time_limit: several workers have no common clock"):
-        training.train(config, str(tmp_path), run)
+    with pytest.raises(UserError, match="train_time_limit: several workers have no common clock"):
+        training.train_held(config, str(tmp_path), run)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,13 @@ def display_name(path: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+def require_folder(folder: str, flag: str = "data_dir") -> None:
+    """Raises UserError if there is no such folder; `flag` named it, or is ""."""
+    if not os.path.isdir(folder):
+        shown = f"--{flag}={display_name(folder)}" if flag else display_name(folder)
+        raise UserError(f"{shown}: is not a folder; give the folder that holds the audio files")
+
+
 def find_audio_files(folder: str, flag: str = "data_dir") -> list[str]:
     """`list_audio_files` of a folder that has some.
 
@@ -44,8 +51,7 @@ def find_audio_files(folder: str, flag: str = "data_dir") -> list[str]:
       UserError: the folder does not exist, can't be listed or holds no audio.
     """
     shown = f"--{flag}={display_name(folder)}" if flag else display_name(folder)
-    if not os.path.isdir(folder):
-        raise UserError(f"{shown}: is not a folder; give the folder that holds the audio files")
+    require_folder(folder, flag)
     found = list_audio_files(folder)
     if not found:
         raise UserError(f"{shown}: holds no audio file (wav, flac, ogg, mp3), nor do its sub-folders")

@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from wavegan_tf.core.audio.clips import ClipStore
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.training import tracking
 
@@ -51,10 +50,6 @@ class Gan:
     to_audio: Callable[[tf.Tensor], tf.Tensor] = _unchanged
     preview_gap: int
     summarize: Callable[[int, tracking.Tracker, tf.Tensor, tf.Tensor, tf.Tensor], None] = _nothing_more
-
-
-# (options, dtype policy, training directory, the run's audio if it is at hand) -> the model.
-MakeGan = Callable[[Any, keras.DTypePolicy, str, ClipStore | None], Gan]
 
 
 def settings(config: GanOptions) -> dict[str, Any]:

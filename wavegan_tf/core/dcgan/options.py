@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 from wavegan_tf.core import effects, memory
+from wavegan_tf.core.audio.files import require_folder
 from wavegan_tf.core.audio.options import ClipOptions
 from wavegan_tf.core.dcgan.geometry import Geometry
-from wavegan_tf.core.options import load_options, option, save_options
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import load_options, option, require_fixed, save_options
 from wavegan_tf.core.training.options import LoopOptions, RuntimeOptions
 
 CONFIG_FILE = "config.json"
@@ -124,6 +126,20 @@ def load_run(options_class: type[GanOptionsT], train_dir: str) -> GanOptionsT:
       UserError: there is no such run, or its configuration cannot be used.
     """
     return load_options(options_class, os.path.join(train_dir, CONFIG_FILE), options_class.model)
+
+
+def require_startable(config: GanOptions, train_dir: str) -> None:
+    """Checks what can be checked of a training before anything is read or computed.
+
+    Raises:
+      UserError: the folder of audio is missing, or a run in `train_dir` cannot go on with these options.
+    """
+    if run_exists(train_dir):
+        saved = load_run(type(config), train_dir)
+        require_fixed({field.name: getattr(config, field.name) for field in dataclasses.fields(config)}, saved)
+    if not config.data_dir:
+        raise UserError("--data_dir must be given")
+    require_folder(config.data_dir)
 
 
 def save_run(config: GanOptions, train_dir: str) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
@@ -13,7 +14,9 @@ from absl import logging
 from wavegan_tf.core import draws
 from wavegan_tf.core.audio import clips
 from wavegan_tf.core.dcgan import options as gan_options
-from wavegan_tf.core.dcgan.model import Gan, MakeGan
+from wavegan_tf.core.dcgan.draws import UpdateDraws, rows
+from wavegan_tf.core.dcgan.losses import AdversarialLosses
+from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn import optimizers
@@ -90,7 +93,7 @@ class Updates:
             raise UserError(f"--train_batch_size={batch_size}: must be a multiple of the {replicas} replicas")
         self._gan, self._trainables, self._run = gan, trainables, run
         self._batch_size, self._share = batch_size, batch_size // replicas
-        objective = training.AdversarialLosses(
+        objective = AdversarialLosses(
             generator=gan.generator, discriminator=gan.discriminator, loss=gan.loss, inner_scale=run.inner_scale
         )
         self._passes = objective.discriminator_passes
@@ -110,7 +113,7 @@ class Updates:
             jit_compile=run.jit_compile,
         )
         shuffles = gan.discriminator.num_phase_shuffles if gan.phase_radius else 0
-        draw = draws.UpdateDraws(
+        draw = UpdateDraws(
             seed=seed,
             batch_size=batch_size,
             latent_dim=gan.latent_dim,
@@ -142,32 +145,38 @@ class Updates:
 
     def _rows_drawn(self, purpose: str, update: int, passes: int) -> Any:
         drawn = self._draw(purpose, tf.constant(update, tf.int64), passes)
-        return self._run.per_replica(self._share, lambda start, stop: draws.rows(drawn, start, stop), of_worker=False)
+        return self._run.per_replica(self._share, lambda start, stop: rows(drawn, start, stop), of_worker=False)
 
 
-# Called with (options, training directory, the run's audio, workers) before the networks are made.
-Prepare = Callable[[Any, str, clips.ClipStore, Cluster], None]
+# Called with (options, training directory, the run's audio, workers) before the networks are made, of which it returns
+# the way to make them.
+Prepare = Callable[[Any, str, clips.ClipStore, Cluster], Callable[[keras.DTypePolicy], Gan]]
 
 
-def nothing(config: GanOptions, train_dir: str, store: clips.ClipStore, cluster: Cluster) -> None:
-    """For a model that needs nothing but its audio."""
-
-
-def train(
-    config: GanOptions, train_dir: str, make_gan: MakeGan, run: runtime.Runtime, prepare: Prepare = nothing
-) -> None:
+def train(config: GanOptions, train_dir: str, prepare: Prepare) -> int:
     """Trains until the options or a signal end it.
 
     Args:
       config: the run's options.
-      train_dir: held by this process; has the checkpoints to continue from, if any, and gets the options.
-      make_gan: called in the strategy's scope.
-      run: from `runtime.start`.
-      prepare: sees to what `make_gan` expects in `train_dir`.
+      train_dir: has the run to continue from, if any.
+      prepare: sees to what the networks need of the directory and the audio.
+
+    Returns:
+      The step that was reached.
 
     Raises:
       UserError: the data, the checkpoint or a value does not allow it, workers differ in these, or training diverged.
     """
+    config.require_memory()
+    run = runtime.start(config)
+    with run.cluster.guard(), run.held_by_chief(train_dir, gan_options.CONFIG_FILE):
+        step = train_held(config, train_dir, prepare, run)
+        run.cluster.leave()
+    return step
+
+
+def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtime.Runtime) -> int:
+    """`train` in a directory that this process holds, with a runtime from `runtime.start`."""
     if config.own("batchnorm"):
         run = run.without_xla_on_replicas(config.jit_compile, "batch normalisation")
     store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
@@ -178,9 +187,9 @@ def train(
             "content of the audio files": digest_of_audio(store.audio.lengths, store.audio.samples),
         }
     )
-    prepare(config, train_dir, store, run.cluster)
+    make_gan = prepare(config, train_dir, store, run.cluster)
     with run.strategy.scope():
-        gan = make_gan(config, run.policy, train_dir, store)
+        gan = make_gan(run.policy)
         trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
     updates = Updates(gan, trainables, run, config.seed, config.train_batch_size)
     step = trainables.restore(config)
@@ -202,7 +211,7 @@ def train(
     writer = _ChiefWriter(config, gan, trainables, train_dir, step) if run.is_chief else _SilentWriter()
     summaries = loop.Schedule(config.train_summary_secs, at_start=True)
     with loop.Stop(config.train_time_limit_secs) as stop:
-        loop.run(
+        return loop.run(
             config,
             step=step,
             stop=stop,

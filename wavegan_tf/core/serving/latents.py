@@ -6,13 +6,15 @@ import contextlib
 import os
 import zipfile
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from wavegan_tf.core.errors import UserError
 
 LATENTS_FILE = "latents.npy"
+# Below, the sine that slerp divides by is rounding noise.
+_PARALLEL = 1e-6
 # Rows of a walk that are made together.
 _BLOCK = 1 << 16
 
@@ -135,12 +137,37 @@ def read_latents(path: str, latent_dim: int) -> np.ndarray:
         z = None
     if not isinstance(z, np.ndarray) or z.dtype.kind not in "fiu":
         raise UserError(f"--latents_file={path}: must be an npy file of plain numbers (numpy.save writes one)")
-    if z.ndim != 2 or z.shape[1] != latent_dim or not len(z):
+    if z.ndim != 2:
         raise UserError(f"--latents_file={path}: has shape {list(z.shape)}, must be [n, {latent_dim}]")
+    return checked_latents(z, latent_dim, f"--latents_file={path}")
+
+
+def checked_latents(z: Any, latent_dim: int, name: str) -> np.ndarray:
+    """Latents as a model takes them.
+
+    Args:
+      z: numbers, [n, latent_dim] or [latent_dim].
+      latent_dim: of the model.
+      name: of the argument, for messages.
+
+    Returns:
+      float32 [n, latent_dim]; n is 1 for a single vector.
+
+    Raises:
+      UserError: they have another shape, or are not finite numbers.
+    """
+    try:
+        z = np.asarray(z)
+    except ValueError:
+        raise UserError(f"{name}: must be numbers in the shape [n, {latent_dim}]") from None
+    if z.dtype.kind not in "fiu":
+        raise UserError(f"{name}: must be numbers in the shape [n, {latent_dim}]")
+    if z.ndim not in (1, 2) or z.shape[-1] != latent_dim or not len(z):
+        raise UserError(f"{name}: has shape {list(z.shape)}, must be [n, {latent_dim}]")
     with np.errstate(over="ignore"):
-        z = z.astype(np.float32)
+        z = np.atleast_2d(z).astype(np.float32)
     if not np.isfinite(z).all():
-        raise UserError(f"--latents_file={path}: holds NaN or infinity (or what float32 cannot hold)")
+        raise UserError(f"{name}: holds NaN or infinity (or what float32 cannot hold)")
     return z
 
 
@@ -157,3 +184,40 @@ def interpolate(z: np.ndarray, steps: int) -> np.ndarray:
     share = (np.arange(steps, dtype=np.float32) / steps)[None, :, None]
     walked = (1 - share) * z[:-1, None] + share * z[1:, None]
     return np.concatenate([walked.reshape(-1, z.shape[1]), z[-1:]]).astype(np.float32)
+
+
+def slerp(p0: np.ndarray, p1: np.ndarray, t: float) -> np.ndarray:
+    """Spherical linear interpolation (Shoemake 1985) as the original's: sin((1-t)w)/sin(w) p0 + sin(tw)/sin(w) p1.
+
+    Args:
+      p0: [d], not of length one in general.
+      p1: [d].
+      t: 0 gives p0, 1 gives p1.
+
+    Returns:
+      float64 [d]. Where one of them is zero or both lie on a line, for which the original has NaN, the straight way.
+    """
+    p0, p1 = np.asarray(p0, np.float64), np.asarray(p1, np.float64)
+    lengths = np.linalg.norm(p0) * np.linalg.norm(p1)
+    cosine = np.dot(p0, p1) / lengths if lengths > 0 else 1.0
+    omega = np.arccos(np.clip(cosine, -1.0, 1.0))
+    sine = np.sin(omega)
+    if sine < _PARALLEL:
+        return (1.0 - t) * p0 + t * p1
+    return np.sin((1.0 - t) * omega) / sine * p0 + np.sin(t * omega) / sine * p1
+
+
+def slerp_walk(z: np.ndarray, steps: int) -> np.ndarray:
+    """Points on the spherical ways from each latent to the next.
+
+    Args:
+      z: [n, d], n > 0.
+      steps: from one latent to the next.
+
+    Returns:
+      float32 [(n - 1) * steps + 1, d]; every `steps`-th row is a row of `z`.
+    """
+    walked = [slerp(a, b, step / steps) for a, b in zip(z[:-1], z[1:], strict=True) for step in range(steps)]
+    points = np.concatenate([np.reshape(walked, [-1, z.shape[1]]), z[-1:]]).astype(np.float32)
+    points[::steps] = z
+    return points

@@ -1,4 +1,4 @@
-"""SavedModels for TensorFlow Serving: writing one with named signatures, and generating with one.
+"""Writing SavedModels for TensorFlow Serving, with named signatures.
 
 A SavedModel of WaveGAN or SpecGAN has these signatures (SpecGAN adds more, and GANSynth has its own):
 
@@ -12,11 +12,10 @@ Beside them stand `assets.extra/model.json` with what a client has to know, and 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -25,12 +24,9 @@ import tensorflow as tf
 
 from wavegan_tf.core import draws
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving.metadata import METADATA_FILE
 
-METADATA_FILE = os.path.join("assets.extra", "model.json")
 WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
-
-# Latents that are drawn together.
-LATENTS_BLOCK = 1 << 16
 
 Signature = Callable[..., dict[str, tf.Tensor]]
 
@@ -83,6 +79,7 @@ class ServedModule(tf.Module):
     Attributes:
       endpoints: the signatures by name.
       warmup_requests: inputs of a request for each.
+      waveforms: the signatures that give sound, for model.json: by what they give, each signature and its output.
     """
 
     def __init__(self, network: keras.Model | HalfPrecision):
@@ -93,6 +90,12 @@ class ServedModule(tf.Module):
         self.weights = [variable.value for variable in network.variables]
         self.endpoints: dict[str, Signature] = {}
         self.warmup_requests: dict[str, Mapping[str, Any]] = {}
+        self.waveforms: dict[str, dict[str, str]] = {}
+
+    def name_waveforms(self, output: str) -> None:
+        """Says that serving_default has `output`, waveforms as float32, and pcm16 the same as 16-bit samples."""
+        self.waveforms["waveform"] = {"signature": "serving_default", "output": output}
+        self.waveforms["waveform_int16"] = {"signature": "pcm16", "output": f"{output}_int16"}
 
     def add(self, name: str, function: Signature, specs: Sequence[tf.TensorSpec], request: Sequence[Any]) -> None:
         """Adds a signature.
@@ -141,6 +144,7 @@ class LatentsModule(ServedModule):
         self.add("pcm16", lambda z: {"G_z_int16": to_int16(generate(z)["G_z"])}, [z_spec], [one])
         self.add("latents", lambda num_samples, seed: {"z": latents(num_samples, seed)}, drawn, counted)
         self.add("sample", sample, drawn, counted)
+        self.name_waveforms("G_z")
 
 
 def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -> None:
@@ -163,7 +167,7 @@ def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -
         tf.saved_model.save(module, temporary, signatures=dict(module.endpoints))
         os.makedirs(os.path.join(temporary, os.path.dirname(METADATA_FILE)), exist_ok=True)
         with open(os.path.join(temporary, METADATA_FILE), "w", encoding="utf-8") as file:
-            json.dump(dict(metadata), file, indent=2)
+            json.dump({**metadata, "signatures": module.waveforms}, file, indent=2)
             file.write("\n")
         with tf.io.TFRecordWriter(os.path.join(temporary, WARMUP_FILE)) as writer:
             for signature, inputs in module.warmup_requests.items():
@@ -195,89 +199,3 @@ def _field(number: int, payload: bytes) -> bytes:
         size += bytes([length & 0x7F | 0x80])
         length >>= 7
     return bytes([number << 3 | 2]) + size + bytes([length]) + payload
-
-
-class ServedModel:
-    """A SavedModel of ours, loaded to generate with; needs TensorFlow and no code of the model.
-
-    Attributes:
-      metadata: what assets.extra/model.json says.
-    """
-
-    def __init__(self, model_dir: str, model: str | None):
-        """Loads it.
-
-        Args:
-          model_dir: a version folder that was exported.
-          model: whose it must be, such as "wavegan"; None for any.
-
-        Raises:
-          UserError: the folder holds no SavedModel of ours, or another model's.
-        """
-        if not os.path.exists(os.path.join(model_dir, "saved_model.pb")):
-            versions = sorted(name for name in _listdir(model_dir) if name.isdigit())
-            hint = f"; did you mean {os.path.join(model_dir, versions[-1])}?" if versions else ""
-            raise UserError(f"--model_dir={model_dir}: holds no SavedModel{hint}")
-        try:
-            with open(os.path.join(model_dir, METADATA_FILE), encoding="utf-8") as file:
-                self.metadata: dict[str, Any] = json.load(file)
-            self.sample_rate, self.latent_dim = (int(self.metadata[k]) for k in ("sample_rate", "latent_dim"))
-            found = self.metadata["model"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
-        if model is not None and found != model:
-            raise UserError(f"--model_dir={model_dir}: holds a {found} model, which {found}_generate is for")
-        try:
-            # The signatures hold their variables only as long as the model itself is held.
-            self._model = tf.saved_model.load(model_dir)
-        except (OSError, tf.errors.OpError, ValueError, IndexError) as error:
-            raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
-
-    def latents(self, num_samples: int, seed: int) -> np.ndarray:
-        """All of `latent_blocks`: float32 [num_samples, latent_dim]."""
-        return np.concatenate(list(self.latent_blocks(num_samples, seed)))
-
-    def latent_blocks(self, num_samples: int, seed: int) -> Iterator[np.ndarray]:
-        """Draws latents, however many, in blocks of at most `LATENTS_BLOCK`: float32 [n, latent_dim] each.
-
-        The first block is what the `latents` signature draws from the seed; each later one has a seed of its own, made
-        of this one and its number.
-        """
-        for block, start in enumerate(range(0, num_samples, LATENTS_BLOCK)):
-            count = tf.constant(min(num_samples - start, LATENTS_BLOCK), tf.int32)
-            key = tf.constant(_block_seed(seed, block) if block else seed, tf.int64)
-            yield self._model.signatures["latents"](num_samples=count, seed=key)["z"].numpy()
-
-    def generate(
-        self,
-        rows: Mapping[str, np.ndarray],
-        output: str,
-        batch_size: int,
-        signature: str = "serving_default",
-        **others: tf.Tensor,
-    ) -> Iterator[np.ndarray]:
-        """Yields what the model makes of each row, batch by batch.
-
-        Args:
-          rows: inputs by name, [n, ...] each, such as z [n, latent_dim].
-          output: which of the outputs to give.
-          batch_size: rows to compute at a time.
-          signature: which of the model's to call.
-          **others: inputs that are the same for all rows.
-        """
-        function = self._model.signatures[signature]
-        for start in range(0, len(next(iter(rows.values()))), batch_size):
-            batch = {name: tf.constant(values[start : start + batch_size]) for name, values in rows.items()}
-            yield from function(**batch, **others)[output].numpy()
-
-
-def _block_seed(seed: int, block: int) -> int:
-    digest = hashlib.blake2b(f"{seed}/{block}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
-
-
-def _listdir(path: str) -> list[str]:
-    try:
-        return os.listdir(path)
-    except OSError:
-        return []

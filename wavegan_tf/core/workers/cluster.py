@@ -131,7 +131,7 @@ class Cluster:
                 error = UserError(f"the workers have lost touch ({reason}); {_RESTART}")
             self._ending.acquire()
             assert self._place
-            reason = str(error) if isinstance(error, UserError) else type(error).__name__
+            reason = error.on_command_line if isinstance(error, UserError) else type(error).__name__
             self._links.tell_end(f"{self._place.name(self.index)} has stopped: {reason}")
             code = flags.report(error)
             if code is None:

@@ -1,0 +1,121 @@
+"""A MIDI file played by a model, going from instrument to instrument (the original's gansynth_generate.py)."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from absl import logging
+
+from gansynth_tf.midi import instruments, mixing, reading
+from wavegan_tf.core.audio import decode, store
+from wavegan_tf.core.audio.files import display_name
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving.model import GeneratorModel, checked_latents, checked_seed
+
+_BLOCK = 1 << 18  # samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Performance:
+    """What is to be played, and on what.
+
+    Attributes:
+      notes: in the order of their starts.
+      instruments: float32 [k, latent_dim], the latents of instruments, spread evenly over the clip.
+    """
+
+    notes: reading.NoteSequence
+    instruments: np.ndarray
+
+    def rows(self) -> dict[str, np.ndarray]:
+        """The model's inputs: z float32 [notes, latent_dim] and pitch int32 [notes]."""
+        total = float(self.notes.end_times.max())
+        times = instruments.instrument_times(len(self.instruments), total)
+        z = instruments.note_latents(self.notes.start_times, self.instruments, times)
+        return {"z": z.astype(np.float32), "pitch": self.notes.pitches.astype(np.int32)}
+
+
+def prepare(
+    model: GeneratorModel,
+    midi_file: str,
+    z: np.ndarray | None,
+    secs_per_instrument: float | None,
+    seed: int,
+    sustain: bool,
+    drums: bool,
+) -> Performance:
+    """Reads a MIDI file and chooses instruments; the arguments are those of `render_midi`.
+
+    Raises:
+      UserError: the file cannot be used, or the model has no pitches.
+    """
+    if model.pitches is None:
+        raise UserError(f"--midi_file={midi_file}: a {model.name} model has no pitches")
+    low, high = model.pitches[0], model.pitches[-1]
+    notes = reading.read_midi(midi_file, low, high, sustain=sustain, drums=drums)
+    total = float(notes.end_times.max())
+    logging.info("%s: %d notes in %.1f seconds", display_name(midi_file), len(notes), total)
+    store.report_skipped([(display_name(midi_file), fault) for fault in notes.faults], "read")
+    if notes.out_of_range:
+        logging.warning("skipped: %d notes whose pitches are not from %d to %d", notes.out_of_range, low, high)
+    if notes.without_length:
+        logging.warning("skipped: %d notes that end where they start", notes.without_length)
+    if notes.drums:
+        logging.warning("skipped: %d notes of the drum channel", notes.drums)
+    chosen = instruments.instruments_of_clip(total, z, secs_per_instrument, lambda count: model.latents(count, seed))
+    return Performance(notes, chosen)
+
+
+def render_midi(
+    model: GeneratorModel,
+    midi_file: str,
+    *,
+    z: np.ndarray | None = None,
+    secs_per_instrument: float | None = None,
+    seed: int | None = None,
+    sustain: bool = True,
+    drums: bool = True,
+    batch_size: int = 8,
+) -> np.ndarray:
+    """Plays a MIDI file.
+
+    Args:
+      model: a GANSynth.
+      midi_file: path of a Standard MIDI File.
+      z: latents of the instruments [k, latent_dim] to go through; by default random ones.
+      secs_per_instrument: seconds from one instrument to the next; by default 6 with random ones, and for given ones
+        what goes through them once.
+      seed: of random instruments; None for others each time.
+      sustain: whether the sustain pedal holds notes; the original ignores it.
+      drums: whether the drum channel is played too, by its pitches, as the original does.
+      batch_size: notes to compute at a time.
+
+    Returns:
+      float32 [t, 1], with a peak of one half.
+
+    Raises:
+      UserError: the file cannot be used, or an argument is impossible.
+    """
+    given = None if z is None else checked_latents(z, model.latent_dim, "z")
+    played = prepare(model, midi_file, given, secs_per_instrument, checked_seed(seed), sustain, drums)
+    waves = [wave[:, 0] for wave in model.stream(played.rows(), batch_size)]
+    return mixing.combine_notes(waves, played.notes, model.sample_rate).astype(np.float32)[:, None]
+
+
+def write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> None:
+    """Writes a clip that comes in blocks [t], with a peak of one half; it waits on disk until its peak is known."""
+    with tempfile.TemporaryFile(dir=os.path.dirname(path)) as file:
+        peaks = []
+        for block in blocks:
+            peaks.append(block[[block.argmax(), block.argmin()]])
+            file.write(block.astype(np.float32).tobytes())
+        file.seek(0)
+        gain = mixing.clip_gain(mixing.peak_of(peaks))
+        pieces: Iterator[np.ndarray] = (
+            np.frombuffer(data, np.float32) * gain for data in iter(lambda: file.read(4 * _BLOCK), b"")
+        )
+        decode.write_blocks(path, pieces, sample_rate, 1)

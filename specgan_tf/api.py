@@ -1,0 +1,108 @@
+"""SpecGAN in Python: what `import specgan_tf` offers. TensorFlow is imported when a function is called."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+from specgan_tf.config import SpecGANConfig
+from wavegan_tf.core.dcgan.args import options_from_args, read_args
+from wavegan_tf.core.dcgan.options import load_run, require_startable
+from wavegan_tf.core.errors import UserError
+
+
+def train(config: SpecGANConfig, train_dir: str) -> int:
+    """Trains a SpecGAN, or continues a run.
+
+    Ctrl-C and SIGTERM end it after the current step, saved.
+
+    Args:
+      config: the options. A run that is continued takes new values of those that may change, and refuses others.
+      train_dir: directory of the run: checkpoints, previews, summaries.
+
+    Returns:
+      The step that the run has reached.
+
+    Raises:
+      UserError: the data, an option or the run in `train_dir` does not allow it, or training diverged.
+
+    >>> import tempfile, specgan_tf
+    >>> config = specgan_tf.SpecGANConfig(
+    ...     data_dir="wavegan_tf/demo/drums", specgan_dim=1, train_batch_size=2, train_steps=1, preview_n=1
+    ... )
+    >>> specgan_tf.train(config, train_dir=tempfile.mkdtemp())
+    1
+    """
+    require_startable(config, train_dir)
+    from specgan_tf import gan
+    from wavegan_tf.core.dcgan import trainer
+
+    return trainer.train(config, train_dir, gan.prepare)
+
+
+def export_model(
+    train_dir: str, export_dir: str, step: int | None = None, float16: bool = False, **changes: Any
+) -> int:
+    """Exports the generator of a run as a SavedModel, for `load_model` and TensorFlow Serving.
+
+    Args:
+      train_dir: the run.
+      export_dir: the version folder to write, such as models/drums/1.
+      step: which checkpoint; None is the newest.
+      float16: whether to store the weights as float16, half the size.
+      **changes: options that are to differ from the run's, such as specgan_ngl.
+
+    Returns:
+      The step that was exported.
+
+    Raises:
+      UserError: there is no such checkpoint, or the folder exists or cannot be written.
+    """
+    config = dataclasses.replace(load_run(SpecGANConfig, train_dir), data_moments_fp="", **changes)
+    import keras
+
+    from specgan_tf import gan, moments, signatures
+    from wavegan_tf.core.dcgan import exporting
+
+    stored = moments.of_run(config, train_dir, None)
+    made = gan.make_gan(config, keras.DTypePolicy("float32"), stored)
+    return exporting.export_run(
+        config, train_dir, export_dir, step, made,
+        lambda gan, network: signatures.SpecGANModule(gan, network, config, stored), float16,
+        clip_nstd=config.specgan_clip_nstd, ngl=config.specgan_ngl, inversion=config.specgan_inversion,
+        moments={"mean": stored.mean.tolist(), "std": stored.std.tolist()},
+    )  # fmt: skip
+
+
+def import_tf1_run(tf1_dir: str, train_dir: str, data_moments_fp: str) -> int:
+    """Turns a training directory of the original code into a run: weights, optimiser slots and step.
+
+    Args:
+      tf1_dir: holds args.txt and a checkpoint, which does not have the moments.
+      train_dir: to be made; must hold no run yet.
+      data_moments_fp: the moments that it was trained with, the original's pickle or an npz file.
+
+    Returns:
+      The step of the checkpoint.
+
+    Raises:
+      UserError: the original or the moments cannot be read, or `train_dir` cannot be used.
+    """
+    # Where its moments were on another machine says nothing here.
+    config = options_from_args(SpecGANConfig, read_args(tf1_dir), skipped=["data_moments_fp"])
+    if not os.path.isfile(data_moments_fp):
+        raise UserError(f"--data_moments_fp={data_moments_fp}: cannot be read (no such file)")
+    import keras
+
+    from specgan_tf import gan, moments
+    from wavegan_tf.core.dcgan import importing
+    from wavegan_tf.core.dcgan.model import Gan
+
+    stored = moments.load(data_moments_fp)
+
+    def make() -> Gan:
+        moments.save(stored, os.path.join(train_dir, moments.MOMENTS_FILE))
+        return gan.make_gan(config, keras.DTypePolicy("float32"), stored)
+
+    return importing.import_tf1_run(config, tf1_dir, train_dir, make)

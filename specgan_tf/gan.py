@@ -1,0 +1,50 @@
+"""SpecGAN as `core.dcgan` trains it: networks, settings, and the way between waveforms and spectrograms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from specgan_tf import features, moments
+from specgan_tf.config import SpecGANConfig
+from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
+from wavegan_tf.core.audio.clips import ClipStore
+from wavegan_tf.core.dcgan.model import Gan, settings
+from wavegan_tf.core.training.tracking import Tracker
+from wavegan_tf.core.workers.cluster import Cluster
+
+
+def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: features.Moments) -> Gan:
+    """The networks, features and settings of a run whose data has these moments."""
+    clip_nstd = config.specgan_clip_nstd
+
+    @tf.function
+    def to_audio(spectrograms: tf.Tensor) -> tf.Tensor:
+        return features.spectrograms_to_waveforms(
+            spectrograms, stored, clip_nstd, config.specgan_ngl, config.specgan_inversion
+        )
+
+    def summarize(step: int, tracker: Tracker, clips: tf.Tensor, real: tf.Tensor, fake: tf.Tensor) -> None:
+        tracker.waveforms(step, "x_wav", clips, config.data_sample_rate)
+        for name, spectrograms in (("x", real), ("G_z", fake)):
+            tracker.images(step, name, features.spectrograms_to_pictures(spectrograms))
+
+    return Gan(
+        generator=SpecGANGenerator(**config.generator_arguments(), dtype=policy),
+        discriminator=SpecGANDiscriminator(**config.discriminator_arguments(), dtype=policy),
+        **settings(config),
+        to_sample=lambda clips: features.waveforms_to_spectrograms(clips, stored, clip_nstd),
+        to_audio=to_audio,
+        preview_gap=config.data_slice_len // 2,
+        summarize=summarize,
+    )
+
+
+def prepare(
+    config: SpecGANConfig, train_dir: str, store: ClipStore, cluster: Cluster
+) -> Callable[[keras.DTypePolicy], Gan]:
+    """The way to make the networks of a run, once its moments are known; see `moments.agreed`."""
+    stored = moments.agreed(config, train_dir, store, cluster)
+    return lambda policy: make_gan(config, policy, stored)

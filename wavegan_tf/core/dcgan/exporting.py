@@ -1,0 +1,57 @@
+"""Exporting the generator of a WaveGAN or SpecGAN run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from wavegan_tf import __version__
+from wavegan_tf.core.dcgan.model import Gan
+from wavegan_tf.core.dcgan.options import GanOptions
+from wavegan_tf.core.serving import saved_model
+from wavegan_tf.core.training import checkpoints
+
+
+def export_run(
+    config: GanOptions,
+    train_dir: str,
+    export_dir: str,
+    step: int | None,
+    gan: Gan,
+    make_module: Callable[[Gan, keras.Model | saved_model.HalfPrecision], saved_model.LatentsModule],
+    float16: bool,
+    **metadata: Any,
+) -> int:
+    """Exports the generator of a run.
+
+    Args:
+      config: the run's options.
+      train_dir: the run.
+      export_dir: the version folder to write.
+      step: which checkpoint; None is the newest.
+      gan: the model, with weights of its own.
+      make_module: its signatures, given the model and the generator to serve.
+      float16: whether to store the weights as float16.
+      **metadata: what model.json is to say in addition to what is common to all.
+
+    Returns:
+      The step that was exported.
+
+    Raises:
+      UserError: there is no such checkpoint, or the folder cannot be written.
+    """
+    step = checkpoints.restore_step(train_dir, step, generator=gan.generator)
+    common = {
+        "model": config.model,
+        "sample_rate": config.data_sample_rate,
+        "latent_dim": gan.latent_dim,
+        "slice_len": config.data_slice_len,
+        "num_channels": config.data_num_channels,
+        "step": step,
+        "version": __version__,
+    }
+    network = saved_model.HalfPrecision(gan.generator) if float16 else gan.generator
+    saved_model.export(make_module(gan, network), export_dir, {**common, **metadata})
+    return step

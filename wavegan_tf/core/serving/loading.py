@@ -1,0 +1,30 @@
+"""Loading an exported model; TensorFlow is imported when that is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wavegan_tf.core.serving.metadata import read_metadata
+
+if TYPE_CHECKING:
+    from wavegan_tf.core.serving.model import GeneratorModel
+
+
+def load_model(model_dir: str, model: str | None = None) -> GeneratorModel:
+    """Loads an exported model: a WaveGAN, a SpecGAN or a GANSynth.
+
+    Args:
+      model_dir: a version folder, as `export_model` or an export command wrote it.
+      model: whose it must be, such as "wavegan"; None for any.
+
+    Raises:
+      UserError: the folder holds no model of ours, or another model's.
+
+    >>> import wavegan_tf
+    >>> wavegan_tf.load_model("wavegan_tf/demo/trained/wavegan_drums").sample_rate
+    16000
+    """
+    read_metadata(model_dir, model)  # a mistake shows before TensorFlow is imported
+    from wavegan_tf.core.serving.model import GeneratorModel
+
+    return GeneratorModel(model_dir, model)

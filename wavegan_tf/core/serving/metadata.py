@@ -1,0 +1,42 @@
+"""assets.extra/model.json: what a client has to know of an exported model."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import suggest_version
+
+METADATA_FILE = os.path.join("assets.extra", "model.json")
+MIDDLE_C = 60  # MIDI number
+
+
+def read_metadata(model_dir: str, model: str | None = None) -> dict[str, Any]:
+    """Reads the metadata of an exported model.
+
+    Args:
+      model_dir: a version folder.
+      model: whose it must be, such as "wavegan"; None for any.
+
+    Returns:
+      At least `model`, and the integers `sample_rate` and `latent_dim`.
+
+    Raises:
+      UserError: the folder holds no SavedModel of ours, or another model's.
+    """
+    if not os.path.exists(os.path.join(model_dir, "saved_model.pb")):
+        raise UserError(f"--model_dir={model_dir}: holds no SavedModel{suggest_version(model_dir)}")
+    try:
+        with open(os.path.join(model_dir, METADATA_FILE), encoding="utf-8") as file:
+            metadata: dict[str, Any] = json.load(file)
+        found = metadata["model"]
+        metadata.update({name: int(metadata[name]) for name in ("sample_rate", "latent_dim")})
+        if "min_pitch" in metadata:
+            metadata.update({name: int(metadata[name]) for name in ("min_pitch", "max_pitch")})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
+    if model is not None and found != model:
+        raise UserError(f"--model_dir={model_dir}: holds a {found} model, which {found}_generate is for")
+    return metadata

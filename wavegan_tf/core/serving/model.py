@@ -1,0 +1,239 @@
+"""Exported models in Python: sounds as arrays; needs TensorFlow and the folder of the model, no run and no audio."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
+from wavegan_tf.core.serving.metadata import MIDDLE_C, read_metadata
+
+# Latents that are drawn together.
+LATENTS_BLOCK = 1 << 16
+
+
+class GeneratorModel:
+    """An exported WaveGAN, SpecGAN or GANSynth.
+
+    Attributes:
+      metadata: what assets.extra/model.json says.
+      name: "wavegan", "specgan" or "gansynth".
+      sample_rate: Hz.
+      latent_dim: length of a latent vector.
+      pitches: MIDI numbers that it plays; None for a model without pitches.
+    """
+
+    def __init__(self, model_dir: str, model: str | None = None):
+        """Loads it.
+
+        Args:
+          model_dir: a version folder that was exported.
+          model: whose it must be, such as "wavegan"; None for any.
+
+        Raises:
+          UserError: the folder holds no SavedModel of ours, or another model's.
+        """
+        self._dir, self.metadata = model_dir, read_metadata(model_dir, model)
+        self.name: str = self.metadata["model"]
+        self.sample_rate: int = self.metadata["sample_rate"]
+        self.latent_dim: int = self.metadata["latent_dim"]
+        self.pitches: range | None = None
+        if "min_pitch" in self.metadata:
+            self.pitches = range(self.metadata["min_pitch"], self.metadata["max_pitch"] + 1)
+        try:
+            # The signatures hold their variables only as long as the model itself is held.
+            self._model = tf.saved_model.load(model_dir)
+            self._outputs = self.metadata.get("signatures") or _earlier_signatures(self._model)
+        except (OSError, tf.errors.OpError, ValueError, IndexError, KeyError) as error:
+            raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
+
+    def __repr__(self) -> str:
+        return f"<{self.name} model of {self._dir}: {self.sample_rate} Hz, {self.latent_dim} latent dimensions>"
+
+    def generate(
+        self,
+        n: int | None = None,
+        *,
+        z: Any = None,
+        pitch: int | Sequence[int] | None = None,
+        seed: int | None = None,
+        batch_size: int = 32,
+        **inputs: Any,
+    ) -> np.ndarray:
+        """Generates sounds.
+
+        Args:
+          n: how many; by default as many as `z` or `pitch` have, or one.
+          z: latents [n, latent_dim], or one of them [latent_dim] for all sounds; by default random ones.
+          pitch: MIDI number of all, or of each, for a model with pitches; by default random ones.
+          seed: of what is random; None for another result each time.
+          batch_size: sounds to compute at a time.
+          **inputs: further inputs that the model takes, such as `ngl` of a SpecGAN.
+
+        Returns:
+          float32 [n, t, c], in [-1, 1] but for what a model overshoots.
+
+        Raises:
+          UserError: an argument is impossible, which the message names.
+
+        >>> import wavegan_tf
+        >>> model = wavegan_tf.load_model("wavegan_tf/demo/trained/wavegan_drums")
+        >>> model.generate(2, seed=1).shape
+        (2, 16384, 1)
+        """
+        rows = self._rows(n, z, pitch, checked_seed(seed))
+        return np.stack(list(self.stream(rows, batch_size, **inputs)))
+
+    def interpolate(
+        self, z0: Any, z1: Any, steps: int = 10, *, pitch: int | None = None, batch_size: int = 32
+    ) -> np.ndarray:
+        """Generates the sounds on the way from one latent to another.
+
+        The way is straight where latents are uniform (WaveGAN, SpecGAN), spherical where they are normal (GANSynth).
+
+        Args:
+          z0: where it begins, [latent_dim].
+          z1: where it ends.
+          steps: from one to the other.
+          pitch: MIDI number of all, for a model with pitches; by default middle C, or the nearest that it plays.
+          batch_size: sounds to compute at a time.
+
+        Returns:
+          float32 [steps + 1, t, c].
+
+        Raises:
+          UserError: an argument is impossible, which the message names.
+        """
+        if steps < 1:
+            raise UserError(f"steps={steps}: must be at least 1")
+        ends = np.concatenate([checked_latents(z, self.latent_dim, name) for name, z in (("z0", z0), ("z1", z1))])
+        if len(ends) != 2:
+            raise UserError(f"z0, z1: must be one latent vector each, not {len(ends)} together")
+        if pitch is None and self.pitches is not None:
+            pitch = self.middle_pitch
+        return self.generate(z=self.walk(ends, steps), pitch=pitch, batch_size=batch_size)
+
+    def walk(self, z: np.ndarray, steps: int) -> np.ndarray:
+        """Points on the ways from each latent of [n, latent_dim] to the next: [(n - 1) * steps + 1, latent_dim]."""
+        return (interpolate if self.pitches is None else slerp_walk)(z, steps)
+
+    @property
+    def middle_pitch(self) -> int:
+        """Middle C, or the pitch of the model that is nearest to it."""
+        assert self.pitches is not None
+        return min(max(MIDDLE_C, self.pitches[0]), self.pitches[-1])
+
+    def latents(self, n: int, seed: int) -> np.ndarray:
+        """All of `latent_blocks`: float32 [n, latent_dim]."""
+        return np.concatenate(list(self.latent_blocks(n, seed)))
+
+    def latent_blocks(self, n: int, seed: int) -> Iterator[np.ndarray]:
+        """Draws latents, however many, in blocks of at most `LATENTS_BLOCK`: float32 [n, latent_dim] each.
+
+        The first block is what the `latents` signature draws from the seed; each later one has a seed of its own, made
+        of this one and its number.
+        """
+        draw = self._model.signatures["latents"]
+        for block, start in enumerate(range(0, n, LATENTS_BLOCK)):
+            count = tf.constant(min(n - start, LATENTS_BLOCK), tf.int32)
+            key = tf.constant(_block_seed(seed, block) if block else seed, tf.int64)
+            yield draw(num_samples=count, seed=key)["z"].numpy()
+
+    def draw_pitches(self, n: int, generator: np.random.Generator) -> np.ndarray:
+        """Random pitches of the model, int32 [n]."""
+        assert self.pitches is not None
+        return generator.integers(self.pitches[0], self.pitches[-1] + 1, n, np.int32)
+
+    def check_pitch(self, pitch: np.ndarray | int) -> None:
+        """Raises UserError if the model does not play a pitch."""
+        if self.pitches is None:
+            raise UserError(f"--pitch={pitch}: a {self.name} model has no pitches")
+        for one in np.ravel(pitch):
+            if int(one) not in self.pitches:
+                low, high = self.pitches[0], self.pitches[-1]
+                raise UserError(f"--pitch={one}: the model has pitches from {low} to {high}")
+
+    def stream(
+        self, rows: Mapping[str, np.ndarray], batch_size: int, what: str = "waveform", **inputs: Any
+    ) -> Iterator[np.ndarray]:
+        """Yields the sound of each row, batch by batch.
+
+        Args:
+          rows: inputs by name, [n, ...] each: z [n, latent_dim], and pitch int32 [n] of a model with pitches.
+          batch_size: rows to compute at a time.
+          what: "waveform", or "waveform_int16" for 16-bit samples.
+          **inputs: what is the same for all rows, such as `ngl`.
+
+        Returns:
+          float32 or int16 [t, c] each.
+
+        Raises:
+          UserError: the model does not take these inputs.
+        """
+        names = "_".join([what, *sorted(inputs)])
+        if names not in self._outputs:
+            raise UserError(f"--{next(iter(inputs), what)}: this {self.name} model has no such input")
+        function = self._model.signatures[self._outputs[names]["signature"]]
+        kinds = function.structured_input_signature[1]
+        others = {name: tf.constant(value, kinds[name].dtype) for name, value in inputs.items()}
+        for start in range(0, len(next(iter(rows.values()))), batch_size):
+            batch = {name: tf.constant(values[start : start + batch_size]) for name, values in rows.items()}
+            made = function(**batch, **others)[self._outputs[names]["output"]].numpy()
+            yield from made.reshape(*made.shape[:2], -1)
+
+    def _rows(self, n: int | None, z: Any, pitch: Any, seed: int) -> dict[str, np.ndarray]:
+        rows = {}
+        if z is not None:
+            rows["z"] = checked_latents(z, self.latent_dim, "z")
+        if pitch is not None:
+            rows["pitch"] = np.atleast_1d(np.asarray(pitch))
+            if rows["pitch"].dtype.kind not in "iu" or rows["pitch"].ndim != 1:
+                raise UserError(f"--pitch={pitch!r}: must be a MIDI number, or a list of them")
+            self.check_pitch(rows["pitch"])
+        lengths = {name: len(values) for name, values in rows.items()}
+        count = n if n is not None else max(lengths.values(), default=1)
+        if count < 1:
+            raise UserError(f"n={count}: must be at least 1")
+        for name, length in lengths.items():
+            if length not in (1, count):
+                raise UserError(f"{name}: has {length} rows for {count} sounds")
+            rows[name] = np.repeat(rows[name], count // length, axis=0)
+        if z is None:
+            rows["z"] = self.latents(count, seed)
+        if self.pitches is not None:
+            drawn = rows["pitch"] if pitch is not None else self.draw_pitches(count, np.random.default_rng(seed))
+            rows["pitch"] = drawn.astype(np.int32)
+        return rows
+
+
+def checked_seed(seed: int | None) -> int:
+    """A seed that a model takes; for None, a new one each time."""
+    if seed is None:
+        return secrets.randbits(63)
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed={seed}: must be from 0 to 2^63 - 1")
+    return int(seed)
+
+
+def _block_seed(seed: int, block: int) -> int:
+    digest = hashlib.blake2b(f"{seed}/{block}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def _earlier_signatures(model: Any) -> dict[str, dict[str, str]]:
+    """The signatures of a model that was exported before model.json named them."""
+    (pcm16,) = model.signatures["pcm16"].structured_outputs
+    waveform = pcm16.removesuffix("_int16")
+    found = {
+        "waveform": {"signature": "serving_default", "output": waveform},
+        "waveform_int16": {"signature": "pcm16", "output": pcm16},
+    }
+    if "inversion" in model.signatures:
+        found["waveform_ngl"] = {"signature": "inversion", "output": waveform}
+    return found
