@@ -13,8 +13,9 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import classifier_fit, classifiers, confusion
+from eval import classifier_fit, classifier_sizes, classifiers, confusion
 from eval.classifier_fit import FitOptions
+from eval.classifier_sizes import PITCH_WIDTH
 from eval.classifiers import Classifier, ClassifierInfo
 from eval.labelled_audio import NO_FAMILY, LabelledAudio, labelled_notes, read_words, split
 from gansynth_tf.note_loading import load_notes
@@ -230,6 +231,7 @@ def main() -> None:
     effects.require_effect(_RULES)
     options, notes, networks = flags.from_flags(FitOptions), flags.from_flags(ClassifierNotes), _networks()
     _check_fractions()
+    classifier_sizes.require_memory(values.task, options, notes, values.pitch_width, values.pitch_family)
     if values.task == "sc09":
         flags.require(data_dir=values.data_dir)
     with output_folder(values.classifier_dir, "classifier_dir"):
@@ -257,7 +259,7 @@ def define_flags() -> None:
     flags.define_float("test_fraction", 0.1, "Share of the clips to test on, which training never sees.", 0.0, 0.9)
     absl_flags.DEFINE_string("test_dir", "", "Folder with clips to test on instead, wherever the others are from.")
     absl_flags.DEFINE_integer(
-        "pitch_width", 32, "For pitch: filters of the first layer; 128 is Magenta's size.", 1, 1024
+        "pitch_width", PITCH_WIDTH, "For pitch: filters of the first layer; 128 is Magenta's size.", 1, 1024
     )
     absl_flags.DEFINE_boolean("pitch_family", False, "For pitch: learn the families of the instruments as well.")
     flags.define_flags(FitOptions, "eval.classifier_fit")

@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 from absl import flags, logging
 
-from wavegan_tf.core import audio, effects
+from wavegan_tf.core import audio, effects, memory
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require
 from wavegan_tf.core.generated import NumberedFiles, claim_folder
 from wavegan_tf.core.latents import LATENTS_FILE, LatentsFile, interpolate, read_latents, walk
-from wavegan_tf.core.serving import ServedModel
+from wavegan_tf.core.serving import METADATA_FILE, ServedModel, read_metadata
 from wavegan_tf.core.tracking import Progress
 
 INTERPOLATION_NAME = "interpolation"
@@ -68,10 +68,12 @@ def load_model(model: str) -> ServedModel:
       model: whose it must be, such as "wavegan".
 
     Raises:
-      UserError: a flag is missing, or the model cannot be used.
+      UserError: a flag is missing, the model cannot be used, or no machine holds --batch_size of its clips.
     """
     values = flags.FLAGS
     require(model_dir=values.model_dir, output_dir=values.output_dir)
+    metadata = read_metadata(values.model_dir, model)
+    memory.require_batch(values.batch_size, metadata["latent_dim"] + _samples_of_clip(metadata))
     return ServedModel(values.model_dir, model)
 
 
@@ -187,10 +189,19 @@ def _drain(clips: Iterator[np.ndarray], path: str, joined: str, model: ServedMod
     audio.write_blocks(path, blocks, model.sample_rate, 1 if first.ndim == 1 else first.shape[1])
 
 
+def _samples_of_clip(metadata: Mapping[str, Any]) -> int:
+    """Samples of all channels of a model's clips; 0 if it does not tell."""
+    length = metadata.get("slice_len", metadata.get("audio_length", 0))
+    try:
+        return int(length) * int(metadata.get("num_channels", 1))
+    except (TypeError, ValueError) as error:
+        name = flags.FLAGS.model_dir
+        raise UserError(f"--model_dir={name}: {METADATA_FILE} cannot be used ({error!r})") from None
+
+
 def _check_length(model: ServedModel, count: int) -> None:
     """Raises UserError if a wav file cannot hold so many clips."""
-    length = model.metadata.get("slice_len", model.metadata.get("audio_length", 0))
-    size = 2 * count * int(length) * int(model.metadata.get("num_channels", 1))
+    size = 2 * count * _samples_of_clip(model.metadata)
     if flags.FLAGS.format == "wav" and size > _MAX_WAV_BYTES:
         raise UserError(
             f"--format=wav: a wav file holds 4 GiB, and {count} clips in one are {size / 2**30:.1f}; give "

@@ -197,6 +197,32 @@ def _field(number: int, payload: bytes) -> bytes:
     return bytes([number << 3 | 2]) + size + bytes([length]) + payload
 
 
+def read_metadata(model_dir: str, model: str | None) -> dict[str, Any]:
+    """What assets.extra/model.json of an exported model says; `sample_rate` and `latent_dim` are whole numbers.
+
+    Args:
+      model_dir: a version folder that was exported.
+      model: whose it must be, such as "wavegan"; None for any.
+
+    Raises:
+      UserError: the folder holds no SavedModel of ours, or another model's.
+    """
+    if not os.path.exists(os.path.join(model_dir, "saved_model.pb")):
+        versions = sorted(name for name in _listdir(model_dir) if name.isdigit())
+        hint = f"; did you mean {os.path.join(model_dir, versions[-1])}?" if versions else ""
+        raise UserError(f"--model_dir={model_dir}: holds no SavedModel{hint}")
+    try:
+        with open(os.path.join(model_dir, METADATA_FILE), encoding="utf-8") as file:
+            metadata: dict[str, Any] = json.load(file)
+        metadata |= {name: int(metadata[name]) for name in ("sample_rate", "latent_dim")}
+        found = metadata["model"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
+    if model is not None and found != model:
+        raise UserError(f"--model_dir={model_dir}: holds a {found} model, which {found}_generate is for")
+    return metadata
+
+
 class ServedModel:
     """A SavedModel of ours, loaded to generate with; needs TensorFlow and no code of the model.
 
@@ -214,19 +240,8 @@ class ServedModel:
         Raises:
           UserError: the folder holds no SavedModel of ours, or another model's.
         """
-        if not os.path.exists(os.path.join(model_dir, "saved_model.pb")):
-            versions = sorted(name for name in _listdir(model_dir) if name.isdigit())
-            hint = f"; did you mean {os.path.join(model_dir, versions[-1])}?" if versions else ""
-            raise UserError(f"--model_dir={model_dir}: holds no SavedModel{hint}")
-        try:
-            with open(os.path.join(model_dir, METADATA_FILE), encoding="utf-8") as file:
-                self.metadata: dict[str, Any] = json.load(file)
-            self.sample_rate, self.latent_dim = (int(self.metadata[k]) for k in ("sample_rate", "latent_dim"))
-            found = self.metadata["model"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
-        if model is not None and found != model:
-            raise UserError(f"--model_dir={model_dir}: holds a {found} model, which {found}_generate is for")
+        self.metadata = read_metadata(model_dir, model)
+        self.sample_rate, self.latent_dim = self.metadata["sample_rate"], self.metadata["latent_dim"]
         try:
             # The signatures hold their variables only as long as the model itself is held.
             self._model = tf.saved_model.load(model_dir)
