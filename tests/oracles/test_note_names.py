@@ -96,6 +96,19 @@ def test_every_note_in_every_spelling():
             assert note_of_name(text).pitch == pitch, text
 
 
+def test_every_pair_of_numbers():
+    """A pitch and a velocity where the first can be no count and the second no pitch; else one of them at the most."""
+    for first in range(131):
+        for second in range(131):
+            expected = told([("number", first), ("number", second)], ["_"])
+            if expected is None:
+                with pytest.raises(BadNote):
+                    note_of_name(f"{first}_{second}")
+            else:
+                note = note_of_name(f"{first}_{second}")
+                assert (note.pitch, note.velocity) == expected, (first, second)
+
+
 @profile.examples(200)
 @given(st.sampled_from(FAMILIES), st.sampled_from(SOURCES), st.integers(0, 130), st.integers(0, 127))
 def test_names_of_nsynth(family, source, pitch, velocity):
