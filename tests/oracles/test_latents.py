@@ -55,7 +55,9 @@ def test_walks_in_blocks(data, kind, dim, steps):
         return
     with mock.patch.object(latents, "_BLOCK", data.draw(profile.sizes(BLOCK))):
         total, points = walk(count, blocks, steps, kind[0])
-        found = np.concatenate(list(points))
+        parts = list(points)
+    assert all(map(len, parts))
+    found = np.concatenate(parts)
     rows = z.astype(np.float64).tolist()
     expected = [kind[1](rows[i], rows[i + 1], step / steps) for i in range(count - 1) for step in range(steps)]
     assert total == len(found) == (count - 1) * steps + 1 and found.dtype == np.float32
