@@ -38,6 +38,7 @@ def read_clip(path: str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
 
 def to_int16(samples: np.ndarray) -> np.ndarray:
     """Samples, full scale 1.0, to the nearest 16-bit ones; what is beyond full scale is clipped."""
+    samples = np.asarray(samples, np.promote_types(samples.dtype, np.float32))  # half precision has no 32767
     return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
 
 

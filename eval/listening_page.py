@@ -18,6 +18,7 @@ from wavegan_tf.core import effects, flags
 from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
+from wavegan_tf.core.folders import output_file
 
 T = TypeVar("T")
 
@@ -256,9 +257,10 @@ def main() -> None:
                        "sets": [_set_of_flag(text, index > 0) for index, text in enumerate(values.set)]}  # fmt: skip
     if not values.description and not values.set:
         raise UserError("--set=NAME=PATH or --description must be given")
-    table = scores_table(values.scores) if values.scores else None
-    page = build(description, Source(origin, folder, values.num_clips, values.seed))
-    write(page._replace(tables=[*page.tables, table]) if table else page, values.output)
+    with output_file(values.output, "output"):
+        table = scores_table(values.scores) if values.scores else None
+        page = build(description, Source(origin, folder, values.num_clips, values.seed))
+        write(page._replace(tables=[*page.tables, table]) if table else page, values.output)
 
 
 def _set_of_flag(text: str, is_beside: bool) -> dict[str, Any]:

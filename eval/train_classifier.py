@@ -14,9 +14,11 @@ from absl import flags as absl_flags
 from absl import logging
 
 from eval.classifiers import fit, registry
+from eval.classifiers import sizes as classifier_sizes
 from eval.classifiers.fit import FitOptions
 from eval.classifiers.labelled_audio import NO_FAMILY, LabelledAudio, labelled_notes, read_words, split
 from eval.classifiers.registry import Classifier, ClassifierInfo
+from eval.classifiers.sizes import PITCH_WIDTH
 from eval.metrics import confusion
 from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.notes.options import NoteOptions
@@ -233,6 +235,7 @@ def main() -> None:
     require_effect(_RULES)
     options, notes, networks = flags.from_flags(FitOptions), flags.from_flags(ClassifierNotes), _networks()
     _check_fractions()
+    classifier_sizes.require_memory(values.task, options, notes, values.pitch_width, values.pitch_family)
     if values.task == "sc09":
         flags.require(data_dir=values.data_dir)
     with output_folder(values.classifier_dir, "classifier_dir"):
@@ -260,7 +263,7 @@ def define_flags() -> None:
     flags.define_float("test_fraction", 0.1, "Share of the clips to test on, which training never sees.", 0.0, 0.9)
     absl_flags.DEFINE_string("test_dir", "", "Folder with clips to test on instead, wherever the others are from.")
     absl_flags.DEFINE_integer(
-        "pitch_width", 32, "For pitch: filters of the first layer; 128 is Magenta's size.", 1, 1024
+        "pitch_width", PITCH_WIDTH, "For pitch: filters of the first layer; 128 is Magenta's size.", 1, 1024
     )
     absl_flags.DEFINE_boolean("pitch_family", False, "For pitch: learn the families of the instruments as well.")
     flags.define_flags(FitOptions, "eval.classifiers.fit")

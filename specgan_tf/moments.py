@@ -23,7 +23,7 @@ from wavegan_tf.core.audio import clips
 from wavegan_tf.core.audio.options import ClipOptions
 from wavegan_tf.core.dcgan.options import run_exists
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.folders import output_folder
+from wavegan_tf.core.folders import output_file
 from wavegan_tf.core.options import MAX_SEED, option
 from wavegan_tf.core.workers.cluster import Cluster, digest
 
@@ -177,8 +177,7 @@ def main() -> None:
     options = flags.from_flags(MomentsOptions)
     path = options.data_moments_fp
     flags.require(data_dir=options.data_dir, data_moments_fp=path)
-    folder = os.path.dirname(os.path.abspath(path))
-    with output_folder(folder, "data_moments_fp"), tempfile.TemporaryDirectory(prefix="specgan_moments_") as cache_dir:
+    with output_file(path, "data_moments_fp"), tempfile.TemporaryDirectory(prefix="specgan_moments_") as cache_dir:
         store = clips.load_clips(options, cache_dir)
         moments = of_store(store, options.seed)
         save(moments, path)

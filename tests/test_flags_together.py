@@ -121,7 +121,7 @@ def test_what_a_run_may_change_is_as_declared(option, parse, tmp_path):
     loaded = load_options(option.options, path, "model")
     assert loaded == saved
     if option.field.metadata["resume"] == "fixed":
-        with pytest.raises(UserError, match=f"^--{option.name}=.*: the run in this directory was started with "):
+        with pytest.raises(UserError, match=f"^{option.name}=.*: the run in this directory was started with "):
             flags.from_flags(option.options, loaded)
     else:
         found = getattr(flags.from_flags(option.options, loaded), option.name)

@@ -38,6 +38,29 @@ def make_features(audio_length: int, sample_rate: int) -> Features:
     return Features("linear", (1 << (frames - 1).bit_length(), _BINS), audio_length, sample_rate, _OVERLAP)
 
 
+def _layer_shapes(frames: int, width: int) -> list[tuple[int, int, int]]:
+    """Frames, frequencies and channels of the features, and of what each convolution makes of them."""
+    shapes = [(frames, _BINS, 2)]
+    for _, over_time, over_frequency, units in _CONVOLUTIONS:
+        time, frequency, _ = shapes[-1]
+        shapes.append((-(-time // over_time), -(-frequency // over_frequency), units * width))
+    return shapes
+
+
+def num_parameters(num_pitches: int, num_families: int, frames: int, width: int) -> int:
+    """Numbers that are trained in a `PitchClassifier`, whose arguments these are."""
+    shapes, hidden = _layer_shapes(frames, width), _LAST_FILTERS * width
+    channels = [shape[-1] for shape in shapes]
+    kernels = sum(k**2 * a * b for (k, *_), a, b in zip(_CONVOLUTIONS, channels, channels[1:], strict=False))
+    norms = 2 * (sum(channels) + hidden)
+    return kernels + norms + math.prod(shapes[-1]) * hidden + (hidden + 1) * (num_pitches + num_families)
+
+
+def num_values(frames: int, width: int) -> int:
+    """Numbers that the layers of a `PitchClassifier` make of a note, with its features."""
+    return sum(math.prod(shape) for shape in _layer_shapes(frames, width))
+
+
 @keras.saving.register_keras_serializable("adversarial_audio_eval")
 class PitchClassifier(keras.Model):
     """Features [b, frames, 1024, 2] -> logits [b, pitches + families].

@@ -86,7 +86,7 @@ def parse(place: str, record: bytes | str) -> tuple[Note, np.ndarray, int | None
       record: a serialised tf.train.Example, or the reason why there is none.
 
     Returns:
-      The note, its samples float32 [t], and its sample rate, if it tells one.
+      The note, its samples float32 [t], none if it has no audio, and its sample rate, if it tells one.
 
     Raises:
       BadNote: it is no note.
@@ -98,9 +98,7 @@ def parse(place: str, record: bytes | str) -> tuple[Note, np.ndarray, int | None
     except Exception:  # the protobuf library's own exception
         raise BadNote("is no tf.train.Example") from None
     name = _text(features, "note_str") or _text(features, "id") or place
-    if "audio" not in features or not features["audio"].float_list.value:
-        raise BadNote(f"{'' if name == place else name + ': '}has no audio")
-    audio = np.array(features["audio"].float_list.value, np.float32)
+    audio = np.array(features["audio"].float_list.value if "audio" in features else [], np.float32)
     note = Note(
         name,
         checked_pitch(_integer(features, "pitch"), name),

@@ -96,7 +96,7 @@ def test_sizes_that_no_machine_holds_are_refused_by_the_flag_that_asks_for_them(
     value = getattr(config, name)
     shown = value[0] if isinstance(value, tuple) else value
     require = sizes.require_memory if isinstance(config, GANSynthConfig) else type(config).require_memory
-    with pytest.raises(UserError, match=rf"^--{name}={shown}: networks of [0-9,]+ parameters .* GiB of memory"):
+    with pytest.raises(UserError, match=rf"^{name}={shown}: networks of [0-9,]+ parameters .* GiB of memory"):
         require(config)
 
 

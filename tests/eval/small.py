@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from absl import flags
 from eval.classifiers import registry
 from eval.classifiers.registry import Classifier, ClassifierInfo
 from eval.classifiers.sc09 import LABELS
+from wavegan_tf.core.errors import UserError
 
 
 def write_words(folder: Path, count: int, seed: int = 0, labels=LABELS[:4], length: int = 6000) -> Path:
@@ -47,8 +51,10 @@ def call(module, *arguments: str) -> None:
             delattr(flags.FLAGS, name)
 
 
-def raises_user_error(match: str):
-    """The one line that a user gets."""
-    from wavegan_tf.core.errors import UserError
-
-    return pytest.raises(UserError, match=match)
+@contextlib.contextmanager
+def raises_user_error(match: str) -> Iterator[None]:
+    """Expects a mistake, with the line that a command prints."""
+    with pytest.raises(UserError) as error:
+        yield
+    lines = (error.value.on_command_line, str(error.value))
+    assert any(re.search(match, line) for line in lines), f"{lines[0]!r} does not match {match!r}"

@@ -16,6 +16,7 @@ from eval import listening_page
 from eval.page import pictures, sources
 from eval.page.render import Clip, ClipSet, Column, Page, Table, render
 from tests import commands
+from tests.eval.small import call
 from tests.page_tags import Tags, data
 from wavegan_tf.core.errors import UserError
 
@@ -237,6 +238,14 @@ def test_output_that_cannot_be_written_and_a_very_large_page(tmp_path, monkeypat
     listening_page.write(page, str(tmp_path / "new" / "page.html"))
     assert len(warned) == 1 and warned[0].startswith("A page above 0 MB is slow")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "new", "page.html"]
+
+
+@pytest.mark.parametrize(("output", "reason"), [("", "is a folder"), ("file/page.html", "cannot be written")])
+def test_output_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path, output, reason):
+    (tmp_path / "file").touch()
+    path = f"{tmp_path}/{output}"
+    with pytest.raises(UserError, match=f"^output={path}: {reason}"):
+        call(listening_page, f"--set=A={tmp_path}/nowhere", f"--scores={tmp_path}/none", f"--output={path}")
 
 
 def test_the_command_line(tmp_path):

@@ -81,7 +81,7 @@ def test_codecs_at_both_ends_of_compression(codec, compression):
         (["--nospectrogram", "--inversion=fast"], "--inversion: goes with --spectrogram only"),
         (["--compression=0.5"], "--compression: goes with --codec=mp3, vorbis or opus only"),
         (["--compression=0.5", "--codec=ulaw"], "--compression: goes with --codec=mp3, vorbis or opus only"),
-        (["--moments_dir=/nonexistent"], "^--moments_dir=/nonexistent: is not a folder"),
+        (["--moments_dir=/nonexistent"], "^moments_dir=/nonexistent: is not a folder"),
         (["--codec=mp3", "--data_dir=BROKEN", "--nospectrogram"], "broken.wav"),
     ],
 )

@@ -11,12 +11,13 @@ from eval import train_classifier
 from eval.classifiers import fit, registry
 from eval.classifiers.fit import FitOptions
 from eval.classifiers.labelled_audio import LabelledAudio, read_words
+from eval.classifiers.pitch import PitchClassifier, num_parameters
 from eval.classifiers.registry import Classifier, ClassifierInfo
 from eval.classifiers.sc09 import LABELS
 from eval.features import classifier_log_mel
 from tests import commands
 from tests.eval.small import call, raises_user_error, write_words
-from wavegan_tf.core import flags
+from wavegan_tf.core import flags, memory
 from wavegan_tf.core.errors import UserError
 
 FAST = ["--max_epochs=2", "--batch_size=8"]
@@ -253,3 +254,27 @@ def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_o
     validation = [index for index in range(12) if index not in chosen]
     said = fit.answers(classifier, audio, np.array(validation), FitOptions())[:, 0]
     assert said.tolist() == saved_class and info["more"]["validation_accuracy"] == 0.5
+
+
+@pytest.mark.parametrize(("shape", "frames"), [((5, 0, 3), 128), ((7, 11, 2), 1), ((61, 11, 4), 37)])
+def test_parameters_of_the_pitch_classifier_are_counted(shape, frames):
+    num_pitches, num_families, width = shape
+    network = PitchClassifier(num_pitches, num_families, frames, width)
+    network.build(None)
+    counted = num_parameters(num_pitches, num_families, frames, width)
+    assert counted == sum(math.prod(variable.shape) for variable in network.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("task", "flag"),
+    [("sc09", "batch_size=2000000000"), ("pitch", "batch_size=2000000000"), ("pitch", "pitch_width=1024"),
+     ("pitch", "audio_length=10000000")],
+)  # fmt: skip
+def test_sizes_that_no_machine_holds_are_refused_before_anything_is_read(tmp_path, monkeypatch, task, flag):
+    monkeypatch.setattr(memory, "of_machine", lambda: 2**33)
+    with raises_user_error(f"^{flag}: .* need at least .* GiB of memory, and this machine has 8.0 GiB"):
+        call(
+            train_classifier, f"--task={task}", f"--data_dir={tmp_path}/nowhere", f"--classifier_dir={tmp_path}/out",
+            f"--{flag}",
+        )  # fmt: skip
+    assert not list(tmp_path.iterdir())

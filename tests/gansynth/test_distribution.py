@@ -105,7 +105,7 @@ def test_batches_that_cannot_be_divided_are_refused():
     schedule = config_of({**SMALL, "batch_size_schedule": [8, 4, 2]}).schedule
     stages = [schedule.stage(number) for number in range(5)]
     check_batch_sizes(stages, 2)
-    message = "^--batch_size_schedule: stage 3 has batches of 2; must be a multiple of the 4 replicas$"
+    message = "^batch_size_schedule: stage 3 has batches of 2; must be a multiple of the 4 replicas$"
     with pytest.raises(UserError, match=message):
         check_batch_sizes(stages, 4)
 

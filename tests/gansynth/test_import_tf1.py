@@ -191,14 +191,14 @@ def test_mistakes_are_one_line(original, imported, tmp_path):
             api.import_tf1_run(str(original), new, **options)
         assert "\n" not in str(error.value) and not (tmp_path / "new").exists()
 
-    refused("--stage=7: .*original has stages 0, 1, 2, 3, 4", stage_id=7)
+    refused("stage=7: .*original has stages 0, 1, 2, 3, 4", stage=7)
     with pytest.raises(UserError, match="holds a run already"):
         api.import_tf1_run(str(original), str(imported))
     with pytest.raises(UserError, match="is a run of gansynth_train already"):
         api.import_tf1_run(str(imported), new)
     with pytest.raises(UserError, match="experiment.json: cannot be read .* is this a train_root_dir of Magenta's"):
         api.import_tf1_run(str(tmp_path), new)
-    refused("--data_min_pitch=100: the checkpoint has 61 pitches; at most 67", min_pitch=100)
+    refused("data_min_pitch=100: the checkpoint has 61 pitches; at most 67", data_min_pitch=100)
     for size in ("fmap_max", "latent_vector_size"):
         change_experiment(original, **{size: 10**9, "fmap_base": 2 * 10**9})
         refused(r"checkpoint: Generator/\S+ has shape \[2, 16, 69, 8\], experiment.json asks for \[2, 16, ")
@@ -210,13 +210,13 @@ def test_mistakes_are_one_line(original, imported, tmp_path):
     change_experiment(original, num_resolutions=3, fmap_max=16)
     refused(r"checkpoint: \S+ has shape \[.*\], experiment.json asks for \[")
     change_experiment(original, fmap_max=8, num_resolutions=2)
-    refused("experiment.json: --audio_length=.* frames of 32 frequencies .*--num_resolutions=2.* hold only")
+    refused("experiment.json: audio_length=.* frames of 32 frequencies .*num_resolutions=2.* hold only")
     change_experiment(original, num_resolutions=2, start_height=16)
     refused("stage_00004: by experiment.json the last stage is 2")
     change_experiment(original, num_resolutions=3, start_height=2, g_fn="wave")
     refused("g_fn='wave': must be 'specgram'")
     change_experiment(original, g_fn="specgram", latent_vector_size="many")
-    refused("experiment.json: --latent_vector_size='many': must be of type int")
+    refused("experiment.json: latent_vector_size='many': must be of type int")
     change_experiment(original, latent_vector_size=8)
     shard = original / "stage_00004" / "model.ckpt-94.data-00000-of-00001"
     shard.write_bytes(shard.read_bytes()[:-2000])

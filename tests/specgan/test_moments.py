@@ -147,6 +147,13 @@ def test_a_place_that_cannot_be_written_is_named(stored, tmp_path):
         moments.save(stored, str(tmp_path / "file" / "moments"))
 
 
+def test_a_place_that_cannot_be_written_is_named_before_anything_is_read(tmp_path, monkeypatch):
+    options = moments.MomentsOptions(data_dir=str(tmp_path / "nowhere"), data_moments_fp=str(tmp_path))
+    monkeypatch.setattr(moments.flags, "from_flags", lambda _: options)
+    with pytest.raises(UserError, match=f"^data_moments_fp={tmp_path}: is a folder"):
+        moments.main()
+
+
 @pytest.fixture
 def store(tmp_path) -> clips.ClipStore:
     data = tmp_path / "data"

@@ -1,4 +1,4 @@
-"""Least memory of a training, by arithmetic: sizes that no machine holds are refused beforehand."""
+"""Least memory of a training or a batch, by arithmetic: sizes that no machine holds are refused beforehand."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def require(options: OptionsT, need_of: Callable[[OptionsT], Need], names: Colle
     Raises:
       UserError: they cannot. It names the option whose default would spare most.
     """
-    need, limit = need_of(options), of_machine()
-    if need.bytes <= limit:
+    need = need_of(options)
+    if need.bytes <= of_machine():
         return
     defaults = {field.name: field.default for field in dataclasses.fields(options)}
 
@@ -84,10 +84,36 @@ def require(options: OptionsT, need_of: Callable[[OptionsT], Need], names: Colle
     name = min(names, key=bytes_without)
     value = getattr(options, name)
     shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
-    raise UserError(
-        f"--{name}={shown}: networks of {need.parameters:,} parameters and what they are trained on need at least "
-        f"{_gib(need.bytes)} of memory, and this machine has {_gib(limit)}"
-    )
+    require_room(name, shown, f"networks of {need.parameters:,} parameters and what they are trained on", need.bytes)
+
+
+def require_room(flag: str, value: Any, what: str, size: int) -> None:
+    """Checks that this machine has room for something.
+
+    Args:
+      flag: that asks for so much.
+      value: of the flag.
+      what: needs the room; in the plural.
+      size: bytes that it takes at the least.
+
+    Raises:
+      UserError: it has not.
+    """
+    limit = of_machine()
+    if size > limit:
+        raise UserError(
+            f"--{flag}={value}: {what} need at least {_gib(size)} of memory, and this machine has {_gib(limit)}"
+        )
+
+
+def require_batch(size: int, clip_values: int) -> None:
+    """Checks that this machine has room for --batch_size clips at a time, of so many float32 numbers each.
+
+    Raises:
+      UserError: it has not.
+    """
+    what = f"{size:,} clips of {clip_values:,} numbers at a time"
+    require_room("batch_size", size, what, _FLOAT * size * clip_values)
 
 
 def _gib(size: int) -> str:

@@ -100,7 +100,7 @@ class FakeRun:
 def test_options_are_checked():
     assert issubclass(LoopOptions, Options)
     for wrong in ({"train_batch_size": 0}, {"train_steps": -1}, {"train_save_secs": -1.0}, {"train_summary_secs": -1}):
-        with pytest.raises(UserError, match=f"^--{next(iter(wrong))}=.*: must be at least"):
+        with pytest.raises(UserError, match=f"^{next(iter(wrong))}=.*: must be at least"):
             LoopOptions(**wrong)
 
 

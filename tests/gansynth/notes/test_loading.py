@@ -174,7 +174,7 @@ def test_records_without_samples_are_left_out_and_named(tmp_path):
     examples = [record_files.nsynth_example(f"n{i}", 60, NSYNTH[i, : 99 * i]) for i in range(2)]
     path = record_files.write(tmp_path / "a.tfrecord", examples)
     store = loaded(tmp_path, train_data_path=str(path))
-    assert store.names == ("n1",) and store.bad == (("a.tfrecord, record 0", "n0: has no audio"),)
+    assert store.names == ("n1",) and store.bad == (("a.tfrecord, record 0", "n0: holds no samples"),)
 
 
 def test_what_is_not_chosen_is_counted_by_its_reason(tmp_path, records, caplog):

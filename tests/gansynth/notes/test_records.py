@@ -28,8 +28,6 @@ def test_both_kinds_are_read(make):
     [
         (b"\xff\xff no protobuf", "is no tf.train.Example"),
         ("cannot be read (truncated)", "cannot be read"),
-        (record_files.serialized({"pitch": 60}), "has no audio"),
-        (record_files.serialized({"pitch": 60, "audio": b"text"}), "has no audio"),
         (record_files.serialized({"audio": AUDIO[:9]}), "pitch None is not a MIDI number"),
         (record_files.nsynth_example("x", -1, AUDIO[:9]), "pitch -1 is not a MIDI number"),
         (record_files.nsynth_example("bass_acoustic_000-036-100", 37, AUDIO[:9]), "has pitch 37, and 36 by its name"),
@@ -38,6 +36,13 @@ def test_both_kinds_are_read(make):
 def test_what_is_no_note_is_named(record, reason):
     with pytest.raises(BadNote, match=reason):
         records.parse("a, record 0", record)
+
+
+@pytest.mark.parametrize("audio", [{}, {"audio": b"text"}, {"audio": AUDIO[:0]}])
+def test_a_note_without_audio_has_no_samples(audio):
+    """It may be one that nobody chooses, as a file without samples."""
+    note, samples, _ = records.parse("a, record 0", record_files.serialized({"pitch": 60, **audio}))
+    assert note.pitch == 60 and samples.shape == (0,)
 
 
 def test_a_damaged_file_gives_what_stands_before_the_damage(tmp_path):

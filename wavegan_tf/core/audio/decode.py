@@ -204,6 +204,7 @@ def _scipy_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:
 
 def to_int16(x: np.ndarray) -> np.ndarray:
     """Samples with full scale 1.0 as int16: times 32767, clipped, truncated toward zero as the original's."""
+    x = np.asarray(x, np.promote_types(x.dtype, np.float32))  # half precision has no 32767
     return np.clip(x * 32767.0, -32767.0, 32767.0).astype(np.int16)
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags as absl_flags
 
-from wavegan_tf.core import effects, flags
+from wavegan_tf.core import effects, flags, memory
 from wavegan_tf.core.options import LARGEST_INT
 from wavegan_tf.core.serving import loading
+from wavegan_tf.core.serving.metadata import read_metadata, samples_of_clip
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,10 +67,12 @@ def load_model(model: str) -> GeneratorModel:
       model: whose it must be, such as "wavegan".
 
     Raises:
-      UserError: a flag is missing, or the model cannot be used.
+      UserError: a flag is missing, the model cannot be used, or no machine holds --batch_size of its clips.
     """
     values = absl_flags.FLAGS
     flags.require(model_dir=values.model_dir, output_dir=values.output_dir)
+    metadata = read_metadata(values.model_dir, model)
+    memory.require_batch(values.batch_size, metadata["latent_dim"] + samples_of_clip(metadata))
     return loading.load_model(values.model_dir, model)
 
 

@@ -16,6 +16,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.serving.generated import NumberedFiles, claim_folder
 from wavegan_tf.core.serving.latents import LATENTS_FILE, LatentsFile
+from wavegan_tf.core.serving.metadata import samples_of_clip
 from wavegan_tf.core.serving.model import GeneratorModel
 
 INTERPOLATION_NAME = "interpolation"
@@ -135,8 +136,7 @@ def _drain(clips: Iterator[np.ndarray], path: str, joined: str, model: Generator
 
 def _check_length(model: GeneratorModel, count: int, extension: str) -> None:
     """Raises UserError if a wav file cannot hold so many clips."""
-    length = model.metadata.get("slice_len", model.metadata.get("audio_length", 0))
-    size = 2 * count * int(length) * int(model.metadata.get("num_channels", 1))
+    size = 2 * count * samples_of_clip(model.metadata)
     if extension == "wav" and size > _MAX_WAV_BYTES:
         raise UserError(
             f"--format=wav: a wav file holds 4 GiB, and {count} clips in one are {size / 2**30:.1f}; give "

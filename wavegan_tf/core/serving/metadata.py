@@ -35,8 +35,15 @@ def read_metadata(model_dir: str, model: str | None = None) -> dict[str, Any]:
         metadata.update({name: int(metadata[name]) for name in ("sample_rate", "latent_dim")})
         if "min_pitch" in metadata:
             metadata.update({name: int(metadata[name]) for name in ("min_pitch", "max_pitch")})
+        samples_of_clip(metadata)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
     if model is not None and found != model:
         raise UserError(f"--model_dir={model_dir}: holds a {found} model, which {found}_generate is for")
     return metadata
+
+
+def samples_of_clip(metadata: dict[str, Any]) -> int:
+    """Samples of all channels of a model's clip; 0 if it does not say."""
+    length = metadata.get("slice_len", metadata.get("audio_length", 0))
+    return int(length) * int(metadata.get("num_channels", 1))
