@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,9 +12,11 @@ import tensorflow as tf
 from eval.classifiers.outputs import Outputs
 from eval.classifiers.registry import Classifier
 from eval.features import pooled_log_mel, similarity_log_mel
-from eval.metrics import ndb, similarity
+from eval.metrics.arguments import ArgumentError
 from eval.metrics.frechet import GaussianFit
+from eval.metrics.ndb import bin_counts
 from eval.samples import Samples
+from eval.stored_features import StoredFeatures
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training.tracking import Progress
 
@@ -40,10 +42,10 @@ class SetStatistics:
     count: int
     classes: np.ndarray
     probabilities: list[np.ndarray]
-    fits: list[GaussianFit | UserError | None]
+    fits: list[GaussianFit | ArgumentError | None]
     rows: np.ndarray | None = None
     bin_counts: np.ndarray | None = None
-    neighbours: similarity.StoredFeatures | None = None
+    neighbours: StoredFeatures | None = None
 
 
 class _Pass:
@@ -57,7 +59,7 @@ class _Pass:
         self._with_neighbours = not set(metrics).isdisjoint(_SIMILARITY)
         self._classes: list[np.ndarray] = []
         self._scores: list[list[np.ndarray]] = [[] for _ in classifiers]
-        self._fits: list[GaussianFit | UserError | None] = [None] * len(classifiers)
+        self._fits: list[GaussianFit | ArgumentError | None] = [None] * len(classifiers)
         if "fid" in metrics:
             self._fits = [_fit_of(classifier) for classifier in classifiers]
         self._rows: list[np.ndarray] = []
@@ -67,22 +69,18 @@ class _Pass:
         """Reads the whole set."""
         graphs = [tf.function(front, autograph=False) for front in (pooled_log_mel, similarity_log_mel)]
         done, dimensions = 0, 0
-        # A classifier is a generator of outputs; each is fed one batch at a time from here.
-        feeds: list[list[np.ndarray]] = [[] for _ in self._classifiers]
-        runs = [c.outputs(_taken(feed)) for c, feed in zip(self._classifiers, feeds, strict=True)]
         with open(self._path, "wb") as file:
             for clips, classes in samples.batches():
                 waves = clips.astype(np.float32) / np.float32(32767)  # as in score.py, not / 32768
                 self._classes.append(classes)
-                for number, (feed, outputs) in enumerate(zip(feeds, runs, strict=True)):
-                    feed.append(waves)
-                    self._take(number, next(outputs))
+                for number, classifier in enumerate(self._classifiers):
+                    self._take(number, classifier.outputs(waves))
                 if self._with_rows:
                     rows = graphs[0](tf.constant(waves)).numpy()
                     if self._centers is None:
                         self._rows.append(rows)
                     else:
-                        self._counts = self._counts + ndb.bin_counts(self._centers, rows)
+                        self._counts = self._counts + bin_counts(self._centers, rows)
                 if self._with_neighbours:
                     found = graphs[1](tf.constant(clips)).numpy()
                     dimensions = found[0].size
@@ -93,7 +91,7 @@ class _Pass:
             done, np.concatenate(self._classes), [np.concatenate(scores) for scores in self._scores], self._fits,
             np.concatenate(self._rows) if self._rows else None,
             self._counts if isinstance(self._counts, np.ndarray) else None,
-            similarity.StoredFeatures(self._path, dimensions) if dimensions else None,
+            StoredFeatures(self._path, dimensions) if dimensions else None,
         )  # fmt: skip
 
     def _take(self, number: int, outputs: Outputs) -> None:
@@ -102,14 +100,14 @@ class _Pass:
         if isinstance(gaussian, GaussianFit):
             try:
                 gaussian.update(outputs.features)
-            except UserError as error:
+            except ArgumentError as error:
                 self._fits[number] = error
 
 
-def _fit_of(classifier: Classifier) -> GaussianFit | UserError:
+def _fit_of(classifier: Classifier) -> GaussianFit | ArgumentError:
     """An empty fit of a classifier's features, or why there is none."""
     reason = why_no_fid(classifier)
-    return UserError(reason) if reason else GaussianFit(classifier.num_features)
+    return ArgumentError(reason) if reason else GaussianFit(classifier.num_features)
 
 
 def why_no_fid(classifier: Classifier) -> str:
@@ -120,11 +118,6 @@ def why_no_fid(classifier: Classifier) -> str:
         f"{classifier.name} has {classifier.num_features} features, whose covariance is too large; a FID needs a "
         f"classifier of at most {MAX_FID_FEATURES}, for words the waveform network"
     )
-
-
-def _taken(feed: list[np.ndarray]) -> Iterator[np.ndarray]:
-    while True:
-        yield feed.pop()
 
 
 def gather(

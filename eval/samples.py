@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -11,7 +12,6 @@ import soxr
 
 from eval import features
 from eval.classifiers.labelled_audio import class_of
-from eval.metrics.inception_score import choose_files
 from gansynth_tf.notes.files import BadNote, note_of_name
 from wavegan_tf.core.audio.files import display_name, find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
@@ -81,6 +81,27 @@ class Samples(Protocol):
 
     def batches(self) -> Iterator[Batch]:
         """All clips, in an order that is always the same."""
+
+
+def choose_files(paths: Sequence[str], n: int | None = None) -> list[str]:
+    """The files that are scored, in the order that decides who falls into which group.
+
+    The paths are sorted, shuffled by Python's generator from seed 0, and the first n are taken. This is Python 3's
+    shuffle, and that of the Python 3 that the original's requirements need; Python 2 orders otherwise.
+
+    Args:
+      paths: of audio files, in any order.
+      n: how many; None for all.
+
+    Raises:
+      UserError: there are fewer than n, or n is not positive.
+    """
+    n = len(paths) if n is None else n
+    if not 0 < n <= len(paths):
+        raise UserError(f"{n} samples asked for, {len(paths)} audio files found; ask for 1 to {len(paths)}")
+    shuffled = sorted(paths)
+    random.Random(0).shuffle(shuffled)
+    return shuffled[:n]
 
 
 class FolderSamples:

@@ -85,7 +85,7 @@ def _stored_probabilities(path: str, n: int | None) -> np.ndarray:
         raise UserError(f"--probabilities_file={path}: must be an npy file of one array [samples, classes]")
     try:
         probabilities = arguments.distributions(probabilities)
-    except UserError as error:
+    except arguments.ArgumentError as error:
         raise UserError(f"--probabilities_file={path}: {error}") from None
     if n is not None and n > len(probabilities):
         raise UserError(f"--num_samples={n}: --probabilities_file={path} holds {len(probabilities)}")

@@ -11,10 +11,12 @@ import numpy as np
 
 from eval.classifiers.registry import Classifier
 from eval.gathering import SetStatistics, gather
-from eval.metrics import ndb, similarity
+from eval.metrics.arguments import ArgumentError
 from eval.metrics.frechet import GaussianFit, frechet_distance
 from eval.metrics.inception_score import inception_score
+from eval.metrics.ndb import Bins, fit_bins, score_bins
 from eval.metrics.pitch import pitch_accuracy, pitch_entropy
+from eval.metrics.similarity import FeatureSet, similarity
 from eval.samples import UNKNOWN, Samples
 from wavegan_tf.core.errors import UserError
 
@@ -61,7 +63,7 @@ def _score(
     """A score of what `compute` gives, value and spread; without a value if it cannot, or the value is not finite."""
     try:
         value, spread = compute()
-    except UserError as error:
+    except ArgumentError as error:
         return Score(metric, None, None, n, of, classifier, note=str(error))
     if not np.isfinite(value):
         return Score(metric, None, None, n, of, classifier, note=f"the value is {value}, no finite number")
@@ -75,7 +77,7 @@ def _alone(compute: Callable[..., float], *inputs: Any) -> tuple[float, None]:
 
 
 def inception(probabilities: np.ndarray, k: int, of: str = "fake", classifier: Classifier | None = None) -> Score:
-    """The inception score in k groups; what fills no group at the end is left out, fewer than k clips are one group."""
+    """The inception score in k groups; what fills no group at the end is skipped, fewer than k clips are one group."""
     total = len(probabilities)
     groups = k if total >= k else 1
     n = total - total % groups
@@ -115,16 +117,16 @@ def _accuracy(metric: str, classes: np.ndarray, probabilities: np.ndarray, class
 
     def share() -> float:
         if not known.any():
-            raise UserError("it is not known what the clips are meant to be")
+            raise ArgumentError("it is not known what the clips are meant to be")
         return 100.0 * pitch_accuracy(probabilities[known], classes[known] + lowest, lowest)
 
     return _score(metric, int(np.count_nonzero(known)), of, functools.partial(_alone, share), classifier)
 
 
 def _frechet_scores(fake: SetStatistics, real: SetStatistics, classifiers: Sequence[Classifier]) -> list[Score]:
-    def distance(ours: GaussianFit | UserError | None, theirs: GaussianFit | UserError | None) -> float:
+    def distance(ours: GaussianFit | ArgumentError | None, theirs: GaussianFit | ArgumentError | None) -> float:
         for side in (ours, theirs):
-            if isinstance(side, UserError):
+            if isinstance(side, ArgumentError):
                 raise side
         assert isinstance(ours, GaussianFit) and isinstance(theirs, GaussianFit)
         return frechet_distance(ours, theirs)
@@ -135,9 +137,16 @@ def _frechet_scores(fake: SetStatistics, real: SetStatistics, classifiers: Seque
     ]
 
 
-def _bin_scores(bins: ndb.Bins, statistics: SetStatistics, metrics: Collection[str]) -> list[Score]:
+def _fitted(rows: np.ndarray, k: int, seed: int) -> Bins:
+    try:
+        return fit_bins(rows, k, seed)
+    except (ArgumentError, ImportError) as error:
+        raise UserError(str(error)) from None
+
+
+def _bin_scores(bins: Bins, statistics: SetStatistics, metrics: Collection[str]) -> list[Score]:
     assert statistics.bin_counts is not None
-    filled, k = ndb.score_bins(bins.counts, statistics.bin_counts), len(bins.counts)
+    filled, k = score_bins(bins.counts, statistics.bin_counts), len(bins.counts)
     note = f"{k} bins, as there are no more real clips that differ" if k < _BINS else ""
     values = {"ndb": filled.ndb, "ndb_over_k": filled.ndb_over_k, "js_divergence": filled.js_divergence}
     return [
@@ -146,12 +155,12 @@ def _bin_scores(bins: ndb.Bins, statistics: SetStatistics, metrics: Collection[s
     ]  # fmt: skip
 
 
-def _distance_score(metric: str, train: similarity.FeatureSet, statistics: SetStatistics) -> Score:
+def _distance_score(metric: str, train: FeatureSet, statistics: SetStatistics) -> Score:
     query = statistics.neighbours
     assert query is not None
 
     def compute() -> tuple[float, float | None]:
-        value = similarity.similarity(train, query, exclude_self=metric == "d_self")
+        value = similarity(train, query, exclude_self=metric == "d_self")
         return value.mean, value.std if statistics.count > 1 else None
 
     return _score(metric, statistics.count, "fake", compute)
@@ -180,7 +189,7 @@ def score(
         reference = gather(real, classifiers, set(metrics) - {"d_self"}, work_dir, "real")
         if reference.rows is not None:
             distinct = len({row.tobytes() for row in reference.rows})
-            bins = ndb.fit_bins(reference.rows, min(_BINS, distinct), seed)
+            bins = _fitted(reference.rows, min(_BINS, distinct), seed)
             reference.rows = None
     ours = gather(fake, classifiers, metrics, work_dir, "fake", None if bins is None else bins.centers)
     found = classifier_scores(ours, classifiers, metrics, k, "fake")

@@ -13,11 +13,11 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval.classifiers import fit, registry
+from eval.classifiers import confusion, fit, registry
 from eval.classifiers.fit import FitOptions
 from eval.classifiers.labelled_audio import NO_FAMILY, LabelledAudio, labelled_notes, read_words, split
 from eval.classifiers.registry import Classifier, ClassifierInfo
-from eval.metrics import confusion
+from eval.metrics.confusion import confusion_matrix
 from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.notes.stream import NoteOptions
 from wavegan_tf import __version__
@@ -150,7 +150,7 @@ def measure(
     info = classifier.info
     truth, found = audio.classes[chosen], fit.answers(classifier, audio, chosen, options)
     accuracy = float(np.mean(found[:, 0] == truth[:, 0]))
-    matrix = confusion.confusion_matrix(truth[:, 0], found[:, 0], len(info.labels))
+    matrix = confusion_matrix(truth[:, 0], found[:, 0], len(info.labels))
     confusion.write_csv(matrix, info.labels, os.path.join(folder, CONFUSION_TABLE))
     title = f"{info.network}: {100 * accuracy:.1f} % of {len(chosen)} right"
     confusion.write_picture(matrix, info.labels, os.path.join(folder, CONFUSION_PICTURE), title)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from eval.classifiers import outputs as classifier_outputs
 from eval.classifiers import sc09
-from eval.classifiers.outputs import Outputs
+from eval.classifiers.outputs import Outputs, inference
 from eval.classifiers.pitch import PitchClassifier, make_features
 from eval.classifiers.waveform import WaveformClassifier
 from eval.features import CLIP_LEN, SAMPLE_RATE, classifier_log_mel
@@ -62,12 +62,12 @@ class ClassifierInfo:
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A network that is ready to be asked.
+    """A network that is ready to be run.
 
     Attributes:
       info: what it is.
       network: the Keras model.
-      front_end: waveforms [b, clip_len] -> what the network sees.
+      front_end: waveforms [b, clip_len] -> input of the network.
       name: for tables and file names.
       place: the folder or checkpoint that it was read from; "" if it was not.
     """
@@ -88,9 +88,17 @@ class Classifier:
         """Numbers that the last layer sees of a clip."""
         return int(self.network.dense.kernel.shape[0])
 
-    def outputs(self, batches: Iterable[np.ndarray]) -> Iterator[Outputs]:
-        """What it says of batches of waveforms [b, clip_len], full scale 1.0."""
-        return classifier_outputs.outputs(self.front_end, self.network, self.info.clip_len, batches)
+    @functools.cached_property
+    def _inference(self) -> Callable[[np.ndarray], Outputs]:
+        return inference(self.front_end, self.network, self.info.clip_len)
+
+    def outputs(self, waves: np.ndarray) -> Outputs:
+        """Outputs for a batch of waveforms [b, clip_len], full scale 1.0.
+
+        Raises:
+          ValueError: the batch has another shape.
+        """
+        return self._inference(waves)
 
     def hash(self) -> str:
         """SHA-256 of all weights, in the network's order."""

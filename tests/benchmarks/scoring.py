@@ -18,7 +18,7 @@ _ROWS, _DIMENSIONS = 2000, 128 * 128
 
 
 def _ask(classifier: Classifier, batches: list[np.ndarray]) -> list[np.ndarray]:
-    return [outputs.scores for outputs in classifier.outputs(batches)]
+    return [classifier.outputs(batch).scores for batch in batches]
 
 
 def bench_classifiers(runs: int) -> None:

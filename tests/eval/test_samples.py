@@ -1,15 +1,31 @@
+import random
+
 import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
 
 from eval.classifiers.sc09 import LABELS
-from eval.metrics.inception_score import choose_files
-from eval.samples import ClipFormat, FolderSamples, ModelSamples
+from eval.samples import ClipFormat, FolderSamples, ModelSamples, choose_files
 from gansynth_tf.features import crop_or_pad
 from tests.eval.small import raises_user_error, write_words
 from tests.eval.tiny_models import write_model
+from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.saved_model import ServedModel
+
+
+def test_order_of_files():
+    paths = [f"/a/{i:02d}.wav" for i in range(10)]
+    expected = list(paths)
+    random.seed(0)
+    random.shuffle(expected)
+    assert choose_files(paths[::-1]) == expected
+    assert choose_files(paths, 4) == expected[:4]
+    # As any Python 3 has it.
+    assert [int(path[3:5]) for path in expected] == [7, 8, 1, 5, 3, 4, 2, 0, 9, 6]
+    for n in (0, 11):
+        with pytest.raises(UserError, match=f"^{n} samples asked for, 10 audio files found; ask for 1 to 10$"):
+            choose_files(paths, n)
 
 
 def test_a_folder_is_read_in_the_originals_order(tmp_path):

@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +10,14 @@ import soundfile
 import tensorflow as tf
 
 from eval import score_table, scoring
-from eval.classifiers import registry
+from eval.classifiers import registry, sc09
 from eval.classifiers.registry import ClassifierInfo
 from eval.classifiers.sc09 import LABELS
 from eval.features import classifier_log_mel, pooled_log_mel, similarity_log_mel
-from eval.metrics import ndb
-from eval.metrics.frechet import gaussian_distance
-from eval.metrics.inception_score import inception_score
+from eval.metrics import gaussian_distance, inception_score, ndb
 from eval.samples import ClipFormat, FolderSamples
 from tests.eval.small import raises_user_error, write_words
+from tests.originals import EVAL
 
 INFO = ClassifierInfo("sc09", "waveform", LABELS)
 
@@ -44,7 +45,7 @@ def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
     scores, statistics = scoring.score(fake, real, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
     found = {(score.metric, score.of): score for score in scores}
     (fakes, classes), (reals, _) = clips_of(fake), clips_of(real)
-    (of_fakes,), (of_reals,) = (list(classifier.outputs([c.astype(np.float32) / 32767])) for c in (fakes, reals))
+    of_fakes, of_reals = (classifier.outputs(c.astype(np.float32) / 32767) for c in (fakes, reals))
     expected = inception_score(of_fakes.scores[:40], 10)  # 45 clips do not make 10 groups
     assert found["inception_score", "fake"].value == pytest.approx(expected.mean, rel=1e-5)
     assert found["inception_score", "fake"].spread == pytest.approx(expected.std, rel=1e-2)
@@ -57,7 +58,7 @@ def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
     fid = gaussian_distance(*moments[0], *moments[1])
     assert found["fid", "fake"].value == pytest.approx(fid, rel=1e-3)
     rows = [pooled_log_mel(tf.constant(c.astype(np.float32) / 32767)).numpy() for c in (fakes, reals)]
-    bins = ndb.ndb(ndb.fit_bins(rows[1], 50, 0), rows[0])
+    bins = ndb(rows[1], rows[0])
     assert found["ndb", "fake"].bins == len(bins.different) == 50
     assert found["ndb", "fake"].value == bins.ndb and found["js_divergence", "fake"].value == bins.js_divergence
     features = [similarity_log_mel(c).numpy().reshape(len(c), -1).astype(float) for c in (fakes, reals)]
@@ -67,6 +68,33 @@ def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
     assert found["d_train", "fake"].value == pytest.approx(train.min(axis=1).mean(), rel=1e-6)
     assert found["d_train", "fake"].spread == pytest.approx(train.min(axis=1).std(), rel=1e-6)
     np.testing.assert_allclose(statistics.probabilities[0], of_fakes.scores, atol=1e-6)
+
+
+def test_files_are_scored_as_the_original_scores_them(tmp_path):
+    io = np.load(EVAL / "sc09_classifier_io.npz")
+    clips = [(np.roll(x, 400 * i) * 32767).astype(np.int16) for i, x in enumerate(io["x"])]
+    (tmp_path / "clips").mkdir()
+    for i, clip in enumerate(clips):
+        soundfile.write(tmp_path / "clips" / f"{i}.wav", clip, 16000)
+    network = sc09.build_classifier()
+    kernel = network.dense.kernel
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape) * 0.5)
+    log_mel = dataclasses.replace(registry.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel"), network=network)
+    samples = FolderSamples(str(tmp_path / "clips"), ClipFormat(), None, "fake_dir")
+    (score,), statistics = scoring.score(samples, None, [log_mel], ["inception_score"], str(tmp_path), 2, 0)
+
+    order = [0, 1, 2, 3]
+    random.Random(0).shuffle(order)
+    x = classifier_log_mel(np.stack([clips[i] for i in order]).astype(np.float32) / np.float32(32767))
+    logits = network(x).numpy().astype(np.float64)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = [np.exp(np.mean(np.sum(g * np.log(g / g.mean(0)), 1))) for g in (p[:2], p[2:])]
+    np.testing.assert_allclose(statistics.probabilities[0], p, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(inception_score(statistics.probabilities[0], 2).group_scores, expected, rtol=1e-4)
+    assert len(set(np.round(expected, 3))) == 2 and expected[0] > 1.001
+    assert score.value == pytest.approx(np.mean(expected), rel=1e-4)
+    assert score.spread == pytest.approx(np.std(expected), rel=1e-2)
+    assert json.dumps([score.value, score.spread])  # plain numbers
 
 
 def test_boxes_are_means_of_the_log_mel_spectrogram():

@@ -29,7 +29,7 @@ def test_saved_and_loaded_a_classifier_says_the_same(info, tmp_path):
     saved = save_classifier(tmp_path / info.network, info)
     (loaded,) = registry.find(str(tmp_path))
     waves = np.random.default_rng(0).normal(0, 0.1, (3, info.clip_len)).astype(np.float32)
-    (ours,) = loaded.outputs([waves])
+    ours = loaded.outputs(waves)
     expected = gather(saved.network, info, waves)[:, : len(info.labels)]
     assert_near(ours.logits, expected, 1e-5)
     assert_near(ours.scores, np.exp(expected) / np.exp(expected).sum(axis=1, keepdims=True), 1e-5)
@@ -60,7 +60,7 @@ def test_the_originals_checkpoint_is_taken_as_it_is(tmp_path):
     io = np.load(EVAL / "sc09_classifier_io.npz")
     for place in (tmp_path, tmp_path / "best_acc-103005"):
         (found,) = registry.find(str(place))
-        (ours,) = found.outputs([io["x"]])
+        ours = found.outputs(io["x"])
         assert_near(ours.logits, io["logits"], 1e-5)
         assert found.info.labels == sc09.LABELS
         assert not found.info.is_published  # random weights under the same name: told by their checksums
