@@ -32,7 +32,7 @@ class Bins:
 
 @dataclasses.dataclass(frozen=True)
 class BinScore:
-    """How two sets fill the same bins.
+    """Comparison of two sets in the same bins.
 
     Attributes:
       ndb: number of different bins, 0 to k.
@@ -80,7 +80,7 @@ def fit_bins(train: ArrayLike, k: int = 50, seed: int = 0, n_init: int = 10) -> 
 
 
 def bin_counts(centers: ArrayLike, samples: ArrayLike) -> np.ndarray:
-    """How many samples are nearest to each centre; of equally near ones the first counts.
+    """Counts the samples that are nearest to each centre; of equally near centres the first counts.
 
     Exact: rounding decides nothing, so the counts of a set's batches add up to those of the set.
 

@@ -1,9 +1,9 @@
 """Pitch accuracy and pitch entropy (GANSynth, section 4) from a pitch classifier's probabilities.
 
-An inception score cannot tell a model that blurs pitches from one that makes few of them; these two can. Accuracy is
-the share of notes heard at the pitch that was asked for. Entropy is that of p(pitch | note), averaged over notes: it
-says how unsure the classifier is of single notes. It cannot be the entropy of the averaged output, which for 61 pitches
-that are equally common would be near log 61 = 4.1 even for real notes, where the paper has 0.22.
+An inception score cannot distinguish a model that blurs pitches from one that makes few of them; these two can.
+Accuracy is the share of notes classified as the pitch that was asked for. Entropy is that of p(pitch | note), averaged
+over notes: it measures how unsure the classifier is of single notes. It cannot be the entropy of the averaged output,
+which for 61 pitches that are equally common would be near log 61 = 4.1 even for real notes, where the paper has 0.22.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How near generated clips are to each other and to the training data: |D|self and |D|train (eval/similarity/sim.py).
+"""Distances of generated clips to each other and to the training data: |D|self and |D|train (eval/similarity/sim.py).
 
 Distances are Euclidean, between flattened log-mel features of raw int16 clips. The original asks a ball tree, which in
 16 384 dimensions saves nothing. Here one matrix product gives all distances of two blocks at once, roughly; every pair
-that could be the nearest within the product's rounding error is then measured again from its difference in float64.
+that could be the nearest within the product's rounding error is then computed again from its difference in float64.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Similarity(NamedTuple):
 def similarity(
     train: FeatureSet, query: FeatureSet, exclude_self: bool = False, block_rows: int = _BLOCK_ROWS
 ) -> Similarity:
-    """|D|train, or with train = query and `exclude_self` |D|self (`nn_dist`).
+    """Mean and deviation of the distances from rows of `query` to their nearest rows of `train`.
+
+    This is |D|train of generated features `query`, or with train = query and `exclude_self` their |D|self (`nn_dist`).
 
     >>> train, generated = np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 1.0], [3.0, 7.0]])
     >>> similarity(train, generated)  # distances 1 and 3
