@@ -1,4 +1,4 @@
-"""Audio files -> int16 clips -> log-mel features, as the original's classifier and its similarity script see them."""
+"""Log-mel features of clips, as the original's classifier and its similarity script compute them."""
 
 from __future__ import annotations
 
@@ -7,40 +7,14 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core.audio import decode, spectral
+from eval.clips import SAMPLE_RATE
+from wavegan_tf.core.audio import spectral
 
-SAMPLE_RATE, CLIP_LEN = 16_000, 16_384
 FRAME_STEP, MEL_BINS = 128, 128
 CLASSIFIER_FRAME, SIMILARITY_FRAME = 1024, 2048
 
 _LOWER_HERTZ, _UPPER_HERTZ = 40.0, 7800.0
 _LOG_EPSILON = 1e-6
-
-
-def read_clip(path: str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """One file as the 16-bit mono samples that the originals read with SciPy.
-
-    A 16-bit file at that rate gives the numbers that stand in it. Where the original's score.py refuses, other rates
-    are resampled and channels averaged; other sample formats are rounded to 16 bits.
-
-    Returns:
-      int16 [t].
-
-    Raises:
-      AudioError: the file cannot be used; a metric that skipped files in silence would be another metric.
-    """
-    samples = decode.decode(path, sample_rate, normalize=False)[:, 0]
-    return to_int16(samples)
-
-
-def to_int16(samples: np.ndarray) -> np.ndarray:
-    """Samples, full scale 1.0, to the nearest 16-bit ones; what is beyond full scale is clipped."""
-    return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
-
-
-def fit_length(clip: np.ndarray, length: int = CLIP_LEN) -> np.ndarray:
-    """The first `length` samples of [t], with zeros at the end where there are fewer."""
-    return np.pad(clip[:length], (0, max(0, length - len(clip))))
 
 
 @functools.cache
@@ -96,8 +70,8 @@ def similarity_log_mel(x: tf.Tensor) -> tf.Tensor:
 def pooled_log_mel(waves: tf.Tensor) -> tf.Tensor:
     """Features that NDB clusters: the classifier's log-mel spectrogram, averaged over boxes to 32 x 32 numbers.
 
-    The paper clusters log spectrograms and does not say which. Whole ones are 16 384 numbers and more a clip, of which
-    k-means sees little but noise; boxes keep what is loud when, and in which band.
+    The paper clusters log spectrograms and does not say which. Whole ones are 16 384 numbers and more a clip, in
+    which k-means finds little but noise; boxes keep the level over time in each band.
 
     Args:
       waves: float32 [b, t], full scale 1.0.

@@ -1,4 +1,4 @@
-"""One pass over a set of clips, which gathers what all metrics need of it; holds a batch of clips at a time."""
+"""One pass over a set of clips, which gathers the statistics for all metrics; holds a batch of clips at a time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 from eval.classifiers.outputs import Outputs
 from eval.classifiers.registry import Classifier
 from eval.features import pooled_log_mel, similarity_log_mel
+from eval.metric_names import OF_BINS, OF_DISTANCES
 from eval.metrics.arguments import ArgumentError
 from eval.metrics.frechet import GaussianFit
 from eval.metrics.ndb import bin_counts
@@ -22,18 +23,17 @@ from wavegan_tf.core.training.tracking import Progress
 
 # A covariance of the 8192 features of the log-mel classifier would take 0.5 GB, and 50 000 samples hardly fill it.
 MAX_FID_FEATURES = 4096
-_NDB, _SIMILARITY = ("ndb", "ndb_over_k", "js_divergence"), ("d_self", "d_train")
 
 
 @dataclasses.dataclass
 class SetStatistics:
-    """All that one pass over a set gathers.
+    """Statistics that one pass over a set gathers.
 
     Attributes:
       count: clips.
       classes: int [n], -1 where the class is not known.
       probabilities: [n, classes] of each classifier.
-      fits: Gaussian of each classifier's features, or why there is none; None if it was not asked for.
+      fits: Gaussian of each classifier's features, or the reason why there is none; None if it was not asked for.
       rows: float32 [n, 1024] to be clustered, if asked for.
       bin_counts: clips in each bin, if bins were given.
       neighbours: features for nearest neighbours, if asked for.
@@ -55,8 +55,8 @@ class _Pass:
         self, classifiers: Sequence[Classifier], metrics: Collection[str], centers: np.ndarray | None, path: str
     ):
         self._classifiers, self._centers, self._path = classifiers, centers, path
-        self._with_rows = not set(metrics).isdisjoint(_NDB)
-        self._with_neighbours = not set(metrics).isdisjoint(_SIMILARITY)
+        self._with_rows = not set(metrics).isdisjoint(OF_BINS)
+        self._with_neighbours = not set(metrics).isdisjoint(OF_DISTANCES)
         self._classes: list[np.ndarray] = []
         self._scores: list[list[np.ndarray]] = [[] for _ in classifiers]
         self._fits: list[GaussianFit | ArgumentError | None] = [None] * len(classifiers)
@@ -111,7 +111,7 @@ def _fit_of(classifier: Classifier) -> GaussianFit | ArgumentError:
 
 
 def why_no_fid(classifier: Classifier) -> str:
-    """Why a classifier gives no FID; "" if it does."""
+    """The reason why a classifier gives no FID; "" if it does."""
     if classifier.num_features <= MAX_FID_FEATURES:
         return ""
     return (

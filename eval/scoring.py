@@ -1,16 +1,14 @@
-"""All metrics of a set of clips, from what one pass over it gathers."""
+"""All metrics of a set of clips, from the statistics that one pass over it gathers."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.classifiers.registry import Classifier
-from eval.gathering import SetStatistics, gather
 from eval.metrics.arguments import ArgumentError
 from eval.metrics.frechet import GaussianFit, frechet_distance
 from eval.metrics.inception_score import inception_score
@@ -20,12 +18,10 @@ from eval.metrics.similarity import FeatureSet, similarity
 from eval.samples import UNKNOWN, Samples
 from wavegan_tf.core.errors import UserError
 
-METRICS = (
-    "inception_score", "label_accuracy", "pitch_accuracy", "pitch_entropy", "fid", "ndb", "ndb_over_k", "js_divergence",
-    "d_self", "d_train",
-)  # fmt: skip
-NEEDS_REAL = ("fid", "ndb", "ndb_over_k", "js_divergence", "d_train")
-NEEDS_CLASSIFIER = ("inception_score", "label_accuracy", "pitch_accuracy", "pitch_entropy", "fid")
+if TYPE_CHECKING:
+    from eval.classifiers.registry import Classifier
+    from eval.gathering import SetStatistics
+
 _BINS = 50
 
 
@@ -34,7 +30,7 @@ class Score:
     """One figure.
 
     Attributes:
-      metric: one of `METRICS`.
+      metric: one of `metric_names.METRICS`.
       value: the figure, finite; None if there is none.
       spread: standard deviation over groups or clips; None where there is none, as of one group or one clip.
       n: number of clips it is of.
@@ -42,7 +38,7 @@ class Score:
       classifier: that it depends on; None if it depends on none.
       groups: of an inception score.
       bins: of an NDB.
-      note: why it has no value, or is not what was asked for; "" if there is nothing to say.
+      note: why it has no value, or differs from what was asked for; "" otherwise.
     """
 
     metric: str
@@ -111,7 +107,7 @@ def classifier_scores(
 
 
 def _accuracy(metric: str, classes: np.ndarray, probabilities: np.ndarray, classifier: Classifier, of: str) -> Score:
-    """Share of right answers in per cent, of the clips whose class is known."""
+    """Share of correct answers in per cent, of the clips whose class is known."""
     known = classes != UNKNOWN
     lowest = classifier.lowest_pitch if metric == "pitch_accuracy" else 0
 
@@ -174,9 +170,9 @@ def score(
 
     Args:
       fake: the set to score.
-      real: the training set, for the metrics in `NEEDS_REAL`.
+      real: the training set, for the metrics in `metric_names.NEEDS_REAL`.
       classifiers: of one task; may be none.
-      metrics: some of `METRICS`.
+      metrics: some of `metric_names.METRICS`.
       work_dir: for intermediate files.
       k: groups of the inception score (`inception`).
       seed: of k-means.
@@ -184,6 +180,8 @@ def score(
     Returns:
       The scores, and what was gathered of `fake`.
     """
+    from eval.gathering import gather  # TensorFlow, which scores of stored probabilities do without
+
     reference, bins = None, None
     if real is not None:
         reference = gather(real, classifiers, set(metrics) - {"d_self"}, work_dir, "real")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
-from eval.features import CLIP_LEN, FRAME_STEP, MEL_BINS
+from eval.classifiers.labels import LABELS
+from eval.clips import CLIP_LEN
+from eval.features import FRAME_STEP, MEL_BINS
 from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.layers import BatchNormalization
-
-LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 _FRAMES, _CHANNELS, _CONVOLUTIONS = CLIP_LEN // FRAME_STEP, 128, 4
 _FEATURES = (_FRAMES >> _CONVOLUTIONS) * (MEL_BINS >> _CONVOLUTIONS) * _CHANNELS

@@ -18,6 +18,7 @@ from eval.page.render import Clip, ClipSet, Column, Page, Table, render
 from tests import commands
 from tests.page_tags import Tags, data
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving import saved_model
 
 RATE = 16000
 PRETRAINED = commands.DRUMS.parent / "pretrained"
@@ -143,7 +144,7 @@ def test_gansynths_clips_go_through_its_pitches(monkeypatch):
             return (np.full(4, pitch / 100, np.float32) for pitch in rows["pitch"])
 
     monkeypatch.setattr(sources.json, "load", lambda file: {"model": "gansynth"})
-    monkeypatch.setattr(sources, "ServedModel", lambda path, name: Served())
+    monkeypatch.setattr(saved_model, "ServedModel", lambda path, name: Served())
     clips = sources.generate(str(PRETRAINED), 3, seed=5)
     assert [clip.caption for clip in clips] == ["clip 1, MIDI 60", "clip 2, MIDI 65", "clip 3, MIDI 70"]
     assert clips[1].samples.tolist() == [[21298]] * 4

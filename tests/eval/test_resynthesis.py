@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import resynthesis
-from eval.classifiers.labelled_audio import class_of
-from eval.classifiers.sc09 import LABELS
+from eval.classifiers.labels import LABELS, class_of
 from eval.samples import ClipFormat
 from specgan_tf.features import log_magnitudes
 from tests.eval.small import call, raises_user_error, write_words
+from wavegan_tf.core.audio import spectral
 from wavegan_tf.core.audio.files import extension_of
 
 
@@ -21,6 +21,10 @@ def words(tmp_path_factory):
 
 def heard(folder):
     return np.stack([soundfile.read(path)[0] for path in sorted(folder.iterdir())]).astype(np.float32)
+
+
+def test_every_inversion_can_be_named():
+    assert resynthesis.INVERSIONS == spectral.INVERSIONS
 
 
 def test_clips_alone_are_only_normalised(words, tmp_path):

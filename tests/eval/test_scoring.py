@@ -11,12 +11,14 @@ import tensorflow as tf
 
 from eval import score_table, scoring
 from eval.classifiers import registry, sc09
-from eval.classifiers.registry import ClassifierInfo
-from eval.classifiers.sc09 import LABELS
+from eval.classifiers.labels import LABELS
+from eval.classifiers.places import ClassifierInfo
 from eval.features import classifier_log_mel, pooled_log_mel, similarity_log_mel
+from eval.gathering import gather
+from eval.metric_names import METRICS
 from eval.metrics import gaussian_distance, inception_score, ndb
-from eval.samples import ClipFormat, FolderSamples
-from tests.eval.small import raises_user_error, write_words
+from eval.samples import ClipFormat
+from tests.eval.small import folder_samples, raises_user_error, write_words
 from tests.originals import EVAL
 
 INFO = ClassifierInfo("sc09", "waveform", LABELS)
@@ -30,8 +32,8 @@ def classifier():
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
-    real = FolderSamples(str(write_words(folder / "real", 80)), ClipFormat(labels=LABELS), None, "real_dir")
-    fake = FolderSamples(str(write_words(folder / "fake", 45, seed=1)), ClipFormat(labels=LABELS), None, "fake_dir")
+    real = folder_samples(write_words(folder / "real", 80), ClipFormat(labels=LABELS))
+    fake = folder_samples(write_words(folder / "fake", 45, seed=1), ClipFormat(labels=LABELS))
     return fake, real
 
 
@@ -42,7 +44,7 @@ def clips_of(samples):
 
 def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
     fake, real = sets
-    scores, statistics = scoring.score(fake, real, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
+    scores, statistics = scoring.score(fake, real, [classifier], METRICS, str(tmp_path), 10, 0)
     found = {(score.metric, score.of): score for score in scores}
     (fakes, classes), (reals, _) = clips_of(fake), clips_of(real)
     of_fakes, of_reals = (classifier.outputs(c.astype(np.float32) / 32767) for c in (fakes, reals))
@@ -80,7 +82,7 @@ def test_files_are_scored_as_the_original_scores_them(tmp_path):
     kernel = network.dense.kernel
     kernel.assign(np.random.default_rng(0).normal(size=kernel.shape) * 0.5)
     log_mel = dataclasses.replace(registry.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel"), network=network)
-    samples = FolderSamples(str(tmp_path / "clips"), ClipFormat(), None, "fake_dir")
+    samples = folder_samples(tmp_path / "clips", ClipFormat())
     (score,), statistics = scoring.score(samples, None, [log_mel], ["inception_score"], str(tmp_path), 2, 0)
 
     order = [0, 1, 2, 3]
@@ -125,8 +127,8 @@ def test_the_order_of_real_clips_noise_and_one_clip_again_and_again(classifier, 
             soundfile.write(path, wave, 16000, subtype="PCM_16")
     found = {}
     for name, folder in folders.items():
-        samples = FolderSamples(str(folder), ClipFormat(labels=LABELS), None, "fake_dir")
-        scores, _ = scoring.score(samples, real, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
+        samples = folder_samples(folder, ClipFormat(labels=LABELS))
+        scores, _ = scoring.score(samples, real, [classifier], METRICS, str(tmp_path), 10, 0)
         found[name] = {score.metric: score.value for score in scores if score.of == "fake" and score.value is not None}
     assert found["same"]["inception_score"] == pytest.approx(1.0, abs=1e-5)
     assert found["same"]["d_self"] == 0 < found["other"]["d_self"]
@@ -146,12 +148,12 @@ def test_an_empty_set_is_one_line(tmp_path):
             return iter(())
 
     with raises_user_error("nowhere: holds no clips"):
-        scoring.gather(Empty(), [], ["d_self"], str(tmp_path), "fake")
+        gather(Empty(), [], ["d_self"], str(tmp_path), "fake")
 
 
 def sets_of(folder, real, fake):
     return tuple(
-        FolderSamples(str(write_words(folder / name, count, seed)), ClipFormat(labels=LABELS), None, f"{name}_dir")
+        folder_samples(write_words(folder / name, count, seed), ClipFormat(labels=LABELS))
         for seed, (name, count) in enumerate((("fake", fake), ("real", real)))
     )
 
@@ -159,7 +161,7 @@ def sets_of(folder, real, fake):
 @pytest.mark.parametrize(("real", "fake"), [(1, 1), (3, 2), (13, 24)])
 def test_small_sets_have_the_scores_that_were_measured_and_reasons_for_the_others(classifier, real, fake, tmp_path):
     ours, theirs = sets_of(tmp_path, real, fake)
-    scores, _ = scoring.score(ours, theirs, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
+    scores, _ = scoring.score(ours, theirs, [classifier], METRICS, str(tmp_path), 10, 0)
     found = {(score.metric, score.of): score for score in scores}
     assert all(np.isfinite(score.value) if score.value is not None else score.note for score in scores)
     for of, n in (("fake", fake), ("real", real)):
@@ -217,7 +219,7 @@ def test_a_classifier_that_says_no_numbers_leaves_the_other_scores(classifier, s
 def test_unknown_classes_and_too_many_features_are_reasons(tmp_path):
     log_mel = registry.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
     write_words(tmp_path / "x", 4, labels=("cat", "dog"))
-    samples = FolderSamples(str(tmp_path / "x"), ClipFormat(labels=LABELS), None, "fake_dir")
+    samples = folder_samples(tmp_path / "x", ClipFormat(labels=LABELS))
     scores, _ = scoring.score(samples, samples, [log_mel], ["label_accuracy", "fid"], str(tmp_path), 10, 0)
     notes = {(score.metric, score.of): (score.value, score.n, score.note) for score in scores}
     assert notes["label_accuracy", "fake"] == (None, 0, "it is not known what the clips are meant to be")

@@ -4,8 +4,9 @@ import soundfile
 
 from eval.gathering import gather
 from eval.metrics import similarity
-from eval.samples import ClipFormat, FolderSamples
+from eval.samples import ClipFormat
 from eval.stored_features import StoredFeatures
+from tests.eval.small import folder_samples
 from tests.originals import EVAL, assert_near
 from wavegan_tf.core.errors import UserError
 
@@ -16,7 +17,7 @@ def test_from_clips_to_the_distances_of_the_original(tmp_path):
     (tmp_path / "clips").mkdir()
     for i in range(6):
         soundfile.write(tmp_path / "clips" / f"{i}.wav", GOLDEN[f"clip_{i}"], 16000)
-    samples = FolderSamples(str(tmp_path / "clips"), ClipFormat(), None, "fake_dir")
+    samples = folder_samples(tmp_path / "clips", ClipFormat())
     stored = gather(samples, [], ["d_self"], str(tmp_path), "fake").neighbours
     order = [int(path[-5]) for path in samples.paths]
     assert stored is not None and len(stored) == 6

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eval.classifiers import registry, sc09
+from eval.classifiers import places, registry
+from eval.classifiers.labels import LABELS
 from eval.classifiers.pitch import PitchClassifier, make_features
-from eval.classifiers.registry import ClassifierInfo
+from eval.classifiers.places import ClassifierInfo
 from eval.classifiers.waveform import WaveformClassifier
 from tests.eval.small import raises_user_error, save_classifier
 from tests.originals import EVAL, assert_near
@@ -62,7 +63,7 @@ def test_the_originals_checkpoint_is_taken_as_it_is(tmp_path):
         (found,) = registry.find(str(place))
         ours = found.outputs(io["x"])
         assert_near(ours.logits, io["logits"], 1e-5)
-        assert found.info.labels == sc09.LABELS
+        assert found.info.labels == LABELS
         assert not found.info.is_published  # random weights under the same name: told by their checksums
 
 
@@ -89,13 +90,13 @@ def test_a_folder_without_a_classifier_is_refused(tmp_path):
 @pytest.mark.parametrize("damage", ["json", "network", "weights"])
 def test_a_damaged_folder_is_one_line(tmp_path, damage):
     save_classifier(tmp_path, WORDS)
-    path = tmp_path / registry.INFO_FILE
+    path = tmp_path / places.INFO_FILE
     if damage == "json":
         path.write_text("{")
     elif damage == "network":
         path.write_text(json.dumps({**json.loads(path.read_text()), "network": "pitch"}))
     else:
-        (tmp_path / registry.WEIGHTS_FILE).write_bytes(b"no weights")
+        (tmp_path / places.WEIGHTS_FILE).write_bytes(b"no weights")
     with raises_user_error("classifier.json: cannot be used"):
         registry.find(str(tmp_path))
 
@@ -159,7 +160,7 @@ def names_of(places, folder, monkeypatch):
 
     for place in places:
         (folder / place).mkdir(parents=True)
-        (folder / place / registry.INFO_FILE).touch()
+        registry.save_info(WORDS, str(folder / place))
     monkeypatch.setattr(registry, "load", load)
     return [classifier.name for classifier in registry.find(",".join(str(folder / place) for place in places))]
 
