@@ -51,7 +51,7 @@ def imported_by(*arguments: str) -> tuple[int, str, list[str]]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help(command):
     code, said, found = imported_by(command, "--help")
-    assert (code, found) == (0, []) and said.startswith("eval_") and "\n  --output" in said
+    assert (code, found) == (0, []) and said.startswith("eval_") and said.count("\n  --") > 5
 
 
 @pytest.mark.parametrize("command", COMMANDS)
