@@ -101,11 +101,11 @@ def choose_files(paths: Sequence[str], n: int | None = None) -> list[str]:
 
 
 def find_clips(folder: str, n: int | None, flag: str) -> list[str]:
-    """The files of a folder that are scored, sub-folders included, in the order of `choose_files`.
+    """All audio files of a folder, sub-folders included, of which n are to be scored.
 
     Args:
       folder: where to look.
-      n: how many to take; None for all.
+      n: how many there must be at least; None for one.
       flag: that named the folder, for messages.
 
     Raises:
@@ -114,22 +114,26 @@ def find_clips(folder: str, n: int | None, flag: str) -> list[str]:
     found = find_audio_files(folder, flag)
     if n is not None and n > len(found):
         raise UserError(f"--num_samples={n}: --{flag}={display_name(folder)} holds {len(found)} audio files")
-    return choose_files(found, n)
+    return found
 
 
 class FolderSamples:
-    """Audio files of a folder."""
+    """Audio files of a folder, in the order of `choose_files`."""
 
-    def __init__(self, folder: str, paths: Sequence[str], clip_format: ClipFormat, fix_length: bool = True):
-        """Keeps the arguments; nothing is read yet.
+    def __init__(
+        self, folder: str, found: Sequence[str], clip_format: ClipFormat, n: int | None = None, fix_length: bool = True
+    ):
+        """Chooses the files; nothing is read yet.
 
         Args:
           folder: where they are.
-          paths: of the files, from `find_clips`.
+          found: all of its files, from `find_clips`.
           clip_format: of the clips.
+          n: how many to take; None for all.
           fix_length: trim or zero-pad files of another length; else they are an error.
         """
-        self.paths, self.place, self.model = paths, folder, ""
+        self.paths = choose_files(found, n)
+        self.place, self.model = folder, ""
         self._format, self._fix_length = clip_format, fix_length
         self.changed = 0
 

@@ -205,11 +205,11 @@ def _score_clips(place: str) -> None:
         watch.check(place, model, metrics)
     if values.model_dir:
         model_folders.require_saved_model(place, "model_dir")
-    _check_groups(metrics, len(files) if values.fake_dir else None)
+    _check_groups(metrics, (values.num_samples or len(files)) if values.fake_dir else None)
     with output_folder(values.output_dir, "output_dir"):
         found = _load(places, metrics)
         clips = clip_format(found, model)
-        real = FolderSamples(values.real_dir, real_files, clips, values.fix_length) if real_files else None
+        real = FolderSamples(values.real_dir, real_files, clips, None, values.fix_length) if real_files else None
         if values.watch_train_dir:
             watch.watch(place, model, values.output_dir, lambda model_dir, step: score_samples(
                 make_samples(model_dir, clips, real), real, found, metrics, f"{values.name or model} {step}", step=step,
@@ -217,7 +217,7 @@ def _score_clips(place: str) -> None:
             ), values.best_metric)  # fmt: skip
             return
         fake: Samples = make_samples(place, clips, real) if values.model_dir else FolderSamples(
-            place, files, clips, values.fix_length
+            place, files, clips, values.num_samples, values.fix_length
         )  # fmt: skip
         lines = score_samples(fake, real, found, metrics, values.name or os.path.basename(os.path.normpath(place)))
     _require_a_value(lines)

@@ -32,7 +32,7 @@ def folder_samples(
     folder: Path, clip_format: ClipFormat, n: int | None = None, fix_length: bool = True
 ) -> FolderSamples:
     """The clips of a folder as eval_score takes them."""
-    return FolderSamples(str(folder), find_clips(str(folder), n, "fake_dir"), clip_format, fix_length)
+    return FolderSamples(str(folder), find_clips(str(folder), n, "fake_dir"), clip_format, n, fix_length)
 
 
 def save_classifier(folder: Path, info: ClassifierInfo) -> Classifier:
