@@ -1,1 +1,1 @@
-"""The papers' measures of generated audio; reads folders of audio and classifiers, never a trainer."""
+"""The papers' metrics of generated audio; reads folders of audio, SavedModels and classifiers, never a trainer."""

@@ -1,18 +1,15 @@
-"""Audio folders -> int16 clips -> log-mel features, as the original's classifier and its similarity script see them."""
+"""Log-mel features of clips, as the original's classifier and its similarity script compute them."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core.audio import decode, spectral
-from wavegan_tf.core.audio.files import display_name
-from wavegan_tf.core.errors import UserError
+from eval.clips import SAMPLE_RATE
+from wavegan_tf.core.audio import spectral
 
-SAMPLE_RATE, CLIP_LEN = 16_000, 16_384
 FRAME_STEP, MEL_BINS = 128, 128
 CLASSIFIER_FRAME, SIMILARITY_FRAME = 1024, 2048
 
@@ -20,60 +17,9 @@ _LOWER_HERTZ, _UPPER_HERTZ = 40.0, 7800.0
 _LOG_EPSILON = 1e-6
 
 
-def read_clip(path: str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """One file as the 16-bit mono samples that the originals read with SciPy.
-
-    A 16-bit file at that rate gives the numbers that stand in it. Where the original's score.py refuses, other rates
-    are resampled and channels averaged; other sample formats are rounded to 16 bits.
-
-    Returns:
-      int16 [t].
-
-    Raises:
-      AudioError: the file cannot be used; a measure that left files out in silence would be another measure.
-    """
-    samples = decode.decode(path, sample_rate, normalize=False)[:, 0]
-    return to_int16(samples)
-
-
-def to_int16(samples: np.ndarray) -> np.ndarray:
-    """Samples, full scale 1.0, to the nearest 16-bit ones; what is beyond full scale is clipped."""
-    samples = np.asarray(samples, np.promote_types(samples.dtype, np.float32))  # half precision has no 32767
-    return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
-
-
-def fit_length(clip: np.ndarray, length: int = CLIP_LEN) -> np.ndarray:
-    """The first `length` samples of [t], with zeros at the end where there are fewer."""
-    return np.pad(clip[:length], (0, max(0, length - len(clip))))
-
-
-def read_clips(paths: Sequence[str], batch_size: int = 32, fix_length: bool = True) -> Iterator[np.ndarray]:
-    """Files in the order given, in batches.
-
-    Args:
-      paths: from `wavegan_tf.core.audio.files.find_audio_files`, which sorts, or in any other order.
-      batch_size: clips in a batch; the last may have fewer.
-      fix_length: trim or zero-pad at the end; else another length is an error, as without score.py's `--fix_length`.
-
-    Yields:
-      int16 [b, 16384].
-
-    Raises:
-      UserError: a file cannot be used or has another length.
-    """
-    for start in range(0, len(paths), batch_size):
-        clips = []
-        for path in paths[start : start + batch_size]:
-            clip = read_clip(path)
-            if len(clip) != CLIP_LEN and not fix_length:
-                raise UserError(f"{display_name(path)}: has {len(clip)} samples at 16 kHz, not {CLIP_LEN}")
-            clips.append(fit_length(clip))
-        yield np.stack(clips)
-
-
 @functools.cache
 def mel_matrix(frame_length: int) -> np.ndarray:
-    """What both originals multiply magnitudes with: 128 triangles between 40 and 7800 Hz, TensorFlow's float32 ones.
+    """The mel matrix of both originals: 128 triangles between 40 and 7800 Hz, in TensorFlow's float32 arithmetic.
 
     Returns:
       float32 [frame_length / 2 + 1, 128].
@@ -90,7 +36,7 @@ def _log_mel(x: tf.Tensor, frame_length: int) -> tf.Tensor:
 
 
 def classifier_log_mel(x: tf.Tensor) -> tf.Tensor:
-    """What the SC09 classifier sees (`model` of eval/inception/train.py).
+    """Input of the SC09 classifier (`model` of eval/inception/train.py).
 
     Args:
       x: float32 waveforms [b, t], full scale 1.0. Frames begin every 128 samples from sample 0; past the end are zeros.
@@ -102,7 +48,7 @@ def classifier_log_mel(x: tf.Tensor) -> tf.Tensor:
 
 
 def similarity_log_mel(x: tf.Tensor) -> tf.Tensor:
-    """What nearest neighbours are sought in (eval/similarity/feats.py).
+    """Features that nearest neighbours are sought in (eval/similarity/feats.py).
 
     The script feeds samples as they stand in a 16-bit file, up to 32767 and not up to 1. That is no constant offset,
     since log(m + 1e-6) flattens quiet sounds less, so distances of scaled waveforms do not compare.
@@ -122,10 +68,10 @@ def similarity_log_mel(x: tf.Tensor) -> tf.Tensor:
 
 
 def pooled_log_mel(waves: tf.Tensor) -> tf.Tensor:
-    """What NDB clusters: the classifier's log-mel spectrogram, averaged over boxes to 32 x 32 numbers.
+    """Features that NDB clusters: the classifier's log-mel spectrogram, averaged over boxes to 32 x 32 numbers.
 
-    The paper clusters log spectrograms and does not say which. Whole ones are 16 384 numbers and more a clip, of which
-    k-means sees little but noise; boxes keep what is loud when, and in which band.
+    The paper clusters log spectrograms and does not say which. Whole ones are 16 384 numbers and more a clip, in
+    which k-means finds little but noise; boxes keep the level over time in each band.
 
     Args:
       waves: float32 [b, t], full scale 1.0.

@@ -1,10 +1,10 @@
-"""One pass over a set of clips, which gathers what all metrics need of it; holds a batch of clips at a time."""
+"""One pass over a set of clips, which gathers the statistics for all metrics; holds a batch of clips at a time."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,26 +12,28 @@ import tensorflow as tf
 from eval.classifiers.outputs import Outputs
 from eval.classifiers.registry import Classifier
 from eval.features import pooled_log_mel, similarity_log_mel
-from eval.metrics import ndb, similarity
+from eval.metric_names import OF_BINS, OF_DISTANCES
+from eval.metrics.arguments import ArgumentError
 from eval.metrics.frechet import GaussianFit
+from eval.metrics.ndb import bin_counts
 from eval.samples import Samples
+from eval.stored_features import StoredFeatures
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.progress import Progress
 
 # A covariance of the 8192 features of the log-mel classifier would take 0.5 GB, and 50 000 samples hardly fill it.
 MAX_FID_FEATURES = 4096
-_NDB, _SIMILARITY = ("ndb", "ndb_over_k", "js_divergence"), ("d_self", "d_train")
 
 
 @dataclasses.dataclass
 class SetStatistics:
-    """All that one pass over a set gathers.
+    """Statistics that one pass over a set gathers.
 
     Attributes:
       count: clips.
       classes: int [n], -1 where the class is not known.
       probabilities: [n, classes] of each classifier.
-      fits: Gaussian of each classifier's features, or why there is none; None if it was not asked for.
+      fits: Gaussian of each classifier's features, or the reason why there is none; None if it was not asked for.
       rows: float32 [n, 1024] to be clustered, if asked for.
       bin_counts: clips in each bin, if bins were given.
       neighbours: features for nearest neighbours, if asked for.
@@ -40,10 +42,10 @@ class SetStatistics:
     count: int
     classes: np.ndarray
     probabilities: list[np.ndarray]
-    fits: list[GaussianFit | UserError | None]
+    fits: list[GaussianFit | ArgumentError | None]
     rows: np.ndarray | None = None
     bin_counts: np.ndarray | None = None
-    neighbours: similarity.StoredFeatures | None = None
+    neighbours: StoredFeatures | None = None
 
 
 class _Pass:
@@ -53,11 +55,11 @@ class _Pass:
         self, classifiers: Sequence[Classifier], metrics: Collection[str], centers: np.ndarray | None, path: str
     ):
         self._classifiers, self._centers, self._path = classifiers, centers, path
-        self._with_rows = not set(metrics).isdisjoint(_NDB)
-        self._with_neighbours = not set(metrics).isdisjoint(_SIMILARITY)
+        self._with_rows = not set(metrics).isdisjoint(OF_BINS)
+        self._with_neighbours = not set(metrics).isdisjoint(OF_DISTANCES)
         self._classes: list[np.ndarray] = []
         self._scores: list[list[np.ndarray]] = [[] for _ in classifiers]
-        self._fits: list[GaussianFit | UserError | None] = [None] * len(classifiers)
+        self._fits: list[GaussianFit | ArgumentError | None] = [None] * len(classifiers)
         if "fid" in metrics:
             self._fits = [_fit_of(classifier) for classifier in classifiers]
         self._rows: list[np.ndarray] = []
@@ -67,22 +69,18 @@ class _Pass:
         """Reads the whole set."""
         graphs = [tf.function(front, autograph=False) for front in (pooled_log_mel, similarity_log_mel)]
         done, dimensions = 0, 0
-        # A classifier is a generator of outputs; each is fed one batch at a time from here.
-        feeds: list[list[np.ndarray]] = [[] for _ in self._classifiers]
-        runs = [c.outputs(_taken(feed)) for c, feed in zip(self._classifiers, feeds, strict=True)]
         with open(self._path, "wb") as file:
             for clips, classes in samples.batches():
                 waves = clips.astype(np.float32) / np.float32(32767)  # as in score.py, not / 32768
                 self._classes.append(classes)
-                for number, (feed, outputs) in enumerate(zip(feeds, runs, strict=True)):
-                    feed.append(waves)
-                    self._take(number, next(outputs))
+                for number, classifier in enumerate(self._classifiers):
+                    self._take(number, classifier.outputs(waves))
                 if self._with_rows:
                     rows = graphs[0](tf.constant(waves)).numpy()
                     if self._centers is None:
                         self._rows.append(rows)
                     else:
-                        self._counts = self._counts + ndb.bin_counts(self._centers, rows)
+                        self._counts = self._counts + bin_counts(self._centers, rows)
                 if self._with_neighbours:
                     found = graphs[1](tf.constant(clips)).numpy()
                     dimensions = found[0].size
@@ -93,7 +91,7 @@ class _Pass:
             done, np.concatenate(self._classes), [np.concatenate(scores) for scores in self._scores], self._fits,
             np.concatenate(self._rows) if self._rows else None,
             self._counts if isinstance(self._counts, np.ndarray) else None,
-            similarity.StoredFeatures(self._path, dimensions) if dimensions else None,
+            StoredFeatures(self._path, dimensions) if dimensions else None,
         )  # fmt: skip
 
     def _take(self, number: int, outputs: Outputs) -> None:
@@ -102,29 +100,24 @@ class _Pass:
         if isinstance(gaussian, GaussianFit):
             try:
                 gaussian.update(outputs.features)
-            except UserError as error:
+            except ArgumentError as error:
                 self._fits[number] = error
 
 
-def _fit_of(classifier: Classifier) -> GaussianFit | UserError:
+def _fit_of(classifier: Classifier) -> GaussianFit | ArgumentError:
     """An empty fit of a classifier's features, or why there is none."""
     reason = why_no_fid(classifier)
-    return UserError(reason) if reason else GaussianFit(classifier.num_features)
+    return ArgumentError(reason) if reason else GaussianFit(classifier.num_features)
 
 
 def why_no_fid(classifier: Classifier) -> str:
-    """Why a classifier gives no FID; "" if it does."""
+    """The reason why a classifier gives no FID; "" if it does."""
     if classifier.num_features <= MAX_FID_FEATURES:
         return ""
     return (
         f"{classifier.name} has {classifier.num_features} features, whose covariance is too large; a FID needs a "
         f"classifier of at most {MAX_FID_FEATURES}, for words the waveform network"
     )
-
-
-def _taken(feed: list[np.ndarray]) -> Iterator[np.ndarray]:
-    while True:
-        yield feed.pop()
 
 
 def gather(

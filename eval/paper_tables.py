@@ -1,4 +1,4 @@
-"""Every published figure that a score here can be set against, where it is from, and whether the two compare."""
+"""Every published figure that a score here can be compared with, its source, and reasons against comparing."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Published:
       row: name of the row in its table.
       metric: as `eval.scoring` names it, or another name if nothing here computes it.
       value: the figure.
-      spread: what stands behind the +-, or None.
+      spread: the figure after the +-, or None.
       source: where it is from.
       status: `CONFIRMED` or `UNCHECKED`.
       n: number of samples, or None if it is not known.
       k: number of groups for an inception score.
-      classifier: that the figure hangs on; "" if it hangs on none.
+      classifier: that the figure depends on; "" if it depends on none.
     """
 
     data: str
@@ -149,7 +149,7 @@ def rows_of(data: str, model: str = "", metric: str = "") -> list[Published]:
 def why_not_comparable(
     published: Published, n: int, k: int | None, is_published_classifier: bool, bins: int | None = None
 ) -> str:
-    """Why a score of ours does not compare with a published one; empty if it does.
+    """Reasons why a score of ours does not compare with a published one; empty if it does.
 
     Args:
       published: the figure.

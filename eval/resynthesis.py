@@ -1,6 +1,6 @@
 """eval_resynthesize: real clips through SpecGAN's spectrogram and back, or through an audio codec.
 
-Scored like generated ones they tell what the way alone costs: no SpecGAN can score higher than real clips that went
+Scored like generated ones, they show what this alone costs: no SpecGAN can score higher than real clips that went
 through its spectrogram, its clipping and its Griffin-Lim, and no set of mp3 files higher than real mp3 files.
 """
 
@@ -9,24 +9,22 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
-import tensorflow as tf
 from absl import flags as absl_flags
 from absl import logging
 
-from eval.features import CLIP_LEN, SAMPLE_RATE, fit_length
-from specgan_tf import moments
-from specgan_tf.features import Moments, spectrograms_to_waveforms, waveforms_to_spectrograms
+from eval.clips import CLIP_LEN, SAMPLE_RATE, fit_length
 from wavegan_tf.core import effects, flags
-from wavegan_tf.core.audio import decode
 from wavegan_tf.core.audio.files import extension_of, find_audio_files
 from wavegan_tf.core.audio.options import INVERSIONS
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
-from wavegan_tf.core.progress import Progress
+
+if TYPE_CHECKING:
+    from specgan_tf.features import Moments
 
 # Codec -> libsndfile's format and subtype.
 _CODECS = {
@@ -51,6 +49,8 @@ def read_normalized(paths: Sequence[str]) -> Iterator[np.ndarray]:
     Raises:
       AudioError: a file cannot be used.
     """
+    from wavegan_tf.core.audio import decode
+
     for start in range(0, len(paths), _BATCH):
         chosen = paths[start : start + _BATCH]
         yield np.stack([fit_length(decode.decode(path, SAMPLE_RATE)[:, 0])[:, None] for path in chosen])
@@ -58,6 +58,10 @@ def read_normalized(paths: Sequence[str]) -> Iterator[np.ndarray]:
 
 def through_spectrogram(clips: np.ndarray, of_data: Moments, inversion: str, iterations: int) -> np.ndarray:
     """Waveforms [b, t, 1] -> SpecGAN's spectrograms -> waveforms [b, t, 1]."""
+    import tensorflow as tf
+
+    from specgan_tf.features import spectrograms_to_waveforms, waveforms_to_spectrograms
+
     spectrograms = waveforms_to_spectrograms(tf.constant(clips), of_data)
     return spectrograms_to_waveforms(spectrograms, of_data, iterations=iterations, inversion=inversion).numpy()
 
@@ -70,6 +74,8 @@ def through_codec(clip: np.ndarray, codec: str, compression: float) -> np.ndarra
       codec: one of `_CODECS`.
       compression: 0 for the least, 1 for the most (libsndfile's compression level); has no meaning for none and ulaw.
     """
+    import soundfile
+
     container, subtype = _CODECS[codec]
     level = min(compression, _MOST_COMPRESSION) if codec == "mp3" else compression
     options = {"compression_level": level} if codec in _LOSSY else {}
@@ -81,9 +87,9 @@ def through_codec(clip: np.ndarray, codec: str, compression: float) -> np.ndarra
 
 
 def output_names(names: Sequence[str]) -> list[str]:
-    """Where clips go: under their own names, folders and extensions included, no two at one place.
+    """Names of the outputs: the clips' own, folders and extensions included, no two alike.
 
-    Wav and flac files, which hold the clips without loss, keep their names; others get `.wav` behind theirs.
+    Wav and flac files, which hold the clips without loss, keep their names; others get `.wav` after theirs.
 
     Args:
       names: of the files, relative to their folder.
@@ -107,17 +113,27 @@ def main() -> None:
     paths = find_audio_files(values.data_dir)
     if os.path.isdir(values.output_dir) and os.listdir(values.output_dir):
         raise UserError(f"--output_dir={values.output_dir}: holds files; name a new or an empty folder")
-    of_data = None
-    if values.spectrogram:
-        fitted_on = find_audio_files(values.moments_dir, "moments_dir") if values.moments_dir else paths
-        of_data = moments.of_batches(tf.constant(batch) for batch in read_normalized(fitted_on))
+    fitted_on = find_audio_files(values.moments_dir, "moments_dir") if values.moments_dir else paths
     names = output_names([os.path.relpath(path, values.data_dir) for path in paths])
     with output_folder(values.output_dir, "output_dir"):
+        of_data = _moments(fitted_on) if values.spectrogram else None
         _write(paths, [os.path.join(values.output_dir, name) for name in names], of_data)
 
 
+def _moments(paths: Sequence[str]) -> Moments:
+    """SpecGAN's moments of some files."""
+    import tensorflow as tf
+
+    from specgan_tf import moments
+
+    return moments.of_batches(tf.constant(batch) for batch in read_normalized(paths))
+
+
 def _write(paths: Sequence[str], outputs: Sequence[str], of_data: Moments | None) -> None:
-    """Takes clips there and back as the flags say, through the spectrogram too if there are moments."""
+    """Writes the clips after the codec that the flags name, and through the spectrogram too if there are moments."""
+    from wavegan_tf.core.audio import decode
+    from wavegan_tf.core.progress import Progress
+
     values = absl_flags.FLAGS
     progress, done = Progress(0, len(paths), label="clip", rate="clips/s"), 0
     for clips in read_normalized(paths):
@@ -140,8 +156,8 @@ def define_flags() -> None:
     absl_flags.DEFINE_boolean("spectrogram", True, "Go through SpecGAN's spectrogram and back.")
     absl_flags.DEFINE_string("moments_dir", "", "Folder that the spectrogram's moments are of. Default: --data_dir.")
     absl_flags.DEFINE_enum("inversion", "original", list(INVERSIONS), "How spectrograms become sound.")
-    absl_flags.DEFINE_integer("ngl", 16, "Iterations of Griffin-Lim.", 0, tf.int32.max)
-    absl_flags.DEFINE_enum("codec", "none", list(_CODECS), "Codec to go through besides.")
+    absl_flags.DEFINE_integer("ngl", 16, "Iterations of Griffin-Lim.", 0, 2**31 - 1)
+    absl_flags.DEFINE_enum("codec", "none", list(_CODECS), "Codec to go through in addition.")
     flags.define_float("compression", 0.5, "Of mp3, vorbis, opus: 0 for the best sound, 1 for fewest bytes.", 0, 1)
 
 

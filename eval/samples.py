@@ -1,21 +1,19 @@
-"""What is scored: a folder of audio, or what a SavedModel generates, as batches of 16-bit clips."""
+"""Sets of clips to score, as batches of 16-bit samples, and those of folders."""
 
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import soxr
 
-from eval import features
-from eval.classifiers.labelled_audio import class_of
-from eval.metrics.inception_score import choose_files
+from eval.classifiers.labels import class_of
+from eval.clips import CLIP_LEN, SAMPLE_RATE, fit_length, read_clip
 from gansynth_tf.notes.files import BadNote, note_of_name
 from wavegan_tf.core.audio.files import display_name, find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving.model import GeneratorModel
 
 BATCH = 32
 UNKNOWN = -1
@@ -23,18 +21,18 @@ UNKNOWN = -1
 
 @dataclasses.dataclass(frozen=True)
 class ClipFormat:
-    """What the clips of one score are.
+    """Format of the clips of one score.
 
     Attributes:
       length: samples.
       sample_rate: Hz.
       is_centred: zero-pad on both sides, as GANSynth's notes, and not at the end.
-      labels: of the classes that file names may tell; MIDI numbers for notes, empty if there are none.
+      labels: of the classes that file names may encode; MIDI numbers for notes, empty if there are none.
       is_pitched: whether the classes are pitches.
     """
 
-    length: int = features.CLIP_LEN
-    sample_rate: int = features.SAMPLE_RATE
+    length: int = CLIP_LEN
+    sample_rate: int = SAMPLE_RATE
     is_centred: bool = False
     labels: tuple[str, ...] = ()
     is_pitched: bool = False
@@ -43,10 +41,10 @@ class ClipFormat:
         """A clip [t] of the right length."""
         if self.is_centred and len(clip) < self.length:
             clip = np.pad(clip, (self.length - len(clip) - (self.length - len(clip)) // 2, 0))
-        return features.fit_length(clip, self.length)
+        return fit_length(clip, self.length)
 
     def class_of(self, path: str) -> int:
-        """Class that a file's name tells; -1 if it tells none of these."""
+        """Class that a file's name encodes; -1 if it encodes none of these."""
         if not self.is_pitched:
             number = class_of(path, self.labels) if self.labels else None
             return UNKNOWN if number is None else number
@@ -81,25 +79,59 @@ class Samples(Protocol):
         """All clips, in an order that is always the same."""
 
 
-class FolderSamples:
-    """Audio files, in the order of the original's score.py."""
+def choose_files(paths: Sequence[str], n: int | None = None) -> list[str]:
+    """The files that are scored, in the order that decides who falls into which group.
 
-    def __init__(self, folder: str, clip_format: ClipFormat, n: int | None, flag: str, fix_length: bool = True):
-        """Finds them.
+    The paths are sorted, shuffled by Python's generator from seed 0, and the first n are taken. This is Python 3's
+    shuffle, and that of the Python 3 that the original's requirements need; Python 2 orders otherwise.
+
+    Args:
+      paths: of audio files, in any order.
+      n: how many; None for all.
+
+    Raises:
+      UserError: there are fewer than n, or n is not positive.
+    """
+    n = len(paths) if n is None else n
+    if not 0 < n <= len(paths):
+        raise UserError(f"{n} samples asked for, {len(paths)} audio files found; ask for 1 to {len(paths)}")
+    shuffled = sorted(paths)
+    random.Random(0).shuffle(shuffled)
+    return shuffled[:n]
+
+
+def find_clips(folder: str, n: int | None, flag: str) -> list[str]:
+    """All audio files of a folder, sub-folders included, of which n are to be scored.
+
+    Args:
+      folder: where to look.
+      n: how many there must be at least; None for one.
+      flag: that named the folder, for messages.
+
+    Raises:
+      UserError: the folder holds no audio, or fewer than n files.
+    """
+    found = find_audio_files(folder, flag)
+    if n is not None and n > len(found):
+        raise UserError(f"--num_samples={n}: --{flag}={display_name(folder)} holds {len(found)} audio files")
+    return found
+
+
+class FolderSamples:
+    """Audio files of a folder, in the order of `choose_files`."""
+
+    def __init__(
+        self, folder: str, found: Sequence[str], clip_format: ClipFormat, n: int | None = None, fix_length: bool = True
+    ):
+        """Chooses the files; nothing is read yet.
 
         Args:
-          folder: sub-folders included.
+          folder: where they are.
+          found: all of its files, from `find_clips`.
           clip_format: of the clips.
           n: how many to take; None for all.
-          flag: that named the folder, for messages.
           fix_length: trim or zero-pad files of another length; else they are an error.
-
-        Raises:
-          UserError: there are fewer than n.
         """
-        found = find_audio_files(folder, flag)
-        if n is not None and n > len(found):
-            raise UserError(f"--num_samples={n}: --{flag}={display_name(folder)} holds {len(found)} audio files")
         self.paths = choose_files(found, n)
         self.place, self.model = folder, ""
         self._format, self._fix_length = clip_format, fix_length
@@ -119,74 +151,10 @@ class FolderSamples:
             chosen = self.paths[start : start + BATCH]
             clips = []
             for path in chosen:
-                clip = features.read_clip(path, self._format.sample_rate)
+                clip = read_clip(path, self._format.sample_rate)
                 if len(clip) != self._format.length:
                     if not self._fix_length:
                         raise UserError(f"{path}: has {len(clip)} samples, not {self._format.length}")
                     self.changed += 1
                 clips.append(self._format.fit(clip))
             yield Batch(np.stack(clips), np.array([self._format.class_of(path) for path in chosen]))
-
-
-class ModelSamples:
-    """Clips of an exported generator, as its generate command would write them."""
-
-    def __init__(
-        self, model_dir: str, clip_format: ClipFormat, n: int, seed: int, pitches: Sequence[int] | None = None
-    ):
-        """Loads it and draws the latents.
-
-        Args:
-          model_dir: a version folder.
-          clip_format: of the clips.
-          n: how many.
-          seed: of the latents.
-          pitches: MIDI numbers that a GANSynth plays, in turn; None for all that it knows.
-
-        Raises:
-          UserError: the model cannot be used, or none of the pitches is its own.
-        """
-        self._model, self._format = GeneratorModel(model_dir), clip_format
-        self.place, self.model = model_dir, self._model.name
-        self.seed = seed
-        self._rows = {"z": self._model.latents(n, seed)}
-        known = self._model.pitches
-        if known is not None:
-            usable = [pitch for pitch in (known if pitches is None else pitches) if pitch in known]
-            if not usable:
-                raise UserError(
-                    f"--model_dir={model_dir}: plays pitches {known[0]} to {known[-1]}, none of the real ones"
-                )
-            order = np.random.default_rng(seed).permutation(np.resize(np.array(usable, np.int32), n))
-            self._rows["pitch"] = order.astype(np.int32)
-
-    def __len__(self) -> int:
-        return len(self._rows["z"])
-
-    def batches(self) -> Iterator[Batch]:
-        """Generates them."""
-        pitches = self._rows.get("pitch")
-        clips: list[np.ndarray] = []
-        done = 0
-        for clip in self._model.stream(self._rows, BATCH, "waveform_int16"):
-            clips.append(self._fit(clip))
-            if len(clips) == BATCH or done + len(clips) == len(self):
-                classes = np.full(len(clips), UNKNOWN)
-                if pitches is not None and self._format.is_pitched:
-                    names = map(str, pitches[done : done + len(clips)])
-                    classes = np.array(
-                        [self._format.labels.index(n) if n in self._format.labels else UNKNOWN for n in names]
-                    )
-                done += len(clips)
-                yield Batch(np.stack(clips), classes)
-                clips = []
-
-    def _fit(self, clip: np.ndarray) -> np.ndarray:
-        """16-bit samples [t, c] of the model -> int16 [length] at the right rate."""
-        clip = clip[:, 0] if clip.shape[1] == 1 else np.mean(clip, axis=1)
-        if self._model.sample_rate != self._format.sample_rate or clip.dtype != np.int16:
-            wave = clip.astype(np.float32) / 32768.0
-            if self._model.sample_rate != self._format.sample_rate:
-                wave = soxr.resample(wave, self._model.sample_rate, self._format.sample_rate, quality="HQ")
-            clip = features.to_int16(wave)
-        return self._format.fit(clip)

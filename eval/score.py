@@ -1,27 +1,29 @@
-"""eval_score: every metric of both papers for a folder of audio or a SavedModel, beside the published figures."""
+"""eval_score: every metric of both papers for a folder of audio or a SavedModel, alongside the published figures."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import score_table, scoring, watch
-from eval.classifiers import registry
-from eval.classifiers.registry import Classifier
-from eval.gathering import why_no_fid
+from eval import model_folders, score_table, scoring, watch
+from eval.classifiers.places import Place, find_places
+from eval.metric_names import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL
 from eval.metrics import arguments
-from eval.samples import UNKNOWN, ClipFormat, FolderSamples, ModelSamples, Samples
-from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL
+from eval.samples import UNKNOWN, ClipFormat, FolderSamples, Samples, find_clips
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
+
+if TYPE_CHECKING:
+    from eval.classifiers.registry import Classifier
+    from eval.model_samples import ModelSamples
 
 _DEFAULT_MODEL_SAMPLES, _MAX_SAMPLES = 50_000, 1_000_000
 _NOTE_LENGTH = 64_000
@@ -37,7 +39,7 @@ _SEED_MAX = 2**32 - 1  # scikit-learn's
 
 
 def clip_format(found: Sequence[Classifier], model: str) -> ClipFormat:
-    """What the clips must be for these classifiers, or without any for the model."""
+    """Format of the clips for these classifiers, or without any for the model."""
     if found:
         info = found[0].info
         is_pitched = info.task == "pitch"
@@ -47,7 +49,7 @@ def clip_format(found: Sequence[Classifier], model: str) -> ClipFormat:
     return ClipFormat()
 
 
-def chosen_metrics(asked: Sequence[str], found: Sequence[Classifier], has_real: bool, is_notes: bool) -> list[str]:
+def chosen_metrics(asked: Sequence[str], has_classifier: bool, has_real: bool, is_notes: bool) -> list[str]:
     """The metrics of --metrics; of "all" those that apply.
 
     Raises:
@@ -57,11 +59,11 @@ def chosen_metrics(asked: Sequence[str], found: Sequence[Classifier], has_real: 
     task = "pitch" if is_notes else "sc09"
     other = {"sc09": ("pitch_accuracy", "pitch_entropy"), "pitch": ("label_accuracy", "d_self", "d_train")}[task]
     missing = {name: "--real_dir" for name in NEEDS_REAL if not has_real}
-    missing |= {name: "--classifier_dir" for name in NEEDS_CLASSIFIER if not found}
+    missing |= {name: "--classifier_dir" for name in NEEDS_CLASSIFIER if not has_classifier}
     if names == ["all"]:
-        left_out = {name: flag for name, flag in missing.items() if name not in other}
-        for flag in sorted(set(left_out.values())):
-            without = ", ".join(name for name in METRICS if left_out.get(name) == flag)
+        skipped = {name: flag for name, flag in missing.items() if name not in other}
+        for flag in sorted(set(skipped.values())):
+            without = ", ".join(name for name in METRICS if skipped.get(name) == flag)
             logging.info("without %s there is no %s", flag, without)
         return [name for name in METRICS if name not in missing and name not in other]
     for name in names:
@@ -71,8 +73,6 @@ def chosen_metrics(asked: Sequence[str], found: Sequence[Classifier], has_real: 
             raise UserError(f"--metrics={name}: is not for {'notes' if is_notes else 'words'}")
         if name in missing:
             raise UserError(f"--metrics={name}: needs {missing[name]}")
-    if set(names) == {"fid"} and all(map(why_no_fid, found)):
-        raise UserError(f"--metrics=fid: {why_no_fid(found[0])}")
     return names
 
 
@@ -86,7 +86,7 @@ def _stored_probabilities(path: str, n: int | None) -> np.ndarray:
         raise UserError(f"--probabilities_file={path}: must be an npy file of one array [samples, classes]")
     try:
         probabilities = arguments.distributions(probabilities)
-    except UserError as error:
+    except arguments.ArgumentError as error:
         raise UserError(f"--probabilities_file={path}: {error}") from None
     if n is not None and n > len(probabilities):
         raise UserError(f"--num_samples={n}: --probabilities_file={path} holds {len(probabilities)}")
@@ -126,7 +126,7 @@ def score_samples(
       found: the classifiers.
       metrics: to compute.
       name: of the set, in the records.
-      **common: what the records are to say besides.
+      **common: further keys of the records.
 
     Returns:
       The records.
@@ -178,7 +178,7 @@ def main() -> None:
 
 
 def _score_probabilities(path: str) -> None:
-    """Scores what a classifier said earlier."""
+    """Scores probabilities that a classifier gave earlier."""
     values = absl_flags.FLAGS
     probabilities = _stored_probabilities(path, values.num_samples)
     _check_groups(["inception_score"], len(probabilities))
@@ -193,34 +193,52 @@ def _score_probabilities(path: str) -> None:
 def _score_clips(place: str) -> None:
     """Scores what a place holds or generates, or each of its checkpoints."""
     values = absl_flags.FLAGS
-    found = registry.find(values.classifier_dir)
-    # Of a run and of a SavedModel, their own files say whose they are.
-    model = values.model if values.fake_dir else watch.model_of(place)
-    clips = clip_format(found, model)
-    real = FolderSamples(values.real_dir, clips, None, "real_dir", values.fix_length) if values.real_dir else None
-    metrics = chosen_metrics(values.metrics, found, real is not None, clips.is_pitched)
+    places = find_places(values.classifier_dir)
+    # Of a run and of a SavedModel, their own files name the model.
+    model = values.model if values.fake_dir else model_folders.model_of(place)
+    files = find_clips(place, values.num_samples, "fake_dir") if values.fake_dir else []
+    real_files = find_clips(values.real_dir, None, "real_dir") if values.real_dir else []
+    is_notes = places[0].info.task == "pitch" if places else model == "gansynth"
+    metrics = chosen_metrics(values.metrics, bool(places), bool(real_files), is_notes)
     if not metrics:
         raise UserError("--metrics: none can be computed; give --classifier_dir, --real_dir or both")
     if values.watch_train_dir:
         watch.check(place, model, metrics)
-        _check_groups(metrics, None)
-        with output_folder(values.output_dir, "output_dir"):
+    if values.model_dir:
+        model_folders.require_saved_model(place, "model_dir")
+    _check_groups(metrics, (values.num_samples or len(files)) if values.fake_dir else None)
+    with output_folder(values.output_dir, "output_dir"):
+        found = _load(places, metrics)
+        clips = clip_format(found, model)
+        real = FolderSamples(values.real_dir, real_files, clips, None, values.fix_length) if real_files else None
+        if values.watch_train_dir:
             watch.watch(place, model, values.output_dir, lambda model_dir, step: score_samples(
                 make_samples(model_dir, clips, real), real, found, metrics, f"{values.name or model} {step}", step=step,
                 watched=os.path.abspath(place),
             ), values.best_metric)  # fmt: skip
-        return
-    fake: Samples = make_samples(place, clips, real) if values.model_dir else FolderSamples(
-        place, clips, values.num_samples, "fake_dir", values.fix_length
-    )  # fmt: skip
-    _check_groups(metrics, len(fake) if values.fake_dir else None)
-    with output_folder(values.output_dir, "output_dir"):
+            return
+        fake: Samples = make_samples(place, clips, real) if values.model_dir else FolderSamples(
+            place, files, clips, values.num_samples, values.fix_length
+        )  # fmt: skip
         lines = score_samples(fake, real, found, metrics, values.name or os.path.basename(os.path.normpath(place)))
     _require_a_value(lines)
 
 
+def _load(places: Sequence[Place], metrics: Sequence[str]) -> list[Classifier]:
+    """The classifiers; raises UserError if none of them gives the one metric that is asked for."""
+    from eval.classifiers import registry
+    from eval.gathering import why_no_fid
+
+    found = registry.load_all(places)
+    if set(metrics) == {"fid"} and all(map(why_no_fid, found)):
+        raise UserError(f"--metrics=fid: {why_no_fid(found[0])}")
+    return found
+
+
 def make_samples(model_dir: str, clips: ClipFormat, real: FolderSamples | None) -> ModelSamples:
-    """What a SavedModel generates, at the pitches of the real notes if there are any."""
+    """Clips of a SavedModel, at the pitches of the real notes if there are any."""
+    from eval.model_samples import ModelSamples
+
     values, pitches = absl_flags.FLAGS, None
     if real is not None and clips.is_pitched:
         classes = [clips.class_of(path) for path in real.paths]
@@ -251,7 +269,7 @@ def define_flags() -> None:
     absl_flags.DEFINE_enum(
         "model", "", ["", "wavegan", "specgan", "gansynth", "real"],
         "Whose published rows to show. Default: the model's own, of a folder all. With --fake_dir and no classifier, "
-        "gansynth also says that the clips are notes of 64000 samples.",
+        "gansynth also means that the clips are notes of 64000 samples.",
     )  # fmt: skip
     absl_flags.DEFINE_enum("data", "sc09", ["sc09", "nsynth"], "With --probabilities_file: whose published rows.")
     absl_flags.DEFINE_boolean("fix_length", True, "Trim or zero-pad files of another length, instead of refusing them.")

@@ -1,4 +1,4 @@
-"""Records of scores, and the table of ours beside the published figures."""
+"""Records of scores, and the table of ours alongside the published figures."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from eval import paper_tables
 from eval.paper_tables import SC09_PAPER, STUDENT, Published
-from eval.scoring import Score
 from wavegan_tf import __version__
 from wavegan_tf.core.errors import UserError
+
+if TYPE_CHECKING:
+    from eval.scoring import Score
 
 SCORES_FILE = "scores.jsonl"
 _NAMES = {
@@ -36,7 +36,10 @@ _NAMES = {
 
 
 def versions() -> dict[str, str]:
-    """What a score was computed with."""
+    """Versions of what a score was computed with, by package."""
+    import keras
+    import tensorflow as tf
+
     found = {"adversarial_audio_tf": __version__, "python": platform.python_version(), "tensorflow": tf.__version__}
     found |= {"keras": keras.__version__, "numpy": np.__version__}
     try:
@@ -149,7 +152,7 @@ def traps(scores: Sequence[Score]) -> list[str]:
     ]
     for classifier in {id(score.classifier): score.classifier for score in found}.values():
         if classifier is None:
-            lines.append("Scores of stored probabilities hang on the classifier that gave them, whatever that was.")
+            lines.append("Scores of stored probabilities depend on the classifier that gave them, whatever that was.")
         elif not classifier.info.is_published:
             known = classifier.info.test_accuracy
             accuracy = "unknown" if known is None else f"{100 * known:.1f} % of {classifier.info.test_size} clips"

@@ -1,29 +1,27 @@
-"""All metrics of a set of clips, from what one pass over it gathers."""
+"""All metrics of a set of clips, from the statistics that one pass over it gathers."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.classifiers.registry import Classifier
-from eval.gathering import SetStatistics, gather
-from eval.metrics import ndb, similarity
+from eval.metrics.arguments import ArgumentError
 from eval.metrics.frechet import GaussianFit, frechet_distance
 from eval.metrics.inception_score import inception_score
+from eval.metrics.ndb import Bins, fit_bins, score_bins
 from eval.metrics.pitch import pitch_accuracy, pitch_entropy
+from eval.metrics.similarity import FeatureSet, similarity
 from eval.samples import UNKNOWN, Samples
 from wavegan_tf.core.errors import UserError
 
-METRICS = (
-    "inception_score", "label_accuracy", "pitch_accuracy", "pitch_entropy", "fid", "ndb", "ndb_over_k", "js_divergence",
-    "d_self", "d_train",
-)  # fmt: skip
-NEEDS_REAL = ("fid", "ndb", "ndb_over_k", "js_divergence", "d_train")
-NEEDS_CLASSIFIER = ("inception_score", "label_accuracy", "pitch_accuracy", "pitch_entropy", "fid")
+if TYPE_CHECKING:
+    from eval.classifiers.registry import Classifier
+    from eval.gathering import SetStatistics
+
 _BINS = 50
 
 
@@ -32,7 +30,7 @@ class Score:
     """One figure.
 
     Attributes:
-      metric: one of `METRICS`.
+      metric: one of `metric_names.METRICS`.
       value: the figure, finite; None if there is none.
       spread: standard deviation over groups or clips; None where there is none, as of one group or one clip.
       n: number of clips it is of.
@@ -40,7 +38,7 @@ class Score:
       classifier: that it depends on; None if it depends on none.
       groups: of an inception score.
       bins: of an NDB.
-      note: why it has no value, or is not what was asked for; "" if there is nothing to say.
+      note: why it has no value, or differs from what was asked for; "" otherwise.
     """
 
     metric: str
@@ -61,7 +59,7 @@ def _score(
     """A score of what `compute` gives, value and spread; without a value if it cannot, or the value is not finite."""
     try:
         value, spread = compute()
-    except UserError as error:
+    except ArgumentError as error:
         return Score(metric, None, None, n, of, classifier, note=str(error))
     if not np.isfinite(value):
         return Score(metric, None, None, n, of, classifier, note=f"the value is {value}, no finite number")
@@ -75,7 +73,7 @@ def _alone(compute: Callable[..., float], *inputs: Any) -> tuple[float, None]:
 
 
 def inception(probabilities: np.ndarray, k: int, of: str = "fake", classifier: Classifier | None = None) -> Score:
-    """The inception score in k groups; what fills no group at the end is left out, fewer than k clips are one group."""
+    """The inception score in k groups; what fills no group at the end is skipped, fewer than k clips are one group."""
     total = len(probabilities)
     groups = k if total >= k else 1
     n = total - total % groups
@@ -109,22 +107,22 @@ def classifier_scores(
 
 
 def _accuracy(metric: str, classes: np.ndarray, probabilities: np.ndarray, classifier: Classifier, of: str) -> Score:
-    """Share of right answers in per cent, of the clips whose class is known."""
+    """Share of correct answers in per cent, of the clips whose class is known."""
     known = classes != UNKNOWN
     lowest = classifier.lowest_pitch if metric == "pitch_accuracy" else 0
 
     def share() -> float:
         if not known.any():
-            raise UserError("it is not known what the clips are meant to be")
+            raise ArgumentError("it is not known what the clips are meant to be")
         return 100.0 * pitch_accuracy(probabilities[known], classes[known] + lowest, lowest)
 
     return _score(metric, int(np.count_nonzero(known)), of, functools.partial(_alone, share), classifier)
 
 
 def _frechet_scores(fake: SetStatistics, real: SetStatistics, classifiers: Sequence[Classifier]) -> list[Score]:
-    def distance(ours: GaussianFit | UserError | None, theirs: GaussianFit | UserError | None) -> float:
+    def distance(ours: GaussianFit | ArgumentError | None, theirs: GaussianFit | ArgumentError | None) -> float:
         for side in (ours, theirs):
-            if isinstance(side, UserError):
+            if isinstance(side, ArgumentError):
                 raise side
         assert isinstance(ours, GaussianFit) and isinstance(theirs, GaussianFit)
         return frechet_distance(ours, theirs)
@@ -135,9 +133,16 @@ def _frechet_scores(fake: SetStatistics, real: SetStatistics, classifiers: Seque
     ]
 
 
-def _bin_scores(bins: ndb.Bins, statistics: SetStatistics, metrics: Collection[str]) -> list[Score]:
+def _fitted(rows: np.ndarray, k: int, seed: int) -> Bins:
+    try:
+        return fit_bins(rows, k, seed)
+    except (ArgumentError, ImportError) as error:
+        raise UserError(str(error)) from None
+
+
+def _bin_scores(bins: Bins, statistics: SetStatistics, metrics: Collection[str]) -> list[Score]:
     assert statistics.bin_counts is not None
-    filled, k = ndb.score_bins(bins.counts, statistics.bin_counts), len(bins.counts)
+    filled, k = score_bins(bins.counts, statistics.bin_counts), len(bins.counts)
     note = f"{k} bins, as there are no more real clips that differ" if k < _BINS else ""
     values = {"ndb": filled.ndb, "ndb_over_k": filled.ndb_over_k, "js_divergence": filled.js_divergence}
     return [
@@ -146,12 +151,12 @@ def _bin_scores(bins: ndb.Bins, statistics: SetStatistics, metrics: Collection[s
     ]  # fmt: skip
 
 
-def _distance_score(metric: str, train: similarity.FeatureSet, statistics: SetStatistics) -> Score:
+def _distance_score(metric: str, train: FeatureSet, statistics: SetStatistics) -> Score:
     query = statistics.neighbours
     assert query is not None
 
     def compute() -> tuple[float, float | None]:
-        value = similarity.similarity(train, query, exclude_self=metric == "d_self")
+        value = similarity(train, query, exclude_self=metric == "d_self")
         return value.mean, value.std if statistics.count > 1 else None
 
     return _score(metric, statistics.count, "fake", compute)
@@ -165,9 +170,9 @@ def score(
 
     Args:
       fake: the set to score.
-      real: the training set, for the metrics in `NEEDS_REAL`.
+      real: the training set, for the metrics in `metric_names.NEEDS_REAL`.
       classifiers: of one task; may be none.
-      metrics: some of `METRICS`.
+      metrics: some of `metric_names.METRICS`.
       work_dir: for intermediate files.
       k: groups of the inception score (`inception`).
       seed: of k-means.
@@ -175,12 +180,14 @@ def score(
     Returns:
       The scores, and what was gathered of `fake`.
     """
+    from eval.gathering import gather  # TensorFlow, which scores of stored probabilities do without
+
     reference, bins = None, None
     if real is not None:
         reference = gather(real, classifiers, set(metrics) - {"d_self"}, work_dir, "real")
         if reference.rows is not None:
             distinct = len({row.tobytes() for row in reference.rows})
-            bins = ndb.fit_bins(reference.rows, min(_BINS, distinct), seed)
+            bins = _fitted(reference.rows, min(_BINS, distinct), seed)
             reference.rows = None
     ours = gather(fake, classifiers, metrics, work_dir, "fake", None if bins is None else bins.centers)
     found = classifier_scores(ours, classifiers, metrics, k, "fake")

@@ -7,27 +7,29 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval.classifiers import fit, registry
-from eval.classifiers import sizes as classifier_sizes
-from eval.classifiers.fit import FitOptions
-from eval.classifiers.labelled_audio import NO_FAMILY, LabelledAudio, labelled_notes, read_words, split
-from eval.classifiers.registry import Classifier, ClassifierInfo
-from eval.classifiers.sizes import PITCH_WIDTH
-from eval.metrics import confusion
-from gansynth_tf.notes.loading import load_notes
+from eval.classifiers import confusion, places
+from eval.classifiers.labels import NO_FAMILY
+from eval.classifiers.options import PITCH_WIDTH, FitOptions
+from eval.classifiers.places import ClassifierInfo
+from eval.metrics.confusion import confusion_matrix
 from gansynth_tf.notes.options import NoteOptions
 from wavegan_tf import __version__
 from wavegan_tf.core import effects, flags
+from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
 from wavegan_tf.core.options import option
+
+if TYPE_CHECKING:
+    from eval.classifiers.labelled_audio import LabelledAudio
+    from eval.classifiers.registry import Classifier
 
 _WORDS, _PITCHES = effects.only_with("task", values=("sc09",)), effects.only_with("task", values=("pitch",))
 SPLIT_FILE, CONFUSION_TABLE, CONFUSION_PICTURE = "split.json", "confusion.csv", "confusion.png"
@@ -40,12 +42,12 @@ class ClassifierNotes(NoteOptions):
     data_dir: str = option(
         "",
         "For sc09: folder of words, as in seven_0001.wav. For pitch: NSynth's examples.json and audio/, or audio files "
-        "whose names tell the pitch. Sub-folders included.",
+        "whose names encode the pitch. Sub-folders included.",
     )
     data_sources: str = option(
         "",
         "Sources of the sound to take, with commas between, such as acoustic,synthetic; empty for all, as the paper's "
-        "classifier heard them. A note that does not tell is taken.",
+        "classifier heard them. A note of unknown source is taken.",
     )
     data_cache_mb: int = option(
         2048, "Decoded notes to keep in memory, in MiB; more goes to a file on disk.", minimum=0
@@ -64,7 +66,7 @@ _RULES = {
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """Indices of the clips to learn from, to choose the best pass by, and to test on; the last two may be elsewhere."""
+    """Indices of the clips to learn from, to choose the best epoch by, and to test on, which may be elsewhere."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -73,6 +75,9 @@ class Parts:
 
 def _read(options: ClassifierNotes, test_of: Sequence[str] | None = None) -> LabelledAudio:
     """The clips to learn from; or those of --test_dir, given the labels of the others."""
+    from eval.classifiers.labelled_audio import labelled_notes, read_words
+    from gansynth_tf.notes.loading import load_notes
+
     values = absl_flags.FLAGS
     flag = "data_dir" if test_of is None else "test_dir"
     if values.task == "sc09":
@@ -92,6 +97,8 @@ def divide(audio: LabelledAudio, validation: float, test: float, has_test_dir: b
     Raises:
       UserError: a part is empty.
     """
+    from eval.classifiers.labelled_audio import split
+
     fractions = [validation, 0.0 if has_test_dir else test]
     validation_part, test_part, train = split(audio.classes[:, 0], fractions, seed)
     parts = {"learn from": train, "--validation_fraction": validation_part}
@@ -110,7 +117,7 @@ def _networks() -> list[str]:
       UserError: one is unknown or named twice, none is named, or there is a classifier in its folder.
     """
     values = absl_flags.FLAGS
-    known = registry.NETWORKS[values.task]
+    known = places.NETWORKS[values.task]
     chosen = [name.strip() for name in values.networks] if values.task == "sc09" else list(known)
     for name in chosen or [""]:
         if name not in known:
@@ -118,7 +125,7 @@ def _networks() -> list[str]:
         if chosen.count(name) > 1:
             raise UserError(f"--networks={','.join(chosen)}: names {name} twice")
         folder = os.path.join(values.classifier_dir, name)
-        if os.path.exists(os.path.join(folder, registry.INFO_FILE)):
+        if os.path.exists(os.path.join(folder, places.INFO_FILE)):
             raise UserError(f"--classifier_dir: {folder} holds a classifier already; name another folder")
     return chosen
 
@@ -151,10 +158,12 @@ def measure(
     classifier: Classifier, audio: LabelledAudio, chosen: np.ndarray, options: FitOptions, folder: str
 ) -> ClassifierInfo:
     """Tests a classifier, writes its confusion matrix, and says what it is with its accuracy."""
+    from eval.classifiers import fit
+
     info = classifier.info
     truth, found = audio.classes[chosen], fit.answers(classifier, audio, chosen, options)
     accuracy = float(np.mean(found[:, 0] == truth[:, 0]))
-    matrix = confusion.confusion_matrix(truth[:, 0], found[:, 0], len(info.labels))
+    matrix = confusion_matrix(truth[:, 0], found[:, 0], len(info.labels))
     confusion.write_csv(matrix, info.labels, os.path.join(folder, CONFUSION_TABLE))
     title = f"{info.network}: {100 * accuracy:.1f} % of {len(chosen)} right"
     confusion.write_picture(matrix, info.labels, os.path.join(folder, CONFUSION_PICTURE), title)
@@ -187,7 +196,7 @@ def _prepare(folder: str) -> None:
     """
     try:
         os.makedirs(folder, exist_ok=True)
-        if os.path.exists(weights := os.path.join(folder, registry.WEIGHTS_FILE)):
+        if os.path.exists(weights := os.path.join(folder, places.WEIGHTS_FILE)):
             os.remove(weights)  # of a training that was cut off
     except OSError as error:
         raise UserError(f"--classifier_dir={folder}: cannot be written ({error.strerror})") from None
@@ -200,6 +209,10 @@ def _train_one(
     test: tuple[LabelledAudio, np.ndarray],
     options: FitOptions,
 ) -> None:
+    import keras
+
+    from eval.classifiers import fit, registry
+
     folder = os.path.join(absl_flags.FLAGS.classifier_dir, info.network)
     start = time.monotonic()
     keras.utils.set_random_seed(options.seed)
@@ -235,9 +248,14 @@ def main() -> None:
     require_effect(_RULES)
     options, notes, networks = flags.from_flags(FitOptions), flags.from_flags(ClassifierNotes), _networks()
     _check_fractions()
-    classifier_sizes.require_memory(values.task, options, notes, values.pitch_width, values.pitch_family)
     if values.task == "sc09":
         flags.require(data_dir=values.data_dir)
+    for name in ("data_dir", "test_dir"):
+        if values[name].value:
+            find_audio_files(values[name].value, name)
+    from eval.classifiers import sizes
+
+    sizes.require_memory(values.task, options, notes, values.pitch_width, values.pitch_family)
     with output_folder(values.classifier_dir, "classifier_dir"):
         audio = _read(notes)
         parts = divide(audio, values.validation_fraction, values.test_fraction, bool(values.test_dir), options.seed)
@@ -253,20 +271,20 @@ def main() -> None:
 
 def define_flags() -> None:
     """Defines the command's flags."""
-    absl_flags.DEFINE_enum("task", None, registry.TASKS, "sc09: words in file names; pitch: notes.")
+    absl_flags.DEFINE_enum("task", None, places.TASKS, "sc09: words in file names; pitch: notes.")
     absl_flags.DEFINE_string("classifier_dir", "", "Where the classifiers go, a sub-folder for each.")
     absl_flags.DEFINE_list(
-        "networks", list(registry.NETWORKS["sc09"]),
-        "For sc09: log_mel is the original's classifier, waveform hears the raw samples.",
+        "networks", list(places.NETWORKS["sc09"]),
+        "For sc09: log_mel is the original's classifier, waveform takes the raw samples.",
     )  # fmt: skip
-    flags.define_float("validation_fraction", 0.1, "Share of the clips to choose the best pass by.", 0.0, 0.9)
+    flags.define_float("validation_fraction", 0.1, "Share of the clips to choose the best epoch by.", 0.0, 0.9)
     flags.define_float("test_fraction", 0.1, "Share of the clips to test on, which training never sees.", 0.0, 0.9)
     absl_flags.DEFINE_string("test_dir", "", "Folder with clips to test on instead, wherever the others are from.")
     absl_flags.DEFINE_integer(
         "pitch_width", PITCH_WIDTH, "For pitch: filters of the first layer; 128 is Magenta's size.", 1, 1024
     )
     absl_flags.DEFINE_boolean("pitch_family", False, "For pitch: learn the families of the instruments as well.")
-    flags.define_flags(FitOptions, "eval.classifiers.fit")
+    flags.define_flags(FitOptions, "eval.classifiers.options")
     flags.define_flags(ClassifierNotes, "eval.train_classifier")
 
 

@@ -1,6 +1,7 @@
 """Scoring each new checkpoint of a run, and keeping the best: the original's `incept` mode.
 
-The run is exported by its own command, in a process of its own, and what is scored is the SavedModel.
+The run is exported by its own command, in a process of its own, and what is scored is the SavedModel. TensorFlow is
+imported when the watch begins, not by the checks before it.
 """
 
 from __future__ import annotations
@@ -17,26 +18,23 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import tensorflow as tf
 from absl import flags as absl_flags
 from absl import logging
 
 from eval.score_table import SCORES_FILE
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving.saved_model import METADATA_FILE
-from wavegan_tf.core.training import checkpoints
+from wavegan_tf.core.serving.metadata import METADATA_FILE
 
 BEST_DIR = "best"
 RULES = {
     name: [effects.only_with("watch_train_dir")]
     for name in ("best_metric", "watch_poll_secs", "watch_idle_secs", "watch_all")
 }
-_CONFIGS = ("config.json", "experiment.json", METADATA_FILE)
 _MODELS = ("wavegan", "specgan", "gansynth")
 # Exit codes of a process that a signal has stopped.
 _STOPPED = (128 + signal.SIGINT, -signal.SIGINT, -signal.SIGTERM)
-# For these less is better.
+# Metrics of which lower values are better.
 _FALLING = ("fid", "ndb", "ndb_over_k", "js_divergence", "d_train", "pitch_entropy")
 
 Lines = list[dict[str, Any]]
@@ -70,27 +68,10 @@ def check(train_dir: str, model: str, metrics: Sequence[str]) -> None:
         raise UserError(f"--watch_train_dir={train_dir}: is a SavedModel; name the run, or give it as --model_dir")
 
 
-def model_of(place: str) -> str:
-    """Whose run or SavedModel a folder holds, by its configuration file.
-
-    Raises:
-      UserError: it holds none.
-    """
-    for name in _CONFIGS:
-        try:
-            with open(os.path.join(place, name), encoding="utf-8") as file:
-                return str(json.load(file)["model"])
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, KeyError, TypeError):
-            raise UserError(f"{os.path.join(place, name)}: cannot be read; is it of a run or a SavedModel?") from None
-    versions = sorted(name for name in (os.listdir(place) if os.path.isdir(place) else []) if name.isdigit())
-    hint = f"; did you mean {os.path.join(place, versions[-1])}?" if versions else ""
-    raise UserError(f"{place}: holds neither a run nor a SavedModel{hint}")
-
-
 def checkpoints_of(train_dir: str, model: str) -> list[tuple[tuple[str, ...], int]]:
     """Export flags and step of each checkpoint there is, oldest first; GANSynth has some for each stage."""
+    from wavegan_tf.core.training import checkpoints
+
     if model != "gansynth":
         return [((f"--step={step}",), step) for step in sorted(checkpoints.steps(train_dir))]
     found: list[tuple[tuple[str, ...], int]] = []
@@ -173,6 +154,8 @@ def watch(train_dir: str, model: str, output_dir: str, score: Callable[..., Line
     Raises:
       UserError: `metric` is not among the scores.
     """
+    import tensorflow as tf
+
     values, stop = absl_flags.FLAGS, threading.Event()
     previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     done, lines = _earlier(output_dir, train_dir)
@@ -208,6 +191,8 @@ def _score_one(
     score: Callable[..., Lines], metric: str, best: float | None, writer: Any,
 ) -> float | None:  # fmt: skip
     """Exports and scores one checkpoint; returns the best value so far."""
+    import tensorflow as tf
+
     parent = os.path.join(output_dir, f".exported-{step}")
     shutil.rmtree(parent, ignore_errors=True)
     model_dir = os.path.join(parent, str(step))

@@ -15,7 +15,7 @@ import pytest
 from absl import flags as absl_flags
 
 from eval import listening_page, resynthesis, score, train_classifier
-from eval.classifiers.fit import FitOptions
+from eval.classifiers.options import FitOptions
 from eval.train_classifier import ClassifierNotes
 from gansynth_tf import generate as gansynth_generate
 from gansynth_tf.config import GANSynthConfig

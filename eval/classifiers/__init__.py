@@ -1,1 +1,1 @@
-"""The classifiers behind the metrics: their networks, training, storage and outputs."""
+"""The classifiers that metrics depend on: their networks, training, storage and outputs."""

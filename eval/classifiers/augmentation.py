@@ -1,7 +1,7 @@
 """Random changes of training clips that leave the label as it is, or move it by as much as they move the pitch.
 
-Real and generated clips differ in level and in where the sound begins; a classifier that leans on these would score
-them and not what is said or played. None of this is in the originals, which had thousands of clips of each class.
+Real and generated clips differ in level and in where the sound begins; a classifier that relies on these would score
+them and not the word or the note. None of this is in the originals, which had thousands of clips of each class.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def resample(waves: tf.Tensor, speeds: tf.Tensor, shifts: tf.Tensor) -> tf.Tenso
     positions = (times - shifts[:, None]) * speeds[:, None]
     before = tf.floor(positions)
     part = positions - before
-    padded = tf.pad(waves, [[0, 0], [1, 1]])  # so that one sample before and behind the clip is silence
+    padded = tf.pad(waves, [[0, 0], [1, 1]])  # so that one sample before and after the clip is silence
 
     def at(index: tf.Tensor) -> tf.Tensor:
         index = tf.clip_by_value(tf.cast(index, tf.int32) + 1, 0, length + 1)
@@ -77,7 +77,7 @@ def speech(waves: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor, quietest: floa
     speakers.
 
     Args:
-      waves: float32 [b, t], the words at the start and zeros behind.
+      waves: float32 [b, t], the words at the start, followed by zeros.
       lengths: int [b], samples of the words.
       seed: int [2].
       quietest: smallest peak in dB.

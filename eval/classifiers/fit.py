@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import signal
 import time
@@ -14,10 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from eval.classifiers import augmentation
-from eval.classifiers.labelled_audio import NO_FAMILY, LabelledAudio
-from eval.classifiers.registry import WEIGHTS_FILE, Classifier
+from eval.classifiers.labelled_audio import LabelledAudio
+from eval.classifiers.labels import NO_FAMILY
+from eval.classifiers.options import EPOCHS, RATES, FitOptions
+from eval.classifiers.places import WEIGHTS_FILE
+from eval.classifiers.registry import Classifier
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.options import Options, option
 
 _SUMMARIES = "logs"
 # Of the norms' moving averages. The original's 0.99 is for its 100 000 steps; here a few hundred must do.
@@ -25,45 +26,6 @@ _MOMENTUM = 0.9
 # Scale of the log-mel classifier's last norm before training. Adam moves all 8192 weights of a class by one step size,
 # which is too much at once for logits of features of unit variance, and right for the convolutions before them.
 _LAST_SCALE = 0.1
-
-
-# Passes at most, and passes without a better loss after which training stops.
-_PASSES = {"log_mel": (5, 3), "waveform": (25, 8), "pitch": (40, 8)}
-_RATES = {"adam": 1e-3, "sgd": 1e-4}
-
-
-def _by_network(place: int) -> str:
-    return ", ".join(f"{numbers[place]} for {network}" for network, numbers in _PASSES.items())
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FitOptions(Options):
-    """How a classifier is trained."""
-
-    batch_size: int = option(16, "Clips in a batch.", minimum=2)
-    learning_rate: float = option(
-        0.0,
-        "Step size at the start, from where it falls to zero; 0: "
-        f"{', '.join(f'{rate:g} for {name}' for name, rate in _RATES.items())}.",
-        minimum=0,
-    )
-    optimizer: str = option(
-        "adam", "adam, or sgd: plain gradient descent as the original's, which takes 100 000 steps.",
-        choices=("adam", "sgd"),
-    )  # fmt: skip
-    max_epochs: int = option(
-        0, f"Passes over the clips at most; 0: {_by_network(0)}.", minimum=0
-    )
-    patience: int = option(
-        0, f"Stop after so many passes without a better validation loss; 0: {_by_network(1)}.", minimum=0
-    )
-    augment: bool = option(
-        True,
-        "Vary what is heard while training: level and noise of words (log_mel), or level, speed and beginning "
-        "(waveform); level and pitch of notes, with its label. The original does not.",
-    )
-    train_time_limit_secs: float = option(0.0, "Stop training after this time; 0 sets no limit.", minimum=0)
-    seed: int = option(0, "Seed of weights, order, split and augmentation.", minimum=0)
 
 
 def heads_loss(sizes: tuple[int, ...]):
@@ -191,14 +153,14 @@ def fit(
     """
     info, path = classifier.info, os.path.join(folder, WEIGHTS_FILE)
     sizes = tuple(len(names) for names in (info.labels, info.families) if names)
-    passes, patience = _PASSES[info.network]
+    passes, patience = EPOCHS[info.network]
     passes, patience = options.max_epochs or passes, options.patience or patience
     for norm in classifier.network.norms:
         norm.momentum = _MOMENTUM
     if info.network == "log_mel":
         scale = classifier.network.norms[-1].gamma
         scale.assign(_LAST_SCALE * scale)
-    initial = options.learning_rate or _RATES[options.optimizer]
+    initial = options.learning_rate or RATES[options.optimizer]
     rate = keras.optimizers.schedules.CosineDecay(initial, passes * max(1, len(train) // options.batch_size))
     optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[options.optimizer](rate)
     classifier.network.compile(optimizer, heads_loss(sizes), metrics=[first_head_accuracy(sizes[0])], jit_compile=False)

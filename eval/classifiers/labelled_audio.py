@@ -1,4 +1,4 @@
-"""Audio whose labels stand in the file names or come with the notes, and how it is split."""
+"""Audio with labels, from file names or from notes, and its split into parts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from eval.classifiers.sc09 import LABELS
-from eval.features import CLIP_LEN, fit_length, read_clip
+from eval.classifiers.labels import LABELS, NO_FAMILY, class_of, label_of
+from eval.clips import CLIP_LEN, fit_length, read_clip
 from gansynth_tf.notes.files import BadNote, note_of_name
 from gansynth_tf.notes.options import FAMILIES
 from gansynth_tf.notes.stream import NoteStore
@@ -19,8 +19,6 @@ from wavegan_tf.core.audio.files import display_name, find_audio_files
 from wavegan_tf.core.audio.store import report_skipped
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.progress import Progress
-
-NO_FAMILY = -1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,27 +40,13 @@ class LabelledAudio:
     wave: Callable[[tf.Tensor], tf.Tensor]
 
 
-def label_of(path: str) -> str | None:
-    """The text before the first underscore of a file's name, in lower case; None if there is no underscore."""
-    label, underscore, _ = os.path.basename(path).partition("_")
-    return label.lower() if underscore and label else None
-
-
-def class_of(path: str, labels: Sequence[str]) -> int | None:
-    """Index of a file's label; digits count as their words. None if the name tells none of these labels."""
-    label = label_of(path)
-    if label is not None and label.isdecimal() and int(label) < 10 and tuple(labels) == LABELS:
-        return int(label)
-    return list(labels).index(label) if label is not None and label in labels else None
-
-
 def _labels_of(paths: Sequence[str], place: str) -> tuple[str, ...]:
     found = {label for label in map(label_of, paths) if label is not None}
     if found and all(label in LABELS or (label.isdecimal() and int(label) < 10) for label in found):
         return LABELS
     if len(found) < 2:
         raise UserError(
-            f"{place}: the file names tell {len(found)} labels, at least 2 are needed; a label is the text before the "
+            f"{place}: the file names have {len(found)} labels, at least 2 are needed; a label is the text before the "
             "first underscore, as in seven_0001.wav"
         )
     return tuple(sorted(found))
@@ -75,7 +59,7 @@ def read_words(
 
     Args:
       data_dir: the folder. The label of a file is what stands before the first underscore of its name, in any case.
-      labels: of the classes; by default the ten digits if the names tell only such (as words or as numerals), else all
+      labels: of the classes; by default the ten digits if the names have no others (as words or as numerals), else all
         labels there are, in alphabetical order.
       skip_bad: report files that cannot be used and go on, instead of stopping at the first.
       flag: that named the folder.
@@ -85,15 +69,15 @@ def read_words(
     """
     shown = f"--{flag}={display_name(data_dir)}"
     paths = find_audio_files(data_dir, flag)
-    names_tell = tuple(labels) if labels is not None else _labels_of(paths, shown)
+    known = tuple(labels) if labels is not None else _labels_of(paths, shown)
     clips, classes, lengths, names, bad = [], [], [], [], []
     progress = Progress(0, len(paths), label="file", rate="files/s")
     for done, path in enumerate(paths, 1):
         progress.update(done, {})
-        number = class_of(path, names_tell)
+        number = class_of(path, known)
         try:
             if number is None:
-                raise AudioError(f"{display_name(path)}: its name tells none of the labels {', '.join(names_tell)}")
+                raise AudioError(f"{display_name(path)}: its name has none of the labels {', '.join(known)}")
             clip = read_clip(path)
         except AudioError as error:
             if not skip_bad:
@@ -112,19 +96,19 @@ def read_words(
     with tf.device("CPU:0"):
         samples = tf.constant(np.stack(clips))
     return LabelledAudio(
-        tuple(names), np.array(classes), np.array(lengths), (names_tell,),
+        tuple(names), np.array(classes), np.array(lengths), (known,),
         lambda index: tf.cast(samples[index], tf.float32) / 32768.0,
     )  # fmt: skip
 
 
 def labelled_notes(store: NoteStore, with_family: bool) -> LabelledAudio:
-    """Notes that gansynth_tf has loaded, with their pitches and, if asked for, the families that their names tell."""
+    """Notes that gansynth_tf has loaded, with their pitches and, if asked for, the families in their names."""
     pitches = tuple(str(store.first_pitch + number) for number in range(len(store.pitch_counts)))
     classes = [store.pitches - store.first_pitch]
     if with_family:
         classes.append(np.array([_family(name) for name in store.names]))
         if (classes[1] == NO_FAMILY).all():
-            raise UserError("--pitch_family: no name tells a family; name notes as bass_acoustic_000-036-100")
+            raise UserError("--pitch_family: no name has a family; name notes as bass_acoustic_000-036-100")
     return LabelledAudio(
         store.names, np.stack(classes, axis=1), np.minimum(store.lengths, store.audio_length),
         (pitches, tuple(FAMILIES))[: len(classes)], lambda index: store.wave(index)[:, 0],

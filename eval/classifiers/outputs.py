@@ -1,8 +1,8 @@
-"""Running a classifier over waveforms, batch by batch."""
+"""Running a classifier over a batch of waveforms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +10,12 @@ import tensorflow as tf
 
 
 class Outputs(NamedTuple):
-    """What a classifier says of b clips.
+    """Outputs of a classifier for b clips.
 
     Attributes:
       logits: float32 [b, classes].
       scores: float32 [b, classes], their softmax.
-      features: float32 [b, d], what the last layer sees.
+      features: float32 [b, d], the input of the last layer.
     """
 
     logits: np.ndarray
@@ -23,22 +23,18 @@ class Outputs(NamedTuple):
     features: np.ndarray
 
 
-def outputs(
-    front_end: Callable[[tf.Tensor], tf.Tensor], network: Any, clip_len: int, batches: Iterable[np.ndarray]
-) -> Iterator[Outputs]:
-    """Runs a classifier for inference.
+def inference(
+    front_end: Callable[[tf.Tensor], tf.Tensor], network: Any, clip_len: int
+) -> Callable[[np.ndarray], Outputs]:
+    """Makes a function of batches that is compiled once.
 
     Args:
-      front_end: waveforms [b, clip_len] -> what the network sees.
-      network: has `features` (what the last layer sees) and `dense` (the last layer).
+      front_end: waveforms [b, clip_len] -> input of the network.
+      network: has `features` (the input of the last layer) and `dense` (the last layer).
       clip_len: samples of a clip.
-      batches: float32 waveforms [b, clip_len], full scale 1.0.
 
-    Yields:
-      one `Outputs` a batch.
-
-    Raises:
-      ValueError: a batch has another shape.
+    Returns:
+      A function of float32 waveforms [b, clip_len], full scale 1.0; it raises ValueError for another shape.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, clip_len], tf.float32)], autograph=False)
@@ -47,7 +43,9 @@ def outputs(
         logits = network.dense(features)
         return logits, tf.nn.softmax(logits), features
 
-    for x in batches:
-        if x.ndim != 2 or x.shape[1] != clip_len:
-            raise ValueError(f"a batch has shape {list(x.shape)}, must have [b, {clip_len}]")
-        yield Outputs(*(tensor.numpy() for tensor in run(tf.constant(x, tf.float32))))
+    def outputs(waves: np.ndarray) -> Outputs:
+        if waves.ndim != 2 or waves.shape[1] != clip_len:
+            raise ValueError(f"a batch has shape {list(waves.shape)}, must have [b, {clip_len}]")
+        return Outputs(*(tensor.numpy() for tensor in run(tf.constant(waves, tf.float32))))
+
+    return outputs

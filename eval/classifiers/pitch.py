@@ -67,7 +67,7 @@ class PitchClassifier(keras.Model):
 
     Args:
       num_pitches: classes of the first logits.
-      num_families: of the instruments, whose logits come after those of the pitches; 0 leaves them out.
+      num_families: of the instruments, whose logits come after those of the pitches; 0 for none.
       frames: of the features, which decides the size of the last layers.
       width: filters of the first layers; 128 in the baseline.
     """
@@ -102,7 +102,7 @@ class PitchClassifier(keras.Model):
         self.built = True
 
     def features(self, specgrams, training: bool = False):
-        """What the last layers see: [b, 8 * width]."""
+        """Input of the last layers: [b, 8 * width]."""
         x = self.input_norm(specgrams, training=training)
         for convolution, norm in zip(self.convolutions, self.norms[:-1], strict=True):
             x = ops.leaky_relu(norm(convolution(x), training=training), _SLOPE)
@@ -110,7 +110,7 @@ class PitchClassifier(keras.Model):
         return ops.leaky_relu(self.norms[-1](x, training=training), _SLOPE)
 
     def call(self, specgrams, training: bool = False):
-        """Logits of the pitches, and behind them those of the families if there are any."""
+        """Logits of the pitches, followed by those of the families if there are any."""
         features = self.features(specgrams, training=training)
         if self.family_dense is None:
             return self.dense(features)

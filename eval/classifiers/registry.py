@@ -1,73 +1,41 @@
-"""Trained classifiers: the folder that holds one, and using it whatever it is."""
+"""Trained classifiers: loading one from its folder, and running it whatever its network is."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from eval.classifiers import outputs as classifier_outputs
 from eval.classifiers import sc09
-from eval.classifiers.outputs import Outputs
+from eval.classifiers.outputs import Outputs, inference
 from eval.classifiers.pitch import PitchClassifier, make_features
+from eval.classifiers.places import INFO_FILE, WEIGHTS_FILE, ClassifierInfo, Place, find_places, read_info, unusable
 from eval.classifiers.waveform import WaveformClassifier
-from eval.features import CLIP_LEN, SAMPLE_RATE, classifier_log_mel
+from eval.features import classifier_log_mel
 from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
 
-INFO_FILE, WEIGHTS_FILE = "classifier.json", "best.weights.h5"
-TASKS = ("sc09", "pitch")
-NETWORKS = {"sc09": ("log_mel", "waveform"), "pitch": ("pitch",)}
-PUBLISHED_NAME = "best_acc-103005"
 # Of best_acc-103005.index in the original repository. It holds a checksum of every variable, which TensorFlow compares
 # when it reads the variables: a checkpoint with this index is the published one to the last bit.
 PUBLISHED_INDEX = "baa65da5c8160c8ec6612eb1a6147b86cffaf3ec90269665149e30777a888bc0"
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassifierInfo:
-    """What a classifier is, apart from its weights.
-
-    Attributes:
-      task: one of `TASKS`.
-      network: one of the task's `NETWORKS`.
-      labels: names of the classes, those of pitches being MIDI numbers.
-      families: names of the classes of instruments, if it knows any.
-      clip_len: samples of a clip.
-      sample_rate: Hz.
-      width: of the pitch network.
-      test_accuracy: share of right answers on clips that training never saw; None if it is not known.
-      test_size: number of these clips.
-      is_published: whether these are the weights of the published scores, by their checksums.
-    """
-
-    task: str
-    network: str
-    labels: tuple[str, ...]
-    families: tuple[str, ...] = ()
-    clip_len: int = CLIP_LEN
-    sample_rate: int = SAMPLE_RATE
-    width: int = 32
-    test_accuracy: float | None = None
-    test_size: int = 0
-    is_published: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A network that is ready to be asked.
+    """A network that is ready to be run.
 
     Attributes:
       info: what it is.
       network: the Keras model.
-      front_end: waveforms [b, clip_len] -> what the network sees.
+      front_end: waveforms [b, clip_len] -> input of the network.
       name: for tables and file names.
       place: the folder or checkpoint that it was read from; "" if it was not.
     """
@@ -88,14 +56,22 @@ class Classifier:
         """Numbers that the last layer sees of a clip."""
         return int(self.network.dense.kernel.shape[0])
 
-    def outputs(self, batches: Iterable[np.ndarray]) -> Iterator[Outputs]:
-        """What it says of batches of waveforms [b, clip_len], full scale 1.0."""
-        return classifier_outputs.outputs(self.front_end, self.network, self.info.clip_len, batches)
+    @functools.cached_property
+    def _inference(self) -> Callable[[np.ndarray], Outputs]:
+        return inference(self.front_end, self.network, self.info.clip_len)
+
+    def outputs(self, waves: np.ndarray) -> Outputs:
+        """Outputs for a batch of waveforms [b, clip_len], full scale 1.0.
+
+        Raises:
+          ValueError: the batch has another shape.
+        """
+        return self._inference(waves)
 
     def hash(self) -> str:
         """SHA-256 of all weights, in the network's order."""
         digest = hashlib.sha256()
-        for variable in self.network.weights:  # not `variables`, which has seeds and measures
+        for variable in self.network.weights:  # not `variables`, which has seeds and metrics
             digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
         return digest.hexdigest()
 
@@ -121,7 +97,7 @@ def build(info: ClassifierInfo, name: str) -> Classifier:
 
 
 def save_info(info: ClassifierInfo, folder: str, **others: Any) -> None:
-    """Writes classifier.json; `others` is what a reader may want to know besides."""
+    """Writes classifier.json; `others` are further facts for its readers."""
     path = os.path.join(folder, INFO_FILE)
     with open(f"{path}.tmp", "w", encoding="utf-8") as file:
         json.dump({**dataclasses.asdict(info), "more": others}, file, indent=2)
@@ -135,24 +111,17 @@ def load(folder: str) -> Classifier:
     Raises:
       UserError: the folder holds none, or it is damaged.
     """
-    path = os.path.join(folder, INFO_FILE)
+    info = read_info(folder)
     try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
-        values.pop("more", None)
-        values["labels"], values["families"] = tuple(values["labels"]), tuple(values["families"])
-        info = ClassifierInfo(**values)
-        if info.network not in NETWORKS[info.task]:
-            raise ValueError(f"network {info.network!r}")
         classifier = build(info, info.network)
         classifier.network.load_weights(os.path.join(folder, WEIGHTS_FILE))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: cannot be used ({' '.join(str(error).split())[:200]})") from None
+        raise unusable(folder, error) from None
     return dataclasses.replace(classifier, place=folder)
 
 
 def load_tf1(path: str) -> Classifier:
-    """The SC09 classifier of a TF1 checkpoint; see `sc09_classifier.load_tf1`.
+    """The SC09 classifier of a TF1 checkpoint; see `sc09.load_tf1`.
 
     Raises:
       UserError: it cannot be read.
@@ -168,39 +137,23 @@ def load_tf1(path: str) -> Classifier:
 
 
 def find(places: str) -> list[Classifier]:
-    """The classifiers of --classifier_dir.
-
-    Args:
-      places: folders with commas between. Each is what eval_train_classifier has written, or one of its sub-folders, or
-        a TF1 checkpoint of the original SC09 classifier (its path without extension, or a folder that holds it).
-
-    Returns:
-      The classifiers, each with a name of its own: its kind, or with several of a kind the end of its path besides.
+    """The classifiers of --classifier_dir, as `find_places` finds them, loaded.
 
     Raises:
-      UserError: a place holds no classifier, one is named twice, or they do not fit together.
+      UserError: as `find_places` and `load_all`.
     """
-    found = []
-    for place in filter(None, (part.strip() for part in places.split(","))):
-        folders = [place, *(os.path.join(place, name) for names in NETWORKS.values() for name in names)]
-        folders = [folder for folder in folders if os.path.exists(os.path.join(folder, INFO_FILE))]
-        if folders:
-            found += [load(folder) for folder in folders]
-        elif os.path.exists(f"{place}.index") or os.path.exists(os.path.join(place, "checkpoint")):
-            found.append(load_tf1(place))
-        elif os.path.exists(os.path.join(place, f"{PUBLISHED_NAME}.index")):
-            found.append(load_tf1(os.path.join(place, PUBLISHED_NAME)))
-        else:
-            raise UserError(
-                f"--classifier_dir={place}: holds no classifier of eval_train_classifier, nor a TF1 checkpoint"
-            )
-    kinds = {(c.info.task, c.info.clip_len, c.info.sample_rate) for c in found}
-    if len(kinds) > 1:
-        raise UserError(f"--classifier_dir={places}: holds classifiers of different tasks or clips; give those of one")
-    for place, count in collections.Counter(os.path.realpath(c.place) for c in found).items():
-        if count > 1:
-            raise UserError(f"--classifier_dir={places}: {place} is named twice")
-    return _named_apart(found)
+    return load_all(find_places(places))
+
+
+def load_all(places: Sequence[Place]) -> list[Classifier]:
+    """The classifiers of some places, each with a name of its own.
+
+    A name is a classifier's kind, or with several of a kind also the end of its path.
+
+    Raises:
+      UserError: one cannot be read, or two have the same name.
+    """
+    return _named_apart([load_tf1(place.path) if place.is_tf1 else load(place.path) for place in places])
 
 
 def _named_apart(found: Sequence[Classifier]) -> list[Classifier]:

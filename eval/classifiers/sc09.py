@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import keras
-import numpy as np
 from keras import layers, ops
 
-from eval.classifiers import outputs as classifier_outputs
-from eval.classifiers.outputs import Outputs
-from eval.features import CLIP_LEN, FRAME_STEP, MEL_BINS, classifier_log_mel
+from eval.classifiers.labels import LABELS
+from eval.clips import CLIP_LEN
+from eval.features import FRAME_STEP, MEL_BINS
 from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.layers import BatchNormalization
-
-LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 _FRAMES, _CHANNELS, _CONVOLUTIONS = CLIP_LEN // FRAME_STEP, 128, 4
 _FEATURES = (_FRAMES >> _CONVOLUTIONS) * (MEL_BINS >> _CONVOLUTIONS) * _CHANNELS
@@ -59,7 +54,7 @@ class SC09Classifier(keras.Model):
         self.built = True
 
     def features(self, log_mel, training: bool = False):
-        """What the dense layer sees: [b, 128, 128] (time, mel) -> [b, 8192]."""
+        """Input of the dense layer: [b, 128, 128] (time, mel) -> [b, 8192]."""
         x = self.norms[0](log_mel, training=training)[..., None]  # [b, 128, 128, 1]; by mel band
         for i, convolution in enumerate(self.convolutions):
             if i:
@@ -123,19 +118,3 @@ def load_tf1(path: str) -> SC09Classifier:
     classifier = build_classifier(len(bias))
     tf1.assign(variables(classifier), values, "the SC09 classifier")
     return classifier
-
-
-def outputs(classifier: SC09Classifier, batches: Iterable[np.ndarray]) -> Iterator[Outputs]:
-    """Runs the classifier for inference, as the original's inference graph does from `x` on.
-
-    Args:
-      classifier: built.
-      batches: float32 waveforms [b, 16384], full scale 1.0.
-
-    Yields:
-      one `Outputs` a batch; its features are [b, 8192].
-
-    Raises:
-      ValueError: a batch has another shape.
-    """
-    return classifier_outputs.outputs(classifier_log_mel, classifier, CLIP_LEN, batches)

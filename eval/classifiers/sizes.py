@@ -7,12 +7,10 @@ import dataclasses
 import tensorflow as tf
 
 from eval.classifiers import pitch
-from eval.classifiers.fit import FitOptions
-from eval.features import CLIP_LEN
+from eval.classifiers.options import PITCH_WIDTH, FitOptions
+from eval.clips import CLIP_LEN
 from gansynth_tf.notes.options import FAMILIES, NoteOptions
 from wavegan_tf.core import memory
-
-PITCH_WIDTH = 32
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,7 +49,7 @@ class WaveformClassifier(keras.Model):
         self.built = True
 
     def features(self, waves, training: bool = False):
-        """What the dense layer sees: the mean and the maximum over time, [b, 512]."""
+        """Input of the dense layer: the mean and the maximum over time, [b, 512]."""
         x = waves[..., None]
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = ops.relu(norm(convolution(x), training=training))

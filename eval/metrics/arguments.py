@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wavegan_tf.core.errors import UserError
-
 _SUM_TOLERANCE = 1e-3
 _EXACT = 2**53  # up to here float64 holds every integer
 _NARROW = (np.float32, np.float16, np.int8, np.uint8, np.int16, np.uint16, np.bool_)  # float32 holds all their numbers
@@ -14,8 +12,8 @@ _NARROW = (np.float32, np.float16, np.int8, np.uint8, np.int16, np.uint16, np.bo
 _LARGEST = 1e300
 
 
-class ArgumentError(UserError, ValueError):
-    """A value that a metric cannot take: one line for a command's user, a ValueError for who calls the function."""
+class ArgumentError(ValueError):
+    """A value that a metric cannot take; the message is one line that says what is wrong."""
 
 
 def rows(values: ArrayLike, name: str = "samples") -> np.ndarray:

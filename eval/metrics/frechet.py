@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
-import scipy.linalg
 from numpy.typing import ArrayLike
 
 from eval.metrics import arguments
@@ -14,6 +11,13 @@ from eval.metrics.arguments import ArgumentError
 
 class GaussianFit:
     """Mean and covariance of rows that come in batches, in float64.
+
+    >>> fit = GaussianFit(2)
+    >>> for batch in ([[0.0, 1.0], [2.0, 1.0]], [[4.0, 4.0]]):
+    ...     fit.update(np.array(batch))
+    >>> fit.mean, fit.covariance
+    (array([2., 2.]), array([[4., 3.],
+           [3., 3.]]))
 
     Each batch is centred on its own mean and then merged (Chan, Golub and LeVeque 1979): unlike sums of squares this
     does not cancel where features are far from zero.
@@ -59,33 +63,41 @@ class GaussianFit:
         return self._scatter / (self.count - 1)
 
 
-def fit(batches: Iterable[np.ndarray]) -> GaussianFit:
-    """The Gaussian of rows [n, d] that come in batches, of which one at a time is held.
+def frechet_distance(first: ArrayLike | GaussianFit, second: ArrayLike | GaussianFit) -> float:
+    """Squared Frechet (2-Wasserstein) distance of two sets of features, as FIDs are given: 0 for equal Gaussians.
+
+    The features are those of any network; distances compare only under the same one. Sets too large to hold come as
+    a `GaussianFit` each, which takes them batch by batch.
+
+    >>> rng = np.random.default_rng(0)
+    >>> real, generated = rng.normal(size=[1000, 8]), rng.normal(size=[1000, 8])
+    >>> frechet_distance(real, generated) < 0.1 < 7.5 < frechet_distance(real, generated + 1)
+    True
+
+    Args:
+      first: float [n, d] with n of at least 2, such as features of real clips, or their fit.
+      second: float [m, d], such as features of generated clips, likewise.
 
     Raises:
-      ArgumentError: there are none, or as `GaussianFit.update`.
+      ArgumentError: features cannot be used, dimensions differ, a set has fewer than two rows, or its covariance
+        overflowed.
     """
-    gaussian = None
-    for batch in batches:
-        if gaussian is None:
-            gaussian = GaussianFit((*np.shape(batch), 0, 0)[1])
-        gaussian.update(batch)
-    if gaussian is None:
-        raise ArgumentError("no features to fit")
-    return gaussian
-
-
-def frechet_distance(first: GaussianFit, second: GaussianFit) -> float:
-    """Squared Frechet (2-Wasserstein) distance of two fits, as FIDs are given: not negative, 0 for equal fits.
-
-    Raises:
-      ArgumentError: dimensions differ, a fit has fewer than two rows, or its covariance overflowed.
-    """
+    first, second = (x if isinstance(x, GaussianFit) else _fitted(x) for x in (first, second))
     return gaussian_distance(first.mean, first.covariance, second.mean, second.covariance)
 
 
+def _fitted(features: ArrayLike) -> GaussianFit:
+    rows = arguments.rows(features, "features")
+    fit = GaussianFit(rows.shape[1])
+    fit.update(rows)
+    return fit
+
+
 def gaussian_distance(mean1: ArrayLike, covariance1: ArrayLike, mean2: ArrayLike, covariance2: ArrayLike) -> float:
-    """|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2)).
+    """|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2)), the Frechet distance of two Gaussians.
+
+    >>> gaussian_distance([1.0], [[9.0]], [-3.0], [[4.0]])  # (1 + 3)^2 + (3 - 2)^2
+    17.0
 
     C1 C2 is not symmetric, and a general matrix square root of it is slow, and complex once a covariance has fewer
     dimensions than features. With the symmetric roots A = C1^(1/2) and B = C2^(1/2): C1 C2 = A (A B B) has the same
@@ -102,10 +114,12 @@ def gaussian_distance(mean1: ArrayLike, covariance1: ArrayLike, mean2: ArrayLike
     Raises:
       ArgumentError: dimensions differ, or a number is not finite.
     """
+    from scipy.linalg import svdvals
+
     (m1, c1), (m2, c2) = _gaussian(mean1, covariance1), _gaussian(mean2, covariance2)
     if m1.shape != m2.shape:
         raise ArgumentError(f"features of {len(m1)} and {len(m2)} numbers do not compare")
-    overlap = np.sum(scipy.linalg.svdvals(_root(c1) @ _root(c2)))
+    overlap = np.sum(svdvals(_root(c1) @ _root(c2)))
     return max(float(np.sum((m1 - m2) ** 2) + np.trace(c1) + np.trace(c2) - 2.0 * overlap), 0.0)
 
 
@@ -123,7 +137,9 @@ def _gaussian(mean: ArrayLike, covariance: ArrayLike) -> tuple[np.ndarray, np.nd
 
 def _root(covariance: np.ndarray) -> np.ndarray:
     """The symmetric square root; eigenvalues within rounding error of zero are zero."""
-    values, vectors = scipy.linalg.eigh(covariance)
+    from scipy.linalg import eigh
+
+    values, vectors = eigh(covariance)
     negligible = len(values) * np.finfo(np.float64).eps * max(float(values[-1]), 0.0)
     roots = np.sqrt(np.where(values > negligible, values, 0.0))
     return (vectors * roots) @ vectors.T

@@ -10,12 +10,9 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial.distance import cdist
-from scipy.special import ndtr, rel_entr
 
 from eval.metrics import arguments
 from eval.metrics.arguments import ArgumentError
-from wavegan_tf.core.errors import UserError
 
 _BLOCK_NUMBERS = 1 << 20
 
@@ -35,7 +32,7 @@ class Bins:
 
 @dataclasses.dataclass(frozen=True)
 class BinScore:
-    """How two sets fill the same bins.
+    """Comparison of two sets in the same bins.
 
     Attributes:
       ndb: number of different bins, 0 to k.
@@ -53,6 +50,9 @@ class BinScore:
 def fit_bins(train: ArrayLike, k: int = 50, seed: int = 0, n_init: int = 10) -> Bins:
     """Clusters training samples by k-means, best of `n_init` starts.
 
+    >>> fit_bins([[0.0], [1.0], [1.0], [10.0]], k=2).counts.tolist()
+    [3, 1]
+
     Args:
       train: float [n, d], or [n, ...] which is flattened; GANSynth's are log spectrograms.
       k: number of bins.
@@ -60,13 +60,13 @@ def fit_bins(train: ArrayLike, k: int = 50, seed: int = 0, n_init: int = 10) -> 
       n_init: number of starts.
 
     Raises:
-      UserError: scikit-learn is missing.
+      ImportError: scikit-learn is missing.
       ArgumentError: there are fewer samples than bins, or a number is not finite.
     """
     try:
         from sklearn.cluster import KMeans
     except ImportError:
-        raise UserError("scikit-learn is missing: pip install 'adversarial-audio-tf[eval]'") from None
+        raise ImportError("scikit-learn is missing: pip install 'adversarial-audio-tf[eval]'") from None
     rows = arguments.rows(train)
     if not 1 <= k <= len(rows):
         raise ArgumentError(
@@ -80,9 +80,12 @@ def fit_bins(train: ArrayLike, k: int = 50, seed: int = 0, n_init: int = 10) -> 
 
 
 def bin_counts(centers: ArrayLike, samples: ArrayLike) -> np.ndarray:
-    """How many samples are nearest to each centre; of equally near ones the first counts.
+    """Counts the samples that are nearest to each centre; of equally near centres the first counts.
 
     Exact: rounding decides nothing, so the counts of a set's batches add up to those of the set.
+
+    >>> bin_counts([[0.0, 0.0], [10.0, 0.0]], [[1.0, 1.0], [9.0, 1.0], [6.0, 0.0], [5.0, 0.0]])
+    array([2, 2])
 
     Args:
       centers: [k, d].
@@ -110,6 +113,8 @@ def bin_counts(centers: ArrayLike, samples: ArrayLike) -> np.ndarray:
 
 def _nearest(rows: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """The first of the nearest centres of each row, exactly: int [n]."""
+    from scipy.spatial.distance import cdist
+
     squares = cdist(rows, centers, "sqeuclidean")
     # Rounding changes a sum of d squares of differences by less than d + 3 units of it, underflow by `tiny` each.
     d, float64 = rows.shape[1], np.finfo(np.float64)
@@ -135,6 +140,9 @@ def _whole_squares(row: np.ndarray, centers: np.ndarray) -> list[int]:
 def different_bins(train_counts: ArrayLike, test_counts: ArrayLike, significance: float = 0.05) -> np.ndarray:
     """Two-sided two-proportion z-test in every bin.
 
+    >>> different_bins([500, 300, 200, 0], [50, 10, 20, 20])
+    array([False,  True, False,  True])
+
     z is the difference of the two shares over its standard error sqrt(p (1 - p) (1/n + 1/m)); p, the share of both
     samples taken together, stands in the error alone. (A public port takes the difference from the pooled share, which
     is wrong.)
@@ -151,6 +159,8 @@ def different_bins(train_counts: ArrayLike, test_counts: ArrayLike, significance
       ArgumentError: the counts are no whole numbers, differ in length or hold nothing, or the level is not between 0
         and 1.
     """
+    from scipy.special import ndtr
+
     train, test = _counts(train_counts, test_counts)
     if not 0 < significance < 1:
         raise ArgumentError(f"significance={significance}: must be between 0 and 1")
@@ -164,9 +174,14 @@ def different_bins(train_counts: ArrayLike, test_counts: ArrayLike, significance
 def js_divergence(train_counts: ArrayLike, test_counts: ArrayLike) -> float:
     """Jensen-Shannon divergence of two sets' shares in bins, in nats: 0 for equal shares, log 2 for disjoint ones.
 
+    >>> js_divergence([3, 5, 0], [30, 50, 0]), round(js_divergence([3, 0], [0, 1]), 4)
+    (0.0, 0.6931)
+
     Raises:
       ArgumentError: as `different_bins`.
     """
+    from scipy.special import rel_entr
+
     train, test = _counts(train_counts, test_counts)
     p, q = train / np.sum(train), test / np.sum(test)
     middle = (p + q) / 2.0
@@ -187,6 +202,10 @@ def _counts(train_counts: ArrayLike, test_counts: ArrayLike) -> tuple[np.ndarray
 def score_bins(train_counts: ArrayLike, test_counts: ArrayLike, significance: float = 0.05) -> BinScore:
     """NDB, NDB/k and the Jensen-Shannon divergence from the counts.
 
+    >>> score = score_bins([60, 40], [45, 55])
+    >>> score.ndb, score.ndb_over_k, round(score.js_divergence, 4)
+    (2, 1.0, 0.0113)
+
     Raises:
       ArgumentError: as `different_bins`.
     """
@@ -195,15 +214,27 @@ def score_bins(train_counts: ArrayLike, test_counts: ArrayLike, significance: fl
     return BinScore(ndb, ndb / len(different), js_divergence(train_counts, test_counts), different)
 
 
-def ndb(bins: Bins, samples: ArrayLike, significance: float = 0.05) -> BinScore:
-    """The scores of samples against the bins of the training data.
+def ndb(
+    train: ArrayLike, generated: ArrayLike, bins: int = 50, seed: int = 0, significance: float = 0.05
+) -> BinScore:
+    """Scores generated samples against bins of the training samples: `fit_bins`, `bin_counts` and `score_bins` in one.
+
+    >>> rng = np.random.default_rng(0)
+    >>> train = np.concatenate([rng.normal(size=[100, 2]), rng.normal(size=[100, 2]) + 20])
+    >>> same, one_mode = ndb(train, train[::2], bins=2), ndb(train, train[:100], bins=2)
+    >>> (same.ndb, same.js_divergence), (one_mode.ndb, round(one_mode.js_divergence, 3))
+    ((0, 0.0), (2, 0.216))
 
     Args:
-      bins: from `fit_bins`.
-      samples: float [n, d], or [n, ...] which is flattened.
+      train: float [n, d], or [n, ...] which is flattened; GANSynth's are log spectrograms.
+      generated: float [m, d], likewise.
+      bins: number of bins, at most n.
+      seed: of k-means.
       significance: of the test in each bin.
 
     Raises:
-      ArgumentError: the samples cannot be used.
+      ImportError: scikit-learn is missing.
+      ArgumentError: the samples cannot be used, or there are fewer than bins.
     """
-    return score_bins(bins.counts, bin_counts(bins.centers, samples), significance)
+    fitted = fit_bins(train, bins, seed)
+    return score_bins(fitted.counts, bin_counts(fitted.centers, generated), significance)

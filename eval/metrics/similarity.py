@@ -1,21 +1,19 @@
-"""How near generated clips are to each other and to the training data: |D|self and |D|train (eval/similarity/sim.py).
+"""Distances of generated clips to each other and to the training data: |D|self and |D|train (eval/similarity/sim.py).
 
 Distances are Euclidean, between flattened log-mel features of raw int16 clips. The original asks a ball tree, which in
 16 384 dimensions saves nothing. Here one matrix product gives all distances of two blocks at once, roughly; every pair
-that could be the nearest within the product's rounding error is then measured again from its difference in float64.
+that could be the nearest within the product's rounding error is then computed again from its difference in float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from eval.features import similarity_log_mel
 from eval.metrics import arguments
 from eval.metrics.arguments import ArgumentError
-from wavegan_tf.core.errors import UserError
 
 _BLOCK_ROWS = 1024
 # Pairs of a block, for each of its rows, beyond which the product is worth repeating in float64.
@@ -24,70 +22,11 @@ _CHUNK = 64
 
 
 class FeatureSet(Protocol):
-    """Rows of flattened features: an array [n, d], or a `StoredFeatures`."""
+    """Rows of features: an array [n, d] or [n, ...], or what reads slices of one from a file."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: slice, /) -> np.ndarray: ...
-
-
-class StoredFeatures:
-    """Features in a file of bare float32 numbers: 50 000 clips are 3.3 GB, of which only the rows asked for are held.
-
-    Args:
-      path: of the file.
-      dimensions: of a row.
-
-    Raises:
-      UserError: the file is missing or does not hold whole rows.
-    """
-
-    def __init__(self, path: str, dimensions: int):
-        self._path, self._dimensions = path, dimensions
-        try:
-            with open(path, "rb") as file:
-                size = file.seek(0, 2)
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-        if size % (4 * dimensions):
-            raise UserError(f"{path}: {size} bytes are not whole rows of {dimensions} float32 numbers")
-        self._rows = size // (4 * dimensions)
-
-    def __len__(self) -> int:
-        return self._rows
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
-        chosen = range(*rows.indices(self._rows))
-        low, high = (min(chosen[0], chosen[-1]), max(chosen[0], chosen[-1]) + 1) if chosen else (0, 0)
-        # Not np.memmap: its pages count as memory of this process for as long as they are mapped.
-        block = np.fromfile(
-            self._path, np.float32, (high - low) * self._dimensions, offset=4 * low * self._dimensions
-        )
-        return block.reshape(-1, self._dimensions)[:: chosen.step]
-
-
-def store_features(clips: Iterable[np.ndarray], path: str) -> StoredFeatures:
-    """Writes the features of clips to a file, batch by batch (feats.py).
-
-    Args:
-      clips: batches of int16 [b, 16384], as `eval.features.read_clips` yields.
-      path: of the file, which is replaced.
-
-    Raises:
-      UserError: there are no clips, or the file cannot be written.
-    """
-    dimensions = 0
-    try:
-        with open(path, "wb") as file:
-            for batch in clips:
-                features = similarity_log_mel(batch).numpy()
-                dimensions = features[0].size
-                file.write(features.tobytes())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-    if not dimensions:
-        raise UserError("no clips to compare")
-    return StoredFeatures(path, dimensions)
 
 
 class Similarity(NamedTuple):
@@ -97,19 +36,29 @@ class Similarity(NamedTuple):
     std: float
 
 
-def similarity(train: FeatureSet, query: FeatureSet, exclude_self: bool, block_rows: int = _BLOCK_ROWS) -> Similarity:
-    """|D|train, or with train = query and `exclude_self` |D|self (`nn_dist`).
+def similarity(
+    train: FeatureSet, query: FeatureSet, exclude_self: bool = False, block_rows: int = _BLOCK_ROWS
+) -> Similarity:
+    """Mean and deviation of the distances from rows of `query` to their nearest rows of `train`.
+
+    This is |D|train of generated features `query`, or with train = query and `exclude_self` their |D|self (`nn_dist`).
+
+    >>> train, generated = np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 1.0], [3.0, 7.0]])
+    >>> similarity(train, generated)  # distances 1 and 3
+    Similarity(mean=2.0, std=1.0)
+    >>> similarity(generated, generated, exclude_self=True).mean == 45**0.5
+    True
 
     Args:
       train: where neighbours are sought; rows [n, d], or [n, ...] which is flattened, of any real numbers.
       query: for whose rows they are sought.
       exclude_self: if a row's nearest neighbour is at distance zero, take the second nearest. So the clip itself is
-        left out, but of two equal clips each is the other's neighbour, at distance zero; and in a set that does not
+        skipped, but of two equal clips each is the other's neighbour, at distance zero; and in a set that does not
         hold the clip the nearest stays. The original sets this where both sets are one file.
       block_rows: rows of either set that are held at a time.
 
     Raises:
-      UserError: as `nearest_distances`.
+      ArgumentError: as `nearest_distances`.
     """
     distances = nearest_distances(train, query, 2 if exclude_self else 1, block_rows)
     nearest = distances[:, 0]
@@ -120,6 +69,9 @@ def similarity(train: FeatureSet, query: FeatureSet, exclude_self: bool, block_r
 
 def nearest_distances(train: FeatureSet, query: FeatureSet, k: int = 1, block_rows: int = _BLOCK_ROWS) -> np.ndarray:
     """Distances from each row of `query` to its k nearest rows of `train`, exact, in rising order.
+
+    >>> nearest_distances(np.array([[0.0], [1.0], [5.0]]), np.array([[2.0]]), k=2)
+    array([[1., 2.]])
 
     Memory: about six blocks of [block_rows, d] float32 and some of [block_rows, block_rows].
 

@@ -1,1 +1,1 @@
-"""The listening page: what it shows, where its clips come from, and its HTML."""
+"""The listening page: its description, the sources of its clips, its pictures and its HTML."""

@@ -73,7 +73,7 @@ class Table(NamedTuple):
 
 
 class Page(NamedTuple):
-    """All that a page shows; `introduction` holds paragraphs of plain text, `question` is that of the blind test."""
+    """Contents of a page; `introduction` holds paragraphs of plain text, `question` is that of the blind test."""
 
     title: str
     introduction: Sequence[str]

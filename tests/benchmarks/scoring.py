@@ -6,9 +6,10 @@ import functools
 
 import numpy as np
 
-from eval.classifiers import registry
-from eval.classifiers.registry import Classifier, ClassifierInfo
-from eval.classifiers.sc09 import LABELS
+from eval.classifiers import places, registry
+from eval.classifiers.labels import LABELS
+from eval.classifiers.places import ClassifierInfo
+from eval.classifiers.registry import Classifier
 from eval.metrics.similarity import nearest_distances
 from tests.benchmarks.measure import best_seconds, row
 
@@ -18,13 +19,13 @@ _ROWS, _DIMENSIONS = 2000, 128 * 128
 
 
 def _ask(classifier: Classifier, batches: list[np.ndarray]) -> list[np.ndarray]:
-    return [outputs.scores for outputs in classifier.outputs(batches)]
+    return [classifier.outputs(batch).scores for batch in batches]
 
 
 def bench_classifiers(runs: int) -> None:
     """Clips a second from samples to probabilities, front end included."""
     clips = np.random.default_rng(0).uniform(-0.5, 0.5, (_BATCH, 16384)).astype(np.float32)
-    for name in registry.NETWORKS["sc09"]:
+    for name in places.NETWORKS["sc09"]:
         classifier = registry.build(ClassifierInfo("sc09", name, LABELS), name)
         seconds = best_seconds(functools.partial(_ask, classifier, [clips] * _BATCHES), max(runs // 2, 1))
         rate = _BATCHES * _BATCH / seconds

@@ -13,9 +13,11 @@ import pytest
 import soundfile
 from absl import flags
 
-from eval.classifiers import registry
-from eval.classifiers.registry import Classifier, ClassifierInfo
-from eval.classifiers.sc09 import LABELS
+from eval.classifiers import places, registry
+from eval.classifiers.labels import LABELS
+from eval.classifiers.places import ClassifierInfo
+from eval.classifiers.registry import Classifier
+from eval.samples import ClipFormat, FolderSamples, find_clips
 from wavegan_tf.core.errors import UserError
 
 
@@ -30,11 +32,18 @@ def write_words(folder: Path, count: int, seed: int = 0, labels=LABELS[:4], leng
     return folder
 
 
+def folder_samples(
+    folder: Path, clip_format: ClipFormat, n: int | None = None, fix_length: bool = True
+) -> FolderSamples:
+    """The clips of a folder as eval_score takes them."""
+    return FolderSamples(str(folder), find_clips(str(folder), n, "fake_dir"), clip_format, n, fix_length)
+
+
 def save_classifier(folder: Path, info: ClassifierInfo) -> Classifier:
     """An untrained classifier as eval_train_classifier leaves one."""
     folder.mkdir(parents=True, exist_ok=True)
     classifier = registry.build(info, info.network)
-    classifier.network.save_weights(folder / registry.WEIGHTS_FILE)
+    classifier.network.save_weights(folder / places.WEIGHTS_FILE)
     registry.save_info(dataclasses.replace(info, test_accuracy=0.5, test_size=8), str(folder))
     return classifier
 

@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
-import soundfile
 import tensorflow as tf
 
 from eval import features
+from eval.clips import fit_length
 from tests.originals import EVAL, assert_near
-from wavegan_tf.core.audio.decode import AudioError
-from wavegan_tf.core.errors import UserError
 
 SIMILARITY = np.load(EVAL / "similarity.npz")
 CLIPS = [SIMILARITY[f"clip_{i}"] for i in range(6)]
@@ -40,7 +38,7 @@ def test_classifier_features():
 
 
 def test_similarity_features_are_of_raw_values():
-    clips = np.stack([features.fit_length(clip) for clip in CLIPS])
+    clips = np.stack([fit_length(clip) for clip in CLIPS])
     assert_near(features.similarity_log_mel(clips), SIMILARITY["features"])
     # The same clip scaled to 1 gives others, and no constant apart.
     scaled = SIMILARITY["features_clip_1_float"]
@@ -69,39 +67,3 @@ def test_silence_is_the_floor():
 def test_floats_are_refused_where_raw_values_are_wanted():
     with pytest.raises(ValueError, match="x has type float32, must be int16"):
         features.similarity_log_mel(np.zeros([1, 16384], np.float32))
-
-
-def test_files_give_the_numbers_that_stand_in_them(tmp_path):
-    for i, clip in enumerate(CLIPS):
-        soundfile.write(tmp_path / f"{i}.wav", clip, 16000)
-    extremes = np.array([-32768, 32767, -1, 0, 1], np.int16)
-    soundfile.write(tmp_path / "6.wav", extremes, 16000)
-    paths = [str(tmp_path / f"{i}.wav") for i in range(7)]
-    for path, clip in zip(paths, [*CLIPS, extremes], strict=True):
-        np.testing.assert_array_equal(features.read_clip(path), clip)
-    batches = list(features.read_clips(paths, 3))
-    assert [batch.shape for batch in batches] == [(3, 16384), (3, 16384), (1, 16384)]
-    read = np.concatenate(batches)
-    assert read.dtype == np.int16
-    for row, clip in zip(read, [*CLIPS, extremes], strict=True):
-        kept = clip[:16384]
-        np.testing.assert_array_equal(row[: len(kept)], kept)
-        assert not row[len(kept) :].any()
-
-
-def test_other_formats_are_rounded_and_clipped(tmp_path):
-    path = tmp_path / "a.wav"
-    soundfile.write(path, np.array([0.4 / 32768, 0.6 / 32768, 1.5, -1.5], np.float32), 16000, "FLOAT")
-    np.testing.assert_array_equal(features.read_clip(str(path)), [0, 1, 32767, -32768])
-    soundfile.write(path, np.array([[100, 300], [0, -2]], np.int16), 16000)
-    np.testing.assert_array_equal(features.read_clip(str(path)), [200, -1])
-
-
-def test_files_that_do_not_fit_are_named(tmp_path):
-    path = tmp_path / "short.wav"
-    soundfile.write(path, CLIPS[4], 16000)
-    with pytest.raises(UserError, match=f"^{path}: has 3000 samples at 16 kHz, not 16384$"):
-        list(features.read_clips([str(path)], fix_length=False))
-    path.write_bytes(b"RIFF")
-    with pytest.raises(AudioError, match=f"^{path}: cannot be decoded "):
-        list(features.read_clips([str(path)]))

@@ -2,7 +2,7 @@ import pytest
 
 from eval import paper_tables, score_table
 from eval.classifiers import registry
-from eval.classifiers.registry import ClassifierInfo
+from eval.classifiers.places import ClassifierInfo
 from eval.paper_tables import PUBLISHED, rows_of
 from eval.scoring import Score
 

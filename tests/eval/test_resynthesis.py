@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import resynthesis
-from eval.classifiers.labelled_audio import class_of
-from eval.classifiers.sc09 import LABELS
+from eval.classifiers.labels import LABELS, class_of
 from eval.samples import ClipFormat
 from specgan_tf.features import log_magnitudes
 from tests.eval.small import call, raises_user_error, write_words
@@ -81,7 +80,7 @@ def test_codecs_at_both_ends_of_compression(codec, compression):
         (["--nospectrogram", "--inversion=fast"], "--inversion: goes with --spectrogram only"),
         (["--compression=0.5"], "--compression: goes with --codec=mp3, vorbis or opus only"),
         (["--compression=0.5", "--codec=ulaw"], "--compression: goes with --codec=mp3, vorbis or opus only"),
-        (["--moments_dir=/nonexistent"], "^moments_dir=/nonexistent: is not a folder"),
+        (["--moments_dir=/nonexistent"], "^--moments_dir=/nonexistent: is not a folder"),
         (["--codec=mp3", "--data_dir=BROKEN", "--nospectrogram"], "broken.wav"),
     ],
 )

@@ -1,20 +1,37 @@
+import random
+
 import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
 
-from eval.classifiers.sc09 import LABELS
-from eval.metrics.inception_score import choose_files
-from eval.samples import ClipFormat, FolderSamples, ModelSamples
+from eval.classifiers.labels import LABELS
+from eval.model_samples import ModelSamples
+from eval.samples import ClipFormat, choose_files, find_clips
 from gansynth_tf.features import crop_or_pad
-from tests.eval.small import raises_user_error, write_words
+from tests.eval.small import folder_samples, raises_user_error, write_words
 from tests.eval.tiny_models import write_model
+from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.model import GeneratorModel
+
+
+def test_order_of_files():
+    paths = [f"/a/{i:02d}.wav" for i in range(10)]
+    expected = list(paths)
+    random.seed(0)
+    random.shuffle(expected)
+    assert choose_files(paths[::-1]) == expected
+    assert choose_files(paths, 4) == expected[:4]
+    # As any Python 3 has it.
+    assert [int(path[3:5]) for path in expected] == [7, 8, 1, 5, 3, 4, 2, 0, 9, 6]
+    for n in (0, 11):
+        with pytest.raises(UserError, match=f"^{n} samples asked for, 10 audio files found; ask for 1 to 10$"):
+            choose_files(paths, n)
 
 
 def test_a_folder_is_read_in_the_originals_order(tmp_path):
     write_words(tmp_path, 40)
-    samples = FolderSamples(str(tmp_path), ClipFormat(labels=LABELS), 35, "fake_dir")
+    samples = folder_samples(tmp_path, ClipFormat(labels=LABELS), 35)
     paths = choose_files([str(path) for path in tmp_path.iterdir()], 35)
     batches = list(samples.batches())
     assert [len(batch.clips) for batch in batches] == [32, 3] and len(samples) == samples.changed == 35
@@ -27,14 +44,18 @@ def test_a_folder_is_read_in_the_originals_order(tmp_path):
 
 def test_other_lengths_can_be_refused(tmp_path):
     write_words(tmp_path, 4)
-    samples = FolderSamples(str(tmp_path), ClipFormat(), None, "fake_dir", fix_length=False)
+    samples = folder_samples(tmp_path, ClipFormat(), fix_length=False)
     with raises_user_error("has 6000 samples, not 16384"):
         list(samples.batches())
 
 
 def test_messages_name_the_flag_that_was_given(tmp_path):
+    write_words(tmp_path, 3)
+    assert len(find_clips(str(tmp_path), 3, "real_dir")) == 3
+    with raises_user_error("^--num_samples=4: --real_dir=.* holds 3 audio files$"):
+        find_clips(str(tmp_path), 4, "real_dir")
     with raises_user_error("--real_dir=.*: is not a folder"):
-        FolderSamples(str(tmp_path / "x"), ClipFormat(), None, "real_dir")
+        find_clips(str(tmp_path / "x"), None, "real_dir")
 
 
 @pytest.mark.parametrize("length", [900, 901, 1000, 1200])

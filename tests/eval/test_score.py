@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from eval import listening_page, score
-from eval.classifiers.registry import ClassifierInfo
-from eval.classifiers.sc09 import LABELS
+from eval.classifiers.labels import LABELS
+from eval.classifiers.places import ClassifierInfo
 from eval.metrics.inception_score import inception_score
 from eval.page.render import Page, render
 from tests import commands

@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +10,16 @@ import soundfile
 import tensorflow as tf
 
 from eval import score_table, scoring
-from eval.classifiers import registry
-from eval.classifiers.registry import ClassifierInfo
-from eval.classifiers.sc09 import LABELS
+from eval.classifiers import registry, sc09
+from eval.classifiers.labels import LABELS
+from eval.classifiers.places import ClassifierInfo
 from eval.features import classifier_log_mel, pooled_log_mel, similarity_log_mel
-from eval.metrics import ndb
-from eval.metrics.frechet import gaussian_distance
-from eval.metrics.inception_score import inception_score
-from eval.samples import ClipFormat, FolderSamples
-from tests.eval.small import raises_user_error, write_words
+from eval.gathering import gather
+from eval.metric_names import METRICS
+from eval.metrics import gaussian_distance, inception_score, ndb
+from eval.samples import ClipFormat
+from tests.eval.small import folder_samples, raises_user_error, write_words
+from tests.originals import EVAL
 
 INFO = ClassifierInfo("sc09", "waveform", LABELS)
 
@@ -29,8 +32,8 @@ def classifier():
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
-    real = FolderSamples(str(write_words(folder / "real", 80)), ClipFormat(labels=LABELS), None, "real_dir")
-    fake = FolderSamples(str(write_words(folder / "fake", 45, seed=1)), ClipFormat(labels=LABELS), None, "fake_dir")
+    real = folder_samples(write_words(folder / "real", 80), ClipFormat(labels=LABELS))
+    fake = folder_samples(write_words(folder / "fake", 45, seed=1), ClipFormat(labels=LABELS))
     return fake, real
 
 
@@ -41,10 +44,10 @@ def clips_of(samples):
 
 def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
     fake, real = sets
-    scores, statistics = scoring.score(fake, real, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
+    scores, statistics = scoring.score(fake, real, [classifier], METRICS, str(tmp_path), 10, 0)
     found = {(score.metric, score.of): score for score in scores}
     (fakes, classes), (reals, _) = clips_of(fake), clips_of(real)
-    (of_fakes,), (of_reals,) = (list(classifier.outputs([c.astype(np.float32) / 32767])) for c in (fakes, reals))
+    of_fakes, of_reals = (classifier.outputs(c.astype(np.float32) / 32767) for c in (fakes, reals))
     expected = inception_score(of_fakes.scores[:40], 10)  # 45 clips do not make 10 groups
     assert found["inception_score", "fake"].value == pytest.approx(expected.mean, rel=1e-5)
     assert found["inception_score", "fake"].spread == pytest.approx(expected.std, rel=1e-2)
@@ -57,7 +60,7 @@ def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
     fid = gaussian_distance(*moments[0], *moments[1])
     assert found["fid", "fake"].value == pytest.approx(fid, rel=1e-3)
     rows = [pooled_log_mel(tf.constant(c.astype(np.float32) / 32767)).numpy() for c in (fakes, reals)]
-    bins = ndb.ndb(ndb.fit_bins(rows[1], 50, 0), rows[0])
+    bins = ndb(rows[1], rows[0])
     assert found["ndb", "fake"].bins == len(bins.different) == 50
     assert found["ndb", "fake"].value == bins.ndb and found["js_divergence", "fake"].value == bins.js_divergence
     features = [similarity_log_mel(c).numpy().reshape(len(c), -1).astype(float) for c in (fakes, reals)]
@@ -67,6 +70,33 @@ def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
     assert found["d_train", "fake"].value == pytest.approx(train.min(axis=1).mean(), rel=1e-6)
     assert found["d_train", "fake"].spread == pytest.approx(train.min(axis=1).std(), rel=1e-6)
     np.testing.assert_allclose(statistics.probabilities[0], of_fakes.scores, atol=1e-6)
+
+
+def test_files_are_scored_as_the_original_scores_them(tmp_path):
+    io = np.load(EVAL / "sc09_classifier_io.npz")
+    clips = [(np.roll(x, 400 * i) * 32767).astype(np.int16) for i, x in enumerate(io["x"])]
+    (tmp_path / "clips").mkdir()
+    for i, clip in enumerate(clips):
+        soundfile.write(tmp_path / "clips" / f"{i}.wav", clip, 16000)
+    network = sc09.build_classifier()
+    kernel = network.dense.kernel
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape) * 0.5)
+    log_mel = dataclasses.replace(registry.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel"), network=network)
+    samples = folder_samples(tmp_path / "clips", ClipFormat())
+    (score,), statistics = scoring.score(samples, None, [log_mel], ["inception_score"], str(tmp_path), 2, 0)
+
+    order = [0, 1, 2, 3]
+    random.Random(0).shuffle(order)
+    x = classifier_log_mel(np.stack([clips[i] for i in order]).astype(np.float32) / np.float32(32767))
+    logits = network(x).numpy().astype(np.float64)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = [np.exp(np.mean(np.sum(g * np.log(g / g.mean(0)), 1))) for g in (p[:2], p[2:])]
+    np.testing.assert_allclose(statistics.probabilities[0], p, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(inception_score(statistics.probabilities[0], 2).group_scores, expected, rtol=1e-4)
+    assert len(set(np.round(expected, 3))) == 2 and expected[0] > 1.001
+    assert score.value == pytest.approx(np.mean(expected), rel=1e-4)
+    assert score.spread == pytest.approx(np.std(expected), rel=1e-2)
+    assert json.dumps([score.value, score.spread])  # plain numbers
 
 
 def test_boxes_are_means_of_the_log_mel_spectrogram():
@@ -97,8 +127,8 @@ def test_the_order_of_real_clips_noise_and_one_clip_again_and_again(classifier, 
             soundfile.write(path, wave, 16000, subtype="PCM_16")
     found = {}
     for name, folder in folders.items():
-        samples = FolderSamples(str(folder), ClipFormat(labels=LABELS), None, "fake_dir")
-        scores, _ = scoring.score(samples, real, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
+        samples = folder_samples(folder, ClipFormat(labels=LABELS))
+        scores, _ = scoring.score(samples, real, [classifier], METRICS, str(tmp_path), 10, 0)
         found[name] = {score.metric: score.value for score in scores if score.of == "fake" and score.value is not None}
     assert found["same"]["inception_score"] == pytest.approx(1.0, abs=1e-5)
     assert found["same"]["d_self"] == 0 < found["other"]["d_self"]
@@ -118,12 +148,12 @@ def test_an_empty_set_is_one_line(tmp_path):
             return iter(())
 
     with raises_user_error("nowhere: holds no clips"):
-        scoring.gather(Empty(), [], ["d_self"], str(tmp_path), "fake")
+        gather(Empty(), [], ["d_self"], str(tmp_path), "fake")
 
 
 def sets_of(folder, real, fake):
     return tuple(
-        FolderSamples(str(write_words(folder / name, count, seed)), ClipFormat(labels=LABELS), None, f"{name}_dir")
+        folder_samples(write_words(folder / name, count, seed), ClipFormat(labels=LABELS))
         for seed, (name, count) in enumerate((("fake", fake), ("real", real)))
     )
 
@@ -131,7 +161,7 @@ def sets_of(folder, real, fake):
 @pytest.mark.parametrize(("real", "fake"), [(1, 1), (3, 2), (13, 24)])
 def test_small_sets_have_the_scores_that_were_measured_and_reasons_for_the_others(classifier, real, fake, tmp_path):
     ours, theirs = sets_of(tmp_path, real, fake)
-    scores, _ = scoring.score(ours, theirs, [classifier], scoring.METRICS, str(tmp_path), 10, 0)
+    scores, _ = scoring.score(ours, theirs, [classifier], METRICS, str(tmp_path), 10, 0)
     found = {(score.metric, score.of): score for score in scores}
     assert all(np.isfinite(score.value) if score.value is not None else score.note for score in scores)
     for of, n in (("fake", fake), ("real", real)):
@@ -189,7 +219,7 @@ def test_a_classifier_that_says_no_numbers_leaves_the_other_scores(classifier, s
 def test_unknown_classes_and_too_many_features_are_reasons(tmp_path):
     log_mel = registry.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
     write_words(tmp_path / "x", 4, labels=("cat", "dog"))
-    samples = FolderSamples(str(tmp_path / "x"), ClipFormat(labels=LABELS), None, "fake_dir")
+    samples = folder_samples(tmp_path / "x", ClipFormat(labels=LABELS))
     scores, _ = scoring.score(samples, samples, [log_mel], ["label_accuracy", "fid"], str(tmp_path), 10, 0)
     notes = {(score.metric, score.of): (score.value, score.n, score.note) for score in scores}
     assert notes["label_accuracy", "fake"] == (None, 0, "it is not known what the clips are meant to be")

@@ -6,13 +6,13 @@ from absl import flags
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from eval import score, watch
-from eval.classifiers.registry import ClassifierInfo
-from eval.classifiers.sc09 import LABELS
+from eval.classifiers.labels import LABELS
+from eval.classifiers.places import ClassifierInfo
 from tests import commands
 from tests.eval.small import call, raises_user_error, save_classifier, write_words
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan import options as gan_options
-from wavegan_tf.core.serving.saved_model import METADATA_FILE
+from wavegan_tf.core.serving.metadata import METADATA_FILE
 
 
 @pytest.fixture(scope="module")
@@ -140,14 +140,6 @@ def test_stages_of_gansynth_come_in_their_order(tmp_path):
     assert watch.checkpoints_of(str(tmp_path), "gansynth") == [
         (("--stage=0", "--step=8"), 8), (("--stage=0", "--step=16"), 16), (("--stage=1", "--step=24"), 24),
     ]  # fmt: skip
-
-
-def test_a_folder_without_a_run_is_one_line(tmp_path):
-    with raises_user_error("holds neither a run nor a SavedModel"):
-        watch.model_of(str(tmp_path))
-    (tmp_path / "config.json").write_text("{")
-    with raises_user_error("config.json: cannot be read"):
-        watch.model_of(str(tmp_path))
 
 
 def test_what_has_no_value_is_never_the_best():

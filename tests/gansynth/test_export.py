@@ -26,6 +26,7 @@ from tests.served import (
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.serving import saved_model
+from wavegan_tf.core.serving.metadata import METADATA_FILE
 
 ORIGINAL = GOLDENS / "gansynth" / "checkpoint"
 EXPECTED = np.load(GOLDENS / "gansynth" / "checkpoint_expected.npz")
@@ -112,7 +113,7 @@ def test_warmup_requests_are_what_serving_reads(model_dir):
 
 
 def test_metadata_says_what_a_client_needs(model_dir):
-    metadata = json.loads((model_dir / saved_model.METADATA_FILE).read_text())
+    metadata = json.loads((model_dir / METADATA_FILE).read_text())
     version = metadata.pop("version")
     assert isinstance(version, str) and metadata == {
         "model": "gansynth", "sample_rate": 16000, "latent_dim": 8, "audio_length": 320, "min_pitch": 24,

@@ -8,10 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval import scoring
-from eval.metrics.arguments import ArgumentError
-from eval.metrics.confusion import confusion_matrix
-from eval.metrics.inception_score import inception_score
-from eval.metrics.pitch import pitch_accuracy, pitch_entropy
+from eval.metrics import ArgumentError, confusion_matrix, inception_score, pitch_accuracy, pitch_entropy
 from tests.oracles import profile
 
 K = 3

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics.arguments import ArgumentError
-from eval.metrics.frechet import fit, frechet_distance
+from eval.metrics import ArgumentError, GaussianFit, frechet_distance
 from tests.oracles import profile
 
 BLOCK = 4
@@ -27,12 +26,18 @@ def distance(first, second):
 def test_distances(seed, n, m, d, size, kind):
     rng = np.random.default_rng(seed)
     first, second = ((rng.normal(size=[count, d]) * 5 + kind[1]).astype(kind[0]) for count in (n, m))
-    fits = [fit(x[start : start + size] for start in range(0, len(x), size)) for x in (first, second)]
+    fits = [GaussianFit(d), GaussianFit(d)]
+    for fit, x in zip(fits, (first, second), strict=True):
+        for start in range(0, len(x), size):
+            fit.update(x[start : start + size])
     if min(n, m) < 2:
         with pytest.raises(ArgumentError, match="^1 samples have no covariance"):
             frechet_distance(*fits)
+        with pytest.raises(ArgumentError, match="^1 samples have no covariance"):
+            frechet_distance(first, second)
         return
     exact = [x.astype(np.float64) - kind[1] for x in (first, second)]
     scale = 1 + sum(np.sum(x**2) for x in exact)
     assert frechet_distance(*fits) == pytest.approx(distance(*exact), abs=1e-6 * scale, rel=1e-6)
+    assert frechet_distance(first, second) == pytest.approx(frechet_distance(*fits), abs=1e-9 * scale, rel=1e-9)
     np.testing.assert_allclose(fits[0].mean - kind[1], exact[0].mean(axis=0), atol=1e-9 * (1 + abs(kind[1])))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from eval.metrics import ndb
+from eval.metrics import bin_counts, different_bins, fit_bins, js_divergence
 from tests.oracles import profile
 
 BLOCK = 4
@@ -30,8 +30,8 @@ def test_counts_in_batches_of_every_size(data, k, d, n):
     centers, samples = data.draw(profile.rows(k, d)), data.draw(profile.rows(n, d))
     expected = np.bincount([nearest(centers, row) for row in samples], minlength=k)
     size = data.draw(st.integers(1, n))
-    batches = [ndb.bin_counts(centers, samples[start : start + size]) for start in range(0, n, size)]
-    np.testing.assert_array_equal(ndb.bin_counts(centers, samples), expected)
+    batches = [bin_counts(centers, samples[start : start + size]) for start in range(0, n, size)]
+    np.testing.assert_array_equal(bin_counts(centers, samples), expected)
     np.testing.assert_array_equal(np.sum(batches, axis=0), expected)
 
 
@@ -41,9 +41,9 @@ def test_one_of_the_batches_of_a_set_counts_as_the_set_does(seed, distinct, kind
     rng = np.random.default_rng(seed)
     points = (rng.normal(size=[distinct, 1024]) * 3 - 8).astype(kind)
     centers, samples = points[rng.integers(0, distinct, 12)], points[rng.integers(0, distinct, 40)]
-    whole = ndb.bin_counts(centers, samples)
+    whole = bin_counts(centers, samples)
     for size in (1, 7, 32):
-        parts = [ndb.bin_counts(centers, samples[start : start + size]) for start in range(0, 40, size)]
+        parts = [bin_counts(centers, samples[start : start + size]) for start in range(0, 40, size)]
         np.testing.assert_array_equal(np.sum(parts, axis=0), whole)
     first = [min(i for i in range(12) if np.array_equal(centers[i], center)) for center in centers]
     assert not whole[[i for i in range(12) if first[i] != i]].any()
@@ -57,7 +57,7 @@ def test_one_of_the_batches_of_a_set_counts_as_the_set_does(seed, distinct, kind
 def test_clusters_are_found_at_every_scale(kind, scale, offset):
     groups = np.repeat(np.eye(5) * 20, 8, axis=0) + np.random.default_rng(0).normal(size=[40, 5])
     rows = (groups * scale + offset).astype(kind)
-    bins = ndb.fit_bins(rows, 5, n_init=3)
+    bins = fit_bins(rows, 5, n_init=3)
     order = np.argsort(-np.argmax(bins.centers, axis=1))[::-1]
     means = groups.reshape(5, 8, 5).mean(axis=1)
     assert bins.counts.tolist() == [8] * 5 and bins.centers.dtype == kind
@@ -82,7 +82,7 @@ def test_the_test_of_every_bin(first, second, kind, other, significance):
         p_values.append(math.erfc(z / math.sqrt(2)))
     assume(all(abs(p - significance) > 1e-9 for p in p_values))
     train, test = np.array(first, kind), np.array(second, other)
-    assert ndb.different_bins(train, test, significance).tolist() == [p < significance for p in p_values]
+    assert different_bins(train, test, significance).tolist() == [p < significance for p in p_values]
     shares = [(a / n, b / m) for a, b in zip(first, second, strict=True)]
     divergence = sum(p * math.log(2 * p / (a + b)) / 2 for a, b in shares for p in (a, b) if p)
-    assert math.isclose(ndb.js_divergence(train, test), divergence, rel_tol=1e-9, abs_tol=1e-12)
+    assert math.isclose(js_divergence(train, test), divergence, rel_tol=1e-9, abs_tol=1e-12)

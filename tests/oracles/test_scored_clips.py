@@ -11,9 +11,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval import features, samples
+from eval import clips, samples
 from eval.classifiers.labelled_audio import split
-from eval.samples import ClipFormat, FolderSamples
+from eval.samples import ClipFormat
+from tests.eval.small import folder_samples
 from tests.oracles import profile
 from wavegan_tf.core.errors import UserError
 
@@ -39,9 +40,9 @@ def test_folders_in_batches(tmp_path_factory, data, count, length, is_centred, s
     clip_format = ClipFormat(length, 16000, is_centred, ("60", "61"), is_pitched=True)
     if wanted == count + 1:
         with pytest.raises(UserError, match=f"^num_samples={wanted}: fake_dir=.* holds {count} audio files"):
-            FolderSamples(str(folder), clip_format, wanted, "fake_dir")
+            folder_samples(folder, clip_format, wanted)
         return
-    chosen = FolderSamples(str(folder), clip_format, wanted, "fake_dir")
+    chosen = folder_samples(folder, clip_format, wanted)
     order = sorted(written)
     random.Random(0).shuffle(order)
     order = order[:wanted]
@@ -50,8 +51,8 @@ def test_folders_in_batches(tmp_path_factory, data, count, length, is_centred, s
         batches = list(chosen.batches())
     sizes = [min(BLOCK, len(order) - at) for at in range(0, len(order), BLOCK)]
     assert [len(batch.clips) for batch in batches] == sizes
-    clips, classes = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    for path, clip, number in zip(order, clips, classes, strict=True):
+    made, classes = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    for path, clip, number in zip(order, made, classes, strict=True):
         wave, pitch = written[path]
         missing = max(0, length - len(wave))
         before = (missing + 1) // 2 if is_centred else 0
@@ -66,7 +67,7 @@ def test_folders_in_batches(tmp_path_factory, data, count, length, is_centred, s
 def test_rounding_to_16_bits(data, n, kind):
     numbers = st.sampled_from([0.0, 1.0, -1.0, 0.5 / 32768, 1.5 / 32768, -0.5 / 32768, 0.9999847, 3.0, -3.0, 0.3])
     sound = np.array(data.draw(st.lists(numbers, min_size=n, max_size=n)), kind)
-    assert features.to_int16(sound).tolist() == [nearest_int16(x) for x in sound]
+    assert clips.nearest_int16(sound).tolist() == [nearest_int16(x) for x in sound]
 
 
 @profile.examples(100)

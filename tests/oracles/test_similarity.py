@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from eval.metrics.similarity import StoredFeatures, nearest_distances, similarity
+from eval.metrics import nearest_distances, similarity
+from eval.stored_features import StoredFeatures
 from tests.oracles import profile
 
 BLOCK = 4

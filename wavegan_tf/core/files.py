@@ -7,6 +7,8 @@ import os
 import uuid
 from collections.abc import Iterator
 
+from wavegan_tf.core.audio.files import display_name
+
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
@@ -27,11 +29,11 @@ def replacing(path: str) -> Iterator[str]:
 
 
 def suggest_version(folder: str) -> str:
-    """The newest version of a model that a folder holds, as words for a message; empty if it holds none."""
+    """Words for a message, with the newest SavedModel among the sub-folders: "; did you mean ...?"; else empty."""
     try:
         names = os.listdir(folder)
     except OSError:
-        names = []
-    folders = [os.path.join(folder, name) for name in sorted(filter(str.isdecimal, names), key=int)]
-    versions = [path for path in folders if os.path.exists(os.path.join(path, "saved_model.pb"))]
-    return f"; did you mean {versions[-1]}?" if versions else ""
+        return ""
+    versions = [name for name in names if os.path.exists(os.path.join(folder, name, "saved_model.pb"))]
+    newest = max(versions, key=lambda name: (name.isdecimal(), int(name) if name.isdecimal() else 0, name), default="")
+    return f"; did you mean {display_name(os.path.join(folder, newest))}?" if newest else ""

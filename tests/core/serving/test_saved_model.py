@@ -23,6 +23,7 @@ from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import commands, generation, saved_model
 from wavegan_tf.core.serving import model as model_module
+from wavegan_tf.core.serving.metadata import METADATA_FILE
 from wavegan_tf.core.serving.model import GeneratorModel
 from wavegan_tf.core.training import checkpoints
 from wavegan_tf.gan import make_gan
@@ -157,7 +158,7 @@ def test_warmup_requests_are_what_serving_reads(model_dir):
 
 
 def test_metadata_says_what_a_client_needs(model_dir):
-    metadata = json.loads((model_dir / saved_model.METADATA_FILE).read_text())
+    metadata = json.loads((model_dir / METADATA_FILE).read_text())
     assert metadata["sample_rate"] == 16000 and metadata["latent_dim"] == 20 and metadata["step"] == 3
 
 
@@ -174,7 +175,7 @@ def test_mistakes_are_named(model_dir, tmp_path):
     with pytest.raises(UserError, match=r"model\.json"):
         GeneratorModel(str(damaged), "wavegan")
     (damaged / "assets.extra").mkdir()
-    (damaged / saved_model.METADATA_FILE).write_text('{"model": "wavegan", "sample_rate": 16000, "latent_dim": 20}')
+    (damaged / METADATA_FILE).write_text('{"model": "wavegan", "sample_rate": 16000, "latent_dim": 20}')
     with pytest.raises(UserError, match="cannot be loaded"):
         GeneratorModel(str(damaged), "wavegan")
     with pytest.raises(UserError, match="holds a wavegan model, which wavegan_generate is for"):

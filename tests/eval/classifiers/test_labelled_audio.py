@@ -5,8 +5,8 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from eval.classifiers import labelled_audio
-from eval.classifiers.sc09 import LABELS
+from eval.classifiers import labelled_audio, labels
+from eval.classifiers.labels import LABELS
 from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.notes.options import NoteOptions
 from tests.commands import DRUMS
@@ -19,8 +19,8 @@ from tests.eval.small import raises_user_error, write_words
      ("seven.wav", None, None), ("_x.wav", None, None)],
 )  # fmt: skip
 def test_labels_of_names(name, label, number):
-    assert labelled_audio.label_of(f"/a_b/{name}") == label
-    assert labelled_audio.class_of(f"/a_b/{name}", LABELS) == number
+    assert labels.label_of(f"/a_b/{name}") == label
+    assert labels.class_of(f"/a_b/{name}", LABELS) == number
 
 
 def test_words_are_read_as_they_stand_in_the_files(tmp_path):
@@ -54,7 +54,7 @@ def test_a_bad_file_can_end_the_reading(tmp_path):
 
 def test_a_folder_with_one_label_is_refused(tmp_path):
     write_words(tmp_path, 3, labels=("cat",))
-    with raises_user_error("tell 1 labels, at least 2"):
+    with raises_user_error("have 1 labels, at least 2"):
         labelled_audio.read_words(str(tmp_path))
 
 
@@ -72,7 +72,7 @@ def test_notes_have_pitches_and_families():
 def test_families_must_be_known_to_be_learned():
     options = NoteOptions(data_dir="gansynth_tf/demo/notes", audio_length=4800, sample_rate=8000)
     store = dataclasses.replace(load_notes(options, "unused"), names=("c4",) * 100)
-    with raises_user_error("--pitch_family: no name tells a family"):
+    with raises_user_error("--pitch_family: no name has a family"):
         labelled_audio.labelled_notes(store, with_family=True)
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eval.classifiers import registry, sc09
+from eval.classifiers import places, registry
+from eval.classifiers.labels import LABELS
 from eval.classifiers.pitch import PitchClassifier, make_features
-from eval.classifiers.registry import ClassifierInfo
+from eval.classifiers.places import ClassifierInfo
 from eval.classifiers.waveform import WaveformClassifier
 from tests.eval.small import raises_user_error, save_classifier
 from tests.originals import EVAL, assert_near
@@ -29,7 +30,7 @@ def test_saved_and_loaded_a_classifier_says_the_same(info, tmp_path):
     saved = save_classifier(tmp_path / info.network, info)
     (loaded,) = registry.find(str(tmp_path))
     waves = np.random.default_rng(0).normal(0, 0.1, (3, info.clip_len)).astype(np.float32)
-    (ours,) = loaded.outputs([waves])
+    ours = loaded.outputs(waves)
     expected = gather(saved.network, info, waves)[:, : len(info.labels)]
     assert_near(ours.logits, expected, 1e-5)
     assert_near(ours.scores, np.exp(expected) / np.exp(expected).sum(axis=1, keepdims=True), 1e-5)
@@ -60,9 +61,9 @@ def test_the_originals_checkpoint_is_taken_as_it_is(tmp_path):
     io = np.load(EVAL / "sc09_classifier_io.npz")
     for place in (tmp_path, tmp_path / "best_acc-103005"):
         (found,) = registry.find(str(place))
-        (ours,) = found.outputs([io["x"]])
+        ours = found.outputs(io["x"])
         assert_near(ours.logits, io["logits"], 1e-5)
-        assert found.info.labels == sc09.LABELS
+        assert found.info.labels == LABELS
         assert not found.info.is_published  # random weights under the same name: told by their checksums
 
 
@@ -89,13 +90,13 @@ def test_a_folder_without_a_classifier_is_refused(tmp_path):
 @pytest.mark.parametrize("damage", ["json", "network", "weights"])
 def test_a_damaged_folder_is_one_line(tmp_path, damage):
     save_classifier(tmp_path, WORDS)
-    path = tmp_path / registry.INFO_FILE
+    path = tmp_path / places.INFO_FILE
     if damage == "json":
         path.write_text("{")
     elif damage == "network":
         path.write_text(json.dumps({**json.loads(path.read_text()), "network": "pitch"}))
     else:
-        (tmp_path / registry.WEIGHTS_FILE).write_bytes(b"no weights")
+        (tmp_path / places.WEIGHTS_FILE).write_bytes(b"no weights")
     with raises_user_error("classifier.json: cannot be used"):
         registry.find(str(tmp_path))
 
@@ -159,7 +160,7 @@ def names_of(places, folder, monkeypatch):
 
     for place in places:
         (folder / place).mkdir(parents=True)
-        (folder / place / registry.INFO_FILE).touch()
+        registry.save_info(WORDS, str(folder / place))
     monkeypatch.setattr(registry, "load", load)
     return [classifier.name for classifier in registry.find(",".join(str(folder / place) for place in places))]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eval.classifiers import sc09
+from eval.classifiers import registry, sc09
 from tests.originals import EVAL, assert_near
 from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
@@ -23,8 +23,13 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def classifier(checkpoint):
-    return sc09.load_tf1(str(checkpoint / "best_acc-103005"))
+def loaded(checkpoint):
+    return registry.load_tf1(str(checkpoint / "best_acc-103005"))
+
+
+@pytest.fixture(scope="module")
+def classifier(loaded):
+    return loaded.network
 
 
 def test_variables_are_those_of_the_released_checkpoint():
@@ -34,17 +39,17 @@ def test_variables_are_those_of_the_released_checkpoint():
     assert {name: tuple(variable.shape) for name, variable in ours.items()} == released
 
 
-def test_forward_pass_of_the_original(classifier):
-    (result,) = sc09.outputs(classifier, [IO["x"]])
+def test_forward_pass_of_the_original(loaded):
+    result = loaded.outputs(IO["x"])
     assert_near(result.logits, IO["logits"])
     assert_near(result.scores, IO["scores"])
     assert_near(result.scores, IO["scores_released_metagraph"])
-    dense = classifier.dense
+    dense = loaded.network.dense
     assert_near(result.features @ dense.kernel.numpy() + dense.bias.numpy(), IO["logits"])
 
 
-def test_batches_do_not_matter(classifier):
-    results = list(sc09.outputs(classifier, [IO["x"][:1], IO["x"][1:]]))
+def test_batches_do_not_matter(loaded):
+    results = [loaded.outputs(IO["x"][:1]), loaded.outputs(IO["x"][1:])]
     assert [len(result.logits) for result in results] == [1, 3]
     assert_near(np.concatenate([result.logits for result in results]), IO["logits"])
 
@@ -147,6 +152,6 @@ def test_wrong_checkpoints_are_named(checkpoint, tmp_path):
         sc09.load_tf1(str(tmp_path))
 
 
-def test_clips_of_another_length_are_refused(classifier):
+def test_clips_of_another_length_are_refused(loaded):
     with pytest.raises(ValueError, match=r"has shape \[1, 8000\], must have \[b, 16384\]"):
-        next(sc09.outputs(classifier, [np.zeros([1, 8000], np.float32)]))
+        loaded.outputs(np.zeros([1, 8000], np.float32))

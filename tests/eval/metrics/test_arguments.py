@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from eval.metrics import arguments
-from wavegan_tf.core.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -68,7 +67,3 @@ def test_counts_of_every_type(kind):
 def test_what_is_no_distribution(rows):
     with pytest.raises(arguments.ArgumentError, match="^probabilities"):
         arguments.distributions(rows)
-
-
-def test_the_error_is_a_users_and_a_value_error():
-    assert issubclass(arguments.ArgumentError, UserError) and issubclass(arguments.ArgumentError, ValueError)

@@ -2,8 +2,16 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from eval.metrics.frechet import GaussianFit, fit, frechet_distance, gaussian_distance
-from wavegan_tf.core.errors import UserError
+from eval.metrics import ArgumentError, GaussianFit, frechet_distance, gaussian_distance
+
+
+def fit(batches):
+    """The Gaussian of rows that come in batches."""
+    batches = list(batches)
+    gaussian = GaussianFit(batches[0].shape[1])
+    for batch in batches:
+        gaussian.update(batch)
+    return gaussian
 
 
 def covariance(generator, d, rank=None):
@@ -90,6 +98,17 @@ def test_symmetric_and_scales_as_a_square():
     assert scaled == pytest.approx(9 * distance, rel=1e-12)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int16])
+def test_arrays_give_what_their_fits_give(kind):
+    generator = np.random.default_rng(8)
+    first, second = ((generator.normal(size=[n, 2, 3]) * 9).astype(kind) for n in (40, 25))
+    fits = [fit(np.array_split(x.reshape(len(x), 6), 3)) for x in (first, second)]
+    distance = frechet_distance(first, second)
+    assert distance == pytest.approx(frechet_distance(*fits), rel=1e-9)
+    assert frechet_distance(fits[0], second) == pytest.approx(distance, rel=1e-9)
+    assert frechet_distance(first.tolist(), second.tolist()) == pytest.approx(distance, rel=1e-9)
+
+
 def test_constant_features():
     constant = fit([np.ones([5, 3])])
     assert frechet_distance(constant, constant) == 0
@@ -97,13 +116,13 @@ def test_constant_features():
 
 
 def test_what_has_no_distance_is_named():
-    with pytest.raises(UserError, match="^no features to fit$"):
-        fit([])
-    with pytest.raises(UserError, match="^1 samples have no covariance; give at least 2$"):
+    with pytest.raises(ArgumentError, match=r"^features have shape \[0, 3\], must have \[samples, features\]$"):
+        frechet_distance(np.ones([0, 3]), np.ones([2, 3]))
+    with pytest.raises(ArgumentError, match="^1 samples have no covariance; give at least 2$"):
         frechet_distance(fit([np.ones([1, 3])]), fit([np.ones([2, 3])]))
-    with pytest.raises(UserError, match="^features of 3 and 4 numbers do not compare$"):
+    with pytest.raises(ArgumentError, match="^features of 3 and 4 numbers do not compare$"):
         frechet_distance(fit([np.ones([2, 3])]), fit([np.ones([2, 4])]))
-    with pytest.raises(UserError, match=r"^features have shape \[2, 4\], must have \[samples, 3\]$"):
+    with pytest.raises(ArgumentError, match=r"^features have shape \[2, 4\], must have \[samples, 3\]$"):
         GaussianFit(3).update(np.ones([2, 4]))
-    with pytest.raises(UserError, match="^features hold numbers that are not finite$"):
+    with pytest.raises(ArgumentError, match="^features hold numbers that are not finite$"):
         fit([np.full([2, 3], np.nan)])

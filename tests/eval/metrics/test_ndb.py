@@ -5,8 +5,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import cdist, jensenshannon
 
-from eval.metrics.ndb import Bins, bin_counts, different_bins, fit_bins, js_divergence, ndb, score_bins
-from wavegan_tf.core.errors import UserError
+from eval.metrics import ArgumentError, bin_counts, different_bins, fit_bins, js_divergence, ndb, score_bins
 
 CENTERS = np.array([[0, 0], [10, 0], [0, 10]], np.float32)
 
@@ -82,18 +81,30 @@ def blobs(generator, counts):
 
 def test_clusters_are_found_and_a_lost_mode_shows():
     generator = np.random.default_rng(3)
-    bins = fit_bins(blobs(generator, [100, 200, 300, 400]), k=4)
+    train = blobs(generator, [100, 200, 300, 400])
+    bins = fit_bins(train, k=4)
     np.testing.assert_array_equal(np.sort(bins.counts), [100, 200, 300, 400])
     order = np.argsort(bins.counts)
     np.testing.assert_allclose(bins.centers[order], np.eye(8)[:4] * 20, atol=0.5)
 
-    same = ndb(bins, blobs(generator, [50, 100, 150, 200]))
+    same = ndb(train, blobs(generator, [50, 100, 150, 200]), 4)
     assert (same.ndb, same.ndb_over_k) == (0, 0) and same.js_divergence == pytest.approx(0, abs=1e-15)
-    lost = ndb(bins, blobs(generator, [50, 100, 350, 0]))
+    lost = ndb(train, blobs(generator, [50, 100, 350, 0]), 4)
     assert (lost.ndb, lost.ndb_over_k) == (2, 0.5)
     np.testing.assert_array_equal(lost.different[order], [False, False, True, True])
     expected = jensenshannon([0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.7, 0]) ** 2
     assert lost.js_divergence == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("bins", "seed", "significance"), [(5, 0, 0.05), (5, 1, 0.05), (9, 0, 0.5)])
+def test_one_call_is_the_three_steps(bins, seed, significance):
+    train, generated = np.random.default_rng(6).normal(size=[2, 120, 2, 2])
+    fitted = fit_bins(train, bins, seed)
+    expected = score_bins(fitted.counts, bin_counts(fitted.centers, generated[:70]), significance)
+    ours = ndb(train, generated[:70], bins, seed, significance)
+    np.testing.assert_array_equal(ours.different, expected.different)
+    assert (ours.ndb, ours.js_divergence) == (expected.ndb, expected.js_divergence)
+    assert ours.ndb_over_k == ours.ndb / bins
 
 
 def test_clusters_are_a_function_of_the_seed():
@@ -113,7 +124,7 @@ def test_fifty_bins_by_default_and_the_samples_stay_as_they_are():
 
 def test_missing_scikit_learn_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
-    with pytest.raises(UserError, match=r"^scikit-learn is missing: pip install 'adversarial-audio-tf\[eval\]'$"):
+    with pytest.raises(ImportError, match=r"^scikit-learn is missing: pip install 'adversarial-audio-tf\[eval\]'$"):
         fit_bins(CENTERS, 2)
 
 
@@ -123,8 +134,9 @@ def test_missing_scikit_learn_is_named(monkeypatch):
         (lambda: fit_bins(CENTERS, 4), "3 training samples do not fill 4 bins"),
         (lambda: fit_bins(CENTERS, 0), "3 training samples do not fill 0 bins"),
         (lambda: fit_bins(CENTERS + np.inf, 2), "samples hold numbers that are not finite"),
-        (lambda: ndb(Bins(CENTERS, np.ones(3, int)), np.zeros([0, 2])), r"samples have shape \[0, 2\]"),
-        (lambda: ndb(Bins(CENTERS, np.ones(3, int)), np.zeros([4, 3])), "samples of 3 numbers do not fit bins of 2"),
+        (lambda: ndb(CENTERS, np.zeros([0, 2]), 2), r"samples have shape \[0, 2\]"),
+        (lambda: ndb(CENTERS, np.zeros([4, 3]), 2), "samples of 3 numbers do not fit bins of 2"),
+        (lambda: ndb(CENTERS, CENTERS), "3 training samples do not fill 50 bins"),
         (lambda: different_bins([1, 2], [1, 2, 3]), r"bins of shapes \[2\] and \[3\] do not compare"),
         (lambda: different_bins([1, 2], [0, 0]), "bins of 3 and 0 samples do not compare"),
         (lambda: different_bins([-1, 2], [1, 0]), "bins hold a count of -1, must be whole numbers from 0 on"),
@@ -132,5 +144,5 @@ def test_missing_scikit_learn_is_named(monkeypatch):
     ],
 )
 def test_what_cannot_be_used_is_named(call, message):
-    with pytest.raises(UserError, match=f"^{message}"):
+    with pytest.raises(ArgumentError, match=f"^{message}"):
         call()

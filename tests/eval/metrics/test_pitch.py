@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from eval.metrics.pitch import pitch_accuracy, pitch_entropy
-from wavegan_tf.core.errors import UserError
+from eval.metrics import ArgumentError, pitch_accuracy, pitch_entropy
 
 
 def test_accuracy_is_the_share_of_right_pitches():
@@ -46,13 +45,13 @@ def test_entropy_of_random_distributions_as_a_loop_has_it():
     ],
 )
 def test_impossible_pitches_are_named(pitches, message):
-    with pytest.raises(UserError, match=f"^{message}"):
+    with pytest.raises(ArgumentError, match=f"^{message}"):
         pitch_accuracy(np.eye(61)[:2], np.array(pitches))
 
 
 @pytest.mark.parametrize("rows", [np.full([2, 61], 0.5), np.full([2, 61], np.nan), np.zeros([0, 61]), np.ones(61)])
 def test_no_distributions(rows):
-    with pytest.raises(UserError, match="^probabilities"):
+    with pytest.raises(ArgumentError, match="^probabilities"):
         pitch_entropy(rows)
-    with pytest.raises(UserError, match="^probabilities"):
+    with pytest.raises(ArgumentError, match="^probabilities"):
         pitch_accuracy(rows, np.zeros(len(rows), int))

@@ -1,0 +1,47 @@
+"""A confusion matrix as files: a table and a picture."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+
+import numpy as np
+
+from wavegan_tf.core.errors import UserError
+
+
+def write_csv(matrix: np.ndarray, labels: Sequence[str], path: str) -> None:
+    """One row for each class of the truth, one column for each answer."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["truth", *labels])
+        writer.writerows([label, *map(int, row)] for label, row in zip(labels, matrix, strict=True))
+
+
+def write_picture(matrix: np.ndarray, labels: Sequence[str], path: str, title: str) -> None:
+    """The same as a PNG: shares of each row by colour, counts in the fields as long as these can be read.
+
+    Raises:
+      UserError: matplotlib is missing.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UserError("matplotlib is missing: pip install 'adversarial-audio-tf[eval]'") from None
+    count = len(labels)
+    size = max(5.0, 0.22 * count + 2.0)
+    figure = Figure(figsize=(size, size), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the row")
+    axes.set(title=title, xlabel="answer", ylabel="truth")
+    axes.set_xticks(range(count), labels, rotation=90)
+    axes.set_yticks(range(count), labels)
+    if count <= 20:
+        for row, column in np.argwhere(matrix):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour)
+    figure.savefig(path, dpi=100)

@@ -1,0 +1,41 @@
+"""Runs and SavedModels of the three models, by the files in their folders; nothing here needs TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from wavegan_tf.core.audio.files import display_name
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import suggest_version
+from wavegan_tf.core.serving.metadata import METADATA_FILE
+
+_CONFIGS = ("config.json", "experiment.json", METADATA_FILE)
+
+
+def is_saved_model(folder: str) -> bool:
+    """True if a folder holds a SavedModel."""
+    return os.path.exists(os.path.join(folder, "saved_model.pb"))
+
+
+def require_saved_model(folder: str, flag: str) -> None:
+    """Raises UserError if a folder, which a flag named, holds no SavedModel."""
+    if not is_saved_model(folder):
+        raise UserError(f"--{flag}={display_name(folder)}: holds no SavedModel{suggest_version(folder)}")
+
+
+def model_of(place: str) -> str:
+    """Name of the model whose run or SavedModel a folder holds, by its configuration file.
+
+    Raises:
+      UserError: it holds none.
+    """
+    for name in _CONFIGS:
+        try:
+            with open(os.path.join(place, name), encoding="utf-8") as file:
+                return str(json.load(file)["model"])
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{os.path.join(place, name)}: cannot be read; is it of a run or a SavedModel?") from None
+    raise UserError(f"{display_name(place)}: holds neither a run nor a SavedModel{suggest_version(place)}")

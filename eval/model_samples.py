@@ -1,0 +1,77 @@
+"""Clips of an exported model to score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import soxr
+
+from eval.clips import nearest_int16
+from eval.samples import BATCH, UNKNOWN, Batch, ClipFormat
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving.model import GeneratorModel
+
+
+class ModelSamples:
+    """Clips of an exported generator, as its generate command would write them."""
+
+    def __init__(
+        self, model_dir: str, clip_format: ClipFormat, n: int, seed: int, pitches: Sequence[int] | None = None
+    ):
+        """Loads it and draws the latents.
+
+        Args:
+          model_dir: a version folder.
+          clip_format: of the clips.
+          n: how many.
+          seed: of the latents.
+          pitches: MIDI numbers that a GANSynth plays, in turn; None for all that it knows.
+
+        Raises:
+          UserError: the model cannot be used, or none of the pitches is its own.
+        """
+        self._model, self._format = GeneratorModel(model_dir), clip_format
+        self.place, self.model = model_dir, self._model.name
+        self.seed = seed
+        self._rows = {"z": self._model.latents(n, seed)}
+        known = self._model.pitches
+        if known is not None:
+            usable = [pitch for pitch in (known if pitches is None else pitches) if pitch in known]
+            if not usable:
+                raise UserError(
+                    f"--model_dir={model_dir}: plays pitches {known[0]} to {known[-1]}, none of the real ones"
+                )
+            order = np.random.default_rng(seed).permutation(np.resize(np.array(usable, np.int32), n))
+            self._rows["pitch"] = order.astype(np.int32)
+
+    def __len__(self) -> int:
+        return len(self._rows["z"])
+
+    def batches(self) -> Iterator[Batch]:
+        """Generates them."""
+        pitches = self._rows.get("pitch")
+        clips: list[np.ndarray] = []
+        done = 0
+        for clip in self._model.stream(self._rows, BATCH, "waveform_int16"):
+            clips.append(self._fit(clip))
+            if len(clips) == BATCH or done + len(clips) == len(self):
+                classes = np.full(len(clips), UNKNOWN)
+                if pitches is not None and self._format.is_pitched:
+                    names = map(str, pitches[done : done + len(clips)])
+                    classes = np.array(
+                        [self._format.labels.index(n) if n in self._format.labels else UNKNOWN for n in names]
+                    )
+                done += len(clips)
+                yield Batch(np.stack(clips), classes)
+                clips = []
+
+    def _fit(self, clip: np.ndarray) -> np.ndarray:
+        """16-bit samples [t, c] of the model -> int16 [length] at the right rate."""
+        clip = clip[:, 0] if clip.shape[1] == 1 else np.mean(clip, axis=1)
+        if self._model.sample_rate != self._format.sample_rate or clip.dtype != np.int16:
+            wave = clip.astype(np.float32) / 32768.0
+            if self._model.sample_rate != self._format.sample_rate:
+                wave = soxr.resample(wave, self._model.sample_rate, self._format.sample_rate, quality="HQ")
+            clip = nearest_int16(wave)
+        return self._format.fit(clip)

@@ -1,0 +1,37 @@
+"""The examples in docstrings run and give what they show."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import sys
+
+import pytest
+
+# Packages whose public names all have an example, with their sub-modules.
+PACKAGES = ("eval.metrics",)
+
+
+def modules_of(package: str) -> list[str]:
+    """The package and all modules under it, by their full names."""
+    found = importlib.import_module(package)
+    return [package, *(module.name for module in pkgutil.walk_packages(found.__path__, f"{package}."))]
+
+
+@pytest.mark.parametrize("name", [name for package in PACKAGES for name in modules_of(package)])
+def test_examples_run(name):
+    importlib.import_module(name)
+    module = sys.modules[name]  # an attribute of the package by this name may be a function
+    results = doctest.testmod(module, optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_function_has_an_example(package):
+    module = importlib.import_module(package)
+    functions = [getattr(module, name) for name in module.__all__ if inspect.isfunction(getattr(module, name))]
+    assert functions
+    for function in functions:
+        assert doctest.DocTestParser().get_examples(inspect.getdoc(function) or ""), function.__qualname__
