@@ -14,8 +14,8 @@ from absl import logging
 from eval.page.description import NUM_CLIPS, PICTURES, QUESTION, TITLE, Source, build
 from eval.page.render import Column, Page, Table, render
 from wavegan_tf.core import effects, flags
-from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name, replacing
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_file
 
@@ -88,15 +88,11 @@ def write(page: Page, output: str) -> None:
       UserError: the file can't be written.
     """
     data = render(page).encode("utf-8", "backslashreplace")
-    temporary = f"{output}.{os.getpid()}.tmp"
     try:
         os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
-        with open(temporary, "wb") as file:
+        with replacing(output) as temporary, open(temporary, "wb") as file:
             file.write(data)
-        os.replace(temporary, output)
     except OSError as error:
-        if os.path.exists(temporary):
-            os.remove(temporary)
         raise UserError(f"--output={display_name(output)}: cannot be written ({error.strerror})") from None
     clips = sum(len(clip_set.clips) for clip_set in page.sets)
     logging.info("%s: %d clips of %d sets, %.1f MB", display_name(output), clips, len(page.sets), len(data) / 1e6)

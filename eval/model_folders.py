@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import suggest_version
+from wavegan_tf.core.files import display_name, suggest_version
 from wavegan_tf.core.serving.metadata import METADATA_FILE
 
 _CONFIGS = ("config.json", "experiment.json", METADATA_FILE)

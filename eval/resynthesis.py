@@ -24,7 +24,7 @@ from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
 
 if TYPE_CHECKING:
-    from specgan_tf.features import Moments
+    from specgan_tf.geometry import Moments
 
 # Codec -> libsndfile's format and subtype.
 _CODECS = {

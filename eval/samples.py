@@ -12,8 +12,9 @@ import numpy as np
 from eval.classifiers.labels import class_of
 from eval.clips import CLIP_LEN, SAMPLE_RATE, fit_length, read_clip
 from gansynth_tf.notes.files import BadNote, note_of_name
-from wavegan_tf.core.audio.files import display_name, find_audio_files, stem_of
+from wavegan_tf.core.audio.files import find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 
 BATCH = 32
 UNKNOWN = -1

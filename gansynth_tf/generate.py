@@ -11,8 +11,8 @@ from absl import logging
 
 from gansynth_tf.config import MODEL
 from wavegan_tf.core import effects, flags
-from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.serving import commands
 from wavegan_tf.core.serving.metadata import MIDDLE_C
 

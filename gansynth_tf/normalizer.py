@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from gansynth_tf.representation import SIMPLE
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import replacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,9 +99,8 @@ class RangeStatistics:
 def save(path: str, rows: np.ndarray) -> None:
     """Writes what `RangeStatistics.rows` gives in the original's format, whole or not at all."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    temporary = f"{path}.tmp.npz"
-    np.savez(temporary, normalizer=rows)
-    os.replace(temporary, path)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, normalizer=rows)
 
 
 def load(path: str, kind: str, num_frequencies: int) -> Normalizer:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
-from specgan_tf.geometry import FRAME_LENGTH, FRAME_STEP
+from specgan_tf.geometry import FRAME_LENGTH, FRAME_STEP, Moments
 from wavegan_tf.core.audio import spectral
 
 LOG_EPSILON = 1e-6
@@ -17,14 +15,6 @@ LOG_EPSILON = 1e-6
 _MIN_STD = 1e-5
 # A magnitude of e^35 is no sound, but its square still fits float32; generators without tanh can ask for more.
 _MAX_LOG_MAGNITUDE = 35.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Moments:
-    """Mean and standard deviation of the log magnitude of each bin, float32 [129], Nyquist bin included."""
-
-    mean: np.ndarray
-    std: np.ndarray
 
 
 def log_magnitudes(x: tf.Tensor) -> tf.Tensor:

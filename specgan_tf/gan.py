@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from specgan_tf import features, moments
 from specgan_tf.config import SpecGANConfig
+from specgan_tf.geometry import Moments
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from wavegan_tf.core.audio.clips import ClipStore
 from wavegan_tf.core.dcgan.model import Gan, settings
@@ -16,7 +17,7 @@ from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import Cluster
 
 
-def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: features.Moments) -> Gan:
+def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: Moments) -> Gan:
     """The networks, features and settings of a run whose data has these moments."""
     clip_nstd = config.specgan_clip_nstd
 

@@ -6,26 +6,30 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-import uuid
 import zipfile
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from specgan_tf.array_pickle import load_arrays
 from specgan_tf.config import SpecGANConfig
-from specgan_tf.features import Moments, log_magnitudes
-from specgan_tf.geometry import BINS
+from specgan_tf.geometry import BINS, Moments
 from wavegan_tf.core import flags
-from wavegan_tf.core.audio import clips
+from wavegan_tf.core.audio.files import require_folder
 from wavegan_tf.core.audio.options import ClipOptions
 from wavegan_tf.core.dcgan.options import run_exists
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import replacing
 from wavegan_tf.core.folders import output_file
 from wavegan_tf.core.options import MAX_SEED, option
-from wavegan_tf.core.workers.cluster import Cluster, digest
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from wavegan_tf.core.audio.clips import ClipStore
+    from wavegan_tf.core.workers.cluster import Cluster
 
 MOMENTS_FILE = "moments.npz"
 _BATCH = 64
@@ -57,6 +61,10 @@ def of_batches(batches: Iterable[tf.Tensor]) -> Moments:
     Raises:
       ValueError: there is no frame.
     """
+    import tensorflow as tf
+
+    from specgan_tf.features import log_magnitudes
+
     compute = tf.function(log_magnitudes, reduce_retracing=True)
     count, mean, squares = 0, np.zeros(BINS + 1), np.zeros(BINS + 1)
     for batch in batches:
@@ -72,8 +80,10 @@ def of_batches(batches: Iterable[tf.Tensor]) -> Moments:
     return Moments(mean.astype(np.float32), np.sqrt(squares / count).astype(np.float32))
 
 
-def of_store(store: clips.ClipStore, seed: int) -> Moments:
+def of_store(store: ClipStore, seed: int) -> Moments:
     """Moments of the clips of one pass, each once."""
+    from wavegan_tf.core.audio import clips
+
     return of_batches(clips.first_pass(store, batch_size=_BATCH, seed=seed))
 
 
@@ -83,12 +93,10 @@ def save(moments: Moments, path: str) -> None:
     Raises:
       UserError: it cannot be written.
     """
-    temporary = f"{path}.{uuid.uuid4().hex}.tmp"  # several workers may save the same moments
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        with open(temporary, "wb") as file:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, mean=moments.mean, std=moments.std)
-        os.replace(temporary, path)
     except OSError as error:
         raise UserError(f"--data_moments_fp={path}: cannot be written ({error.strerror or error})") from None
 
@@ -121,7 +129,7 @@ def load(path: str) -> Moments:
     return Moments(mean, std)
 
 
-def of_run(config: SpecGANConfig, train_dir: str, store: clips.ClipStore | None) -> Moments:
+def of_run(config: SpecGANConfig, train_dir: str, store: ClipStore | None) -> Moments:
     """The moments of a run: those it keeps, else those of `data_moments_fp`, else computed; kept from then on.
 
     Args:
@@ -150,12 +158,14 @@ def of_run(config: SpecGANConfig, train_dir: str, store: clips.ClipStore | None)
     return moments
 
 
-def agreed(config: SpecGANConfig, train_dir: str, store: clips.ClipStore, cluster: Cluster) -> Moments:
+def agreed(config: SpecGANConfig, train_dir: str, store: ClipStore, cluster: Cluster) -> Moments:
     """The moments of a run, the same in all its workers: those that the first of them keeps; see `of_run`.
 
     Raises:
       UserError: also if the workers were given different ones.
     """
+    from wavegan_tf.core.workers.cluster import digest
+
     is_new = not run_exists(train_dir)
     if is_new and cluster.is_chief:
         # Of a start that was killed before it became a run, perhaps on other data.
@@ -177,7 +187,10 @@ def main() -> None:
     options = flags.from_flags(MomentsOptions)
     path = options.data_moments_fp
     flags.require(data_dir=options.data_dir, data_moments_fp=path)
+    require_folder(options.data_dir)
     with output_file(path, "data_moments_fp"), tempfile.TemporaryDirectory(prefix="specgan_moments_") as cache_dir:
+        from wavegan_tf.core.audio import clips
+
         store = clips.load_clips(options, cache_dir)
         moments = of_store(store, options.seed)
         save(moments, path)

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from specgan_tf import features
 from specgan_tf.config import SpecGANConfig
+from specgan_tf.geometry import Moments
 from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.serving import saved_model
 
@@ -27,7 +28,7 @@ class SpecGANModule(saved_model.LatentsModule):
         gan: Gan,
         network: keras.Model | saved_model.HalfPrecision,
         config: SpecGANConfig,
-        stored: features.Moments,
+        stored: Moments,
     ):
         """Defines the signatures.
 

@@ -16,8 +16,8 @@ from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
 from gansynth_tf.stages.model import StageModel, StageUpdates
-from specgan_tf import moments
 from specgan_tf.config import SpecGANConfig
+from specgan_tf.geometry import Moments
 from tests.gansynth.reference import config_of
 from tests.gansynth.small import SMALL
 from wavegan_tf.config import WaveGANConfig
@@ -54,7 +54,7 @@ def gan_steps(model: str, directory: str | Path, steps: int, **options: Any) -> 
     sizes = {f"{model}_{name}": value for name, value in own.items()}
     config = config_class(train_batch_size=BATCH_SIZE, **{**sizes, **options})
     run = runtime.start(config)
-    unit = moments.Moments(np.full(129, -4, np.float32), np.full(129, 2, np.float32))
+    unit = Moments(np.full(129, -4, np.float32), np.full(129, 2, np.float32))
     with run.strategy.scope():
         gan = make_gan(config, run.policy, *([unit] if model == "specgan" else []))
         trainables = trainer.Trainables(gan, str(directory), config.seed, run.loss_scaled)

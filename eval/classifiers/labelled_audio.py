@@ -15,9 +15,10 @@ from gansynth_tf.notes.files import BadNote, note_of_name
 from gansynth_tf.notes.options import FAMILIES
 from gansynth_tf.notes.stream import NoteStore
 from wavegan_tf.core.audio.decode import AudioError
-from wavegan_tf.core.audio.files import display_name, find_audio_files
+from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.audio.store import report_skipped
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.progress import Progress
 
 

@@ -20,8 +20,8 @@ from eval.classifiers.pitch import PitchClassifier, make_features
 from eval.classifiers.places import INFO_FILE, WEIGHTS_FILE, ClassifierInfo, Place, find_places, read_info, unusable
 from eval.classifiers.waveform import WaveformClassifier
 from eval.features import classifier_log_mel
-from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name, replacing
 
 # Of best_acc-103005.index in the original repository. It holds a checksum of every variable, which TensorFlow compares
 # when it reads the variables: a checkpoint with this index is the published one to the last bit.
@@ -99,10 +99,9 @@ def build(info: ClassifierInfo, name: str) -> Classifier:
 def save_info(info: ClassifierInfo, folder: str, **others: Any) -> None:
     """Writes classifier.json; `others` are further facts for its readers."""
     path = os.path.join(folder, INFO_FILE)
-    with open(f"{path}.tmp", "w", encoding="utf-8") as file:
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         json.dump({**dataclasses.asdict(info), "more": others}, file, indent=2)
         file.write("\n")
-    os.replace(f"{path}.tmp", path)
 
 
 def load(folder: str) -> Classifier:

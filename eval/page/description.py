@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from eval.page import sources
 from eval.page.render import ClipSet, Column, Page, Table
-from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from absl import logging
 
 from eval import model_folders
 from eval.page.render import Clip
-from wavegan_tf.core.audio.files import display_name, find_audio_files
+from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import suggest_version
+from wavegan_tf.core.files import display_name, suggest_version
 from wavegan_tf.core.serving.loading import load_model
 from wavegan_tf.core.serving.metadata import read_metadata
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from gansynth_tf.midi.events import META, TEMPO, DamagedMidi, Event, MidiFile, read_events
 from wavegan_tf.core.audio import decode
-from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 
 _DEFAULT_TEMPO = 500_000  # microseconds a beat
 _NOTE_OFF, _NOTE_ON, _CONTROL = 0x80, 0x90, 0xB0

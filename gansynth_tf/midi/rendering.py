@@ -12,8 +12,8 @@ from absl import logging
 
 from gansynth_tf.midi import instruments, mixing, reading
 from wavegan_tf.core.audio import decode, store
-from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.serving.model import GeneratorModel, checked_latents, checked_seed
 
 _BLOCK = 1 << 18  # samples

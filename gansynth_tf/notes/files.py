@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from wavegan_tf.core.audio.files import display_name, find_audio_files, stem_of
+from wavegan_tf.core.audio.files import find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 
 EXAMPLES_FILE = "examples.json"
 SPLITS_FILE = "nsynth-gansynth_splits.csv"

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from gansynth_tf.notes.files import BadNote, Note, checked_pitch
 from gansynth_tf.notes.options import FAMILIES, SOURCES
-from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 
 _TFDS_FOLDER = os.path.join("nsynth", "gansynth_subset")
 

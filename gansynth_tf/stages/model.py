@@ -17,10 +17,10 @@ from gansynth_tf.networks import ProgressiveDiscriminator, ProgressiveGenerator
 from gansynth_tf.progressive import Progressive, block_name
 from gansynth_tf.schedule import Stage
 from wavegan_tf.core import draws
-from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import TF1Adam
 from wavegan_tf.core.options import MAX_SEED
 from wavegan_tf.core.training import checkpoints, update
+from wavegan_tf.core.training.draws import ReplicaDraws
 from wavegan_tf.core.training.runtime import Runtime
 
 AVERAGE_DECAY = 0.999
@@ -159,14 +159,10 @@ def _of_blocks(network: Progressive, num_blocks: int) -> dict[str, tf.Variable]:
     return {n: v for n, v in checkpoints.named_variables(network).items() if n.startswith(prefixes)}
 
 
-def check_batch_sizes(stages: Sequence[Stage], replicas: int) -> None:
+def check_batch_sizes(stages: Sequence[Stage], run: Runtime) -> None:
     """Raises UserError if the batch of a stage cannot be divided among the replicas."""
     for stage in stages:
-        if stage.batch_size % replicas:
-            raise UserError(
-                f"--batch_size_schedule: stage {stage.stage_id} has batches of {stage.batch_size}; "
-                f"must be a multiple of the {replicas} replicas"
-            )
+        run.share(stage.batch_size, f"--batch_size_schedule: batches of {stage.batch_size} in stage {stage.stage_id}")
 
 
 class StageUpdates:
@@ -177,7 +173,7 @@ class StageUpdates:
     ):
         """Prepares both compiled updates."""
         batch_size = model.stage.batch_size
-        self._run, self._share = run, batch_size // run.strategy.num_replicas_in_sync
+        self._run, self._share = run, run.share(batch_size, f"batches of {batch_size}")
         options = {"strategy": run.strategy, "jit_compile": run.jit_compile}
         self._generator = update.Update(
             losses.generator_loss,
@@ -192,13 +188,7 @@ class StageUpdates:
         draw = NoteDraws(
             seed=config.seed, batch_size=batch_size, latent_dim=config.latent_vector_size, pitch_counts=pitch_counts
         )
-
-        @tf.function
-        def drawn(purpose: str, image_id: tf.Tensor) -> dict[str, tf.Tensor]:
-            with tf.device("CPU:0"):
-                return draw(purpose, image_id)
-
-        self._draw = drawn
+        self._draw = ReplicaDraws(run, self._share, draw, _rows)
 
     def __call__(self, image_id: int, progress: np.float32, real: tuple[tf.Tensor, tf.Tensor]) -> dict[str, float]:
         """Makes both updates and returns their metrics.
@@ -210,18 +200,14 @@ class StageUpdates:
             part of the batch.
         """
         scalar = tf.constant(progress, tf.float32)
-        metrics = self._generator(self._rows_drawn("generator", image_id), scalar)
+        metrics = self._generator(self._draw("generator", image_id), scalar)
         features, pitches = self._run.per_replica(
             self._share, lambda start, stop: tuple(part[start:stop] for part in real), of_worker=True
         )
-        drawn = self._rows_drawn("discriminator", image_id)
+        drawn = self._draw("discriminator", image_id)
         metrics = {**metrics, **self._discriminator(features, pitches, drawn, scalar)}
         return {name: float(value) for name, value in metrics.items()}
 
-    def _rows_drawn(self, purpose: str, image_id: int) -> Any:
-        drawn = self._draw(purpose, tf.constant(image_id, tf.int64))
 
-        def rows(start: int, stop: int) -> dict[str, tf.Tensor]:
-            return {name: value[start:stop] for name, value in drawn.items()}
-
-        return self._run.per_replica(self._share, rows, of_worker=False)
+def _rows(drawn: dict[str, tf.Tensor], start: int, stop: int) -> dict[str, tf.Tensor]:
+    return {name: value[start:stop] for name, value in drawn.items()}

@@ -86,7 +86,7 @@ def train_held(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> int:
     if config.train_time_limit is not None and runtime.workers > 1:
         raise UserError("--train_time_limit: several workers have no common clock; leave it out to count images")
     # Of all stages, as a later one would stop the run when it is reached.
-    check_batch_sizes(stages_to_train(config, run_dir), runtime.strategy.num_replicas_in_sync)
+    check_batch_sizes(stages_to_train(config, run_dir), runtime)
     runtime = runtime.without_xla_on_replicas(config.jit_compile, "the standard deviation over the batch")
     # It gives up on leaky ReLUs whose gradient has a gradient, and prints that as an error.
     tf.config.optimizer.set_experimental_options({"remapping": False})

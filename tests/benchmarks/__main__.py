@@ -17,7 +17,8 @@ import numpy as np
 import soundfile
 import tensorflow as tf
 
-from specgan_tf.features import Moments, spectrograms_to_waveforms
+from specgan_tf.features import spectrograms_to_waveforms
+from specgan_tf.geometry import Moments
 from tests.benchmarks import gansynth, scoring
 from tests.benchmarks.features import bench_features
 from tests.benchmarks.measure import peak_flops, row

@@ -109,8 +109,8 @@ def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Calla
     )
 
     def blown_up() -> None:
-        g_step(updates._rows_drawn("generator", 0))
-        d_step(real, pitches, updates._rows_drawn("discriminator", 0))
+        g_step(updates._draw("generator", 0))
+        d_step(real, pitches, updates._draw("discriminator", 0))
         model.discriminator.variables[0].numpy()
 
     return lambda: updates(0, progress, (shrunken, pitches)), blown_up

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from wavegan_tf.core import tf1
 from wavegan_tf.core.dcgan.args import parse_value, read_args
+from wavegan_tf.core.dcgan.tf1 import assign_optimizer
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import TF1Adam, TF1RMSprop
 
@@ -158,7 +159,7 @@ def test_adams_slots():
     optimizer = TF1Adam(beta_1=0.5, beta_2=0.9)
     optimizer.build(variables())
     values = {**slots("Adam", "Adam_1"), "beta2_power_1": np.float32(0.9**8), "beta2_power": np.float32(0.9)}
-    tf1.assign_optimizer(optimizer, NAMES, values, "beta2_power_1", 99)
+    assign_optimizer(optimizer, NAMES, values, "beta2_power_1", 99)
     for i, name in enumerate(NAMES):
         m, v = optimizer.first_moments[i].numpy(), optimizer.second_moments[i].numpy()
         np.testing.assert_array_equal(m, values[f"{name}/Adam"].reshape(m.shape))
@@ -166,16 +167,16 @@ def test_adams_slots():
     assert int(optimizer.iterations.numpy()) == 7
     del values["beta2_power_1"]
     with pytest.raises(UserError, match="^checkpoint: variable beta2_power_1 is missing$"):
-        tf1.assign_optimizer(optimizer, NAMES, values, "beta2_power_1", 99)
+        assign_optimizer(optimizer, NAMES, values, "beta2_power_1", 99)
 
 
 def test_rmsprops_slots():
     optimizer = TF1RMSprop()
     optimizer.build(variables())
     values = slots("RMSProp")
-    tf1.assign_optimizer(optimizer, NAMES, values, "beta2_power", 99)
+    assign_optimizer(optimizer, NAMES, values, "beta2_power", 99)
     for value, name in zip(optimizer.mean_squares, NAMES, strict=True):
         np.testing.assert_array_equal(value.numpy(), values[f"{name}/RMSProp"].reshape(value.shape))
     del values["G/bias/RMSProp"]
     with pytest.raises(UserError, match="^checkpoint: variable G/bias/RMSProp is missing; "):
-        tf1.assign_optimizer(optimizer, NAMES, values, "beta2_power", 99)
+        assign_optimizer(optimizer, NAMES, values, "beta2_power", 99)

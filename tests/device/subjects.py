@@ -19,8 +19,7 @@ from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
 from gansynth_tf.stages.model import StageModel, StageUpdates
 from specgan_tf.config import SpecGANConfig
-from specgan_tf.features import Moments
-from specgan_tf.geometry import BINS
+from specgan_tf.geometry import BINS, Moments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan import trainer
 from wavegan_tf.core.errors import UserError
@@ -128,7 +127,7 @@ def _latent_gan(config: Any, directory: str) -> Subject:
         return tf.random.stateless_uniform([batch, *shape], [config.seed, step], -1.0, 1.0)
 
     def drawn(name: str, passes: int, step: int) -> Tensors:
-        return {f"drawn/{key}": value for key, value in updates._rows_drawn(name, step, passes).items()}
+        return {f"drawn/{key}": value for key, value in updates._draw(name, step, passes).items()}
 
     kinds = [
         Kind(
@@ -191,7 +190,7 @@ def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
         }
 
     def drawn(name: str, step: int) -> Tensors:
-        found = updates._rows_drawn(name, step * batch)
+        found = updates._draw(name, step * batch)
         return {"progress": progress, **{f"drawn/{key}": value for key, value in found.items()}}
 
     kinds = [

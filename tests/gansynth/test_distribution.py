@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
@@ -21,6 +23,8 @@ from tests.gansynth.reference import config_of
 from tests.gansynth.small import SMALL, SMALLER, arguments
 from tests.steps import stage_steps
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.training import runtime
+from wavegan_tf.core.training.options import RuntimeOptions
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,13 +105,18 @@ def test_float16_holds_the_slopes_of_the_first_stage(tmp_path):
     np.testing.assert_allclose(penalties[1], penalties[0], rtol=0.02)
 
 
+def replicated(count):
+    """A runtime of so many replicas, for what asks it no more than that."""
+    return dataclasses.replace(runtime.start(RuntimeOptions()), strategy=mock.Mock(num_replicas_in_sync=count))
+
+
 def test_batches_that_cannot_be_divided_are_refused():
     schedule = config_of({**SMALL, "batch_size_schedule": [8, 4, 2]}).schedule
     stages = [schedule.stage(number) for number in range(5)]
-    check_batch_sizes(stages, 2)
-    message = "^batch_size_schedule: stage 3 has batches of 2; must be a multiple of the 4 replicas$"
+    check_batch_sizes(stages, replicated(2))
+    message = "^batch_size_schedule: batches of 2 in stage 3: must be a multiple of the 4 replicas$"
     with pytest.raises(UserError, match=message):
-        check_batch_sizes(stages, 4)
+        check_batch_sizes(stages, replicated(4))
 
 
 @pytest.mark.slow

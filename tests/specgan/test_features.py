@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from specgan_tf import features, moments
+from specgan_tf.geometry import Moments
 from tests.originals import SPECGAN, assert_near
 
 
@@ -18,7 +19,7 @@ def golden():
 
 @pytest.fixture(scope="module")
 def stored(golden):
-    return features.Moments(golden["moments_mean"], golden["moments_std"])
+    return Moments(golden["moments_mean"], golden["moments_std"])
 
 
 def test_spectrograms_are_the_originals(golden, stored):
@@ -85,7 +86,7 @@ def test_normalisation_is_undone_but_for_clipping(golden, stored, clip_nstd):
 
 @pytest.mark.parametrize("std", [0.0, 1e-9])
 def test_a_constant_bin_is_zero_and_comes_back_as_its_mean(golden, stored, std):
-    constant = features.Moments(stored.mean, np.where(np.arange(129) % 2, std, stored.std).astype(np.float32))
+    constant = Moments(stored.mean, np.where(np.arange(129) % 2, std, stored.std).astype(np.float32))
     spectrograms = features.waveforms_to_spectrograms(golden["x"], constant).numpy()
     assert np.isfinite(spectrograms).all()
     np.testing.assert_array_equal(spectrograms[:, :, 1::2], 0)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from specgan_tf import features, moments
 from specgan_tf.config import SpecGANConfig
+from specgan_tf.geometry import Moments
 from tests.originals import SPECGAN, WAVEGAN, assert_near
 from wavegan_tf.core.audio import clips
 from wavegan_tf.core.errors import UserError
@@ -81,7 +82,7 @@ def test_no_audio_has_no_moments():
 
 
 @pytest.fixture
-def stored() -> features.Moments:
+def stored() -> Moments:
     return moments.load(str(SPECGAN / "moments.pkl"))
 
 
@@ -98,7 +99,7 @@ def test_files_of_both_kinds_give_the_same(stored, tmp_path):
         assert set(archive) == {"mean", "std"}
     with open(SPECGAN / "moments.pkl", "rb") as file:
         mean, std = pickle.load(file)
-    assert equal(stored, features.Moments(mean, std))
+    assert equal(stored, Moments(mean, std))
 
 
 def npz(path, **arrays) -> None:
@@ -179,7 +180,7 @@ def test_a_run_takes_given_moments_and_holds_to_them(store, stored, tmp_path):
     run.mkdir()
     assert equal(moments.of_run(config, str(run), store), stored)
     assert equal(moments.of_run(config, str(run), store), stored)
-    moments.save(features.Moments(stored.mean + 1, stored.std), str(given))
+    moments.save(Moments(stored.mean + 1, stored.std), str(given))
     with pytest.raises(UserError, match=f"^data_moments_fp={given}: differs from {run}/moments.npz"):
         moments.of_run(config, str(run), store)
     given.unlink()  # a run that goes on does not need it any more

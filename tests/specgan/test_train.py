@@ -10,6 +10,7 @@ import tensorflow as tf
 from specgan_tf import features
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.gan import make_gan
+from specgan_tf.geometry import Moments
 from tests.originals import SPECGAN, assert_near
 from wavegan_tf.core.training.tracking import Tracker
 
@@ -24,7 +25,7 @@ def gan_of(golden, tmp_path):
     """Config -> the model of a run with the original's moments."""
 
     def make(**options):
-        stored = features.Moments(golden["moments_mean"], golden["moments_std"])
+        stored = Moments(golden["moments_mean"], golden["moments_std"])
         config = SpecGANConfig(specgan_dim=1, specgan_kernel_len=3, specgan_latent_dim=5, **options)
         return make_gan(config, keras.DTypePolicy("mixed_bfloat16"), stored)
 
@@ -51,7 +52,7 @@ def test_samples_are_the_originals_spectrograms_and_audio_its_waveforms(gan_of, 
 
 
 def test_clipping_and_inversion_reach_the_features(gan_of, golden):
-    stored = features.Moments(golden["moments_mean"], golden["moments_std"])
+    stored = Moments(golden["moments_mean"], golden["moments_std"])
     gan = gan_of(specgan_clip_nstd=1.5, specgan_inversion="fast", specgan_ngl=3)
     spectrograms = gan.to_sample(tf.constant(golden["x"]))
     assert_near(spectrograms, np.clip(2 * golden["X_norm"], -1, 1), 1e-5)

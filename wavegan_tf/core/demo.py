@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import replacing
 
 _MARKER = ".made_by_demo"
 _INDEX = string.Template("""<!DOCTYPE html>
@@ -118,9 +119,8 @@ def publish(output_dir: Path, name: str, title: str, text: str, description: Map
     except (OSError, ValueError):  # new, or cut short
         pages = {}
     pages[name] = [title, text]
-    temporary = output_dir / f"{_MARKER}.tmp"
-    temporary.write_text(json.dumps(pages), encoding="utf-8")
-    temporary.replace(marker)
+    with replacing(str(marker)) as temporary:
+        Path(temporary).write_text(json.dumps(pages), encoding="utf-8")
     items = [
         f'<li><a href="{folder}/index.html">{html.escape(heading)}</a><br>{html.escape(about)}'
         for folder, (heading, about) in sorted(pages.items())

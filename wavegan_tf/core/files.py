@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the version folder somebody may have meant."""
+"""Files that appear whole or not at all, names of files in messages, and the version folder somebody may have meant."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import contextlib
 import os
 import uuid
 from collections.abc import Iterator
-
-from wavegan_tf.core.audio.files import display_name
 
 
 @contextlib.contextmanager
@@ -37,3 +35,9 @@ def suggest_version(folder: str) -> str:
     versions = [name for name in names if os.path.exists(os.path.join(folder, name, "saved_model.pb"))]
     newest = max(versions, key=lambda name: (name.isdecimal(), int(name) if name.isdecimal() else 0, name), default="")
     return f"; did you mean {display_name(os.path.join(folder, newest))}?" if newest else ""
+
+
+def display_name(path: str) -> str:
+    """The path as one printable line, whatever bytes its name holds."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

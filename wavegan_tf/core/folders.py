@@ -7,8 +7,8 @@ import os
 import uuid
 from collections.abc import Iterator
 
-from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 
 
 @contextlib.contextmanager

@@ -6,17 +6,16 @@ the command-line flag, its help, the check of its value and the rule for resumed
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import math
-import os
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import replacing
 
 OptionsT = TypeVar("OptionsT", bound="Options")
 
@@ -123,15 +122,9 @@ def value_type(kind: Any) -> type:
 
 def save_options(options: Options, path: str, model: str) -> None:
     """Writes the options as JSON, whole or not at all; `model` names whose they are."""
-    temporary = f"{path}.tmp"
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"model": model, **dataclasses.asdict(options)}, file, indent=2)
-            file.write("\n")
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        json.dump({"model": model, **dataclasses.asdict(options)}, file, indent=2)
+        file.write("\n")
 
 
 def load_options(options_class: type[OptionsT], path: str, model: str) -> OptionsT:

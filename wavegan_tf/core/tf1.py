@@ -1,17 +1,16 @@
-"""Reading TF1 training directories of WaveGAN and SpecGAN: args.txt, variables and optimiser slots by name."""
+"""Checkpoints of TensorFlow 1: reading one, and giving variables its values by name."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.nn.optimizers import TF1Adam, TF1RMSprop
 
 
 def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
@@ -75,35 +74,6 @@ def assign(
             shapes = f"{list(value.shape)}, {options_file} asks for {list(variable.shape)}"
             raise UserError(f"checkpoint: {name} has shape {shapes}")
         variable.assign(np.reshape(value, variable.shape))
-
-
-def assign_optimizer(
-    optimizer: TF1Adam | TF1RMSprop,
-    names: Sequence[str],
-    values: Mapping[str, np.ndarray],
-    beta2_power: str,
-    expected_updates: int,
-) -> None:
-    """Gives a built optimiser the slots of a TF1 checkpoint.
-
-    Args:
-      optimizer: built on the variables that `names` stand for, in that order.
-      names: their TF1 names.
-      values: the checkpoint.
-      beta2_power: name of Adam's beta2 power for this optimiser, which tells how many updates it has made.
-      expected_updates: their number as the step counter has it, for when the power has vanished.
-
-    Raises:
-      UserError: a slot is missing.
-    """
-    if isinstance(optimizer, TF1RMSprop):
-        assign({f"{n}/RMSProp": v for n, v in zip(names, optimizer.mean_squares, strict=True)}, values)
-        return
-    assign({f"{n}/Adam": v for n, v in zip(names, optimizer.first_moments, strict=True)}, values)
-    assign({f"{n}/Adam_1": v for n, v in zip(names, optimizer.second_moments, strict=True)}, values)
-    if beta2_power not in values:
-        raise UserError(f"checkpoint: variable {beta2_power} is missing")
-    optimizer.iterations.assign(adam_updates(float(values[beta2_power]), optimizer.beta_2, expected_updates))
 
 
 def adam_updates(power: float, beta: float, expected: int) -> int:

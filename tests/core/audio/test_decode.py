@@ -15,8 +15,9 @@ import soundfile
 
 from wavegan_tf.core.audio import decode, tensorflow_io
 from wavegan_tf.core.audio.decode import AudioError
-from wavegan_tf.core.audio.files import display_name, find_audio_files, stem_of
+from wavegan_tf.core.audio.files import find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 
 TESTS = str(Path(__file__).parents[2])
 BAD = os.path.join(TESTS, "data", "bad")

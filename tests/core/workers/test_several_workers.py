@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from specgan_tf import moments
-from specgan_tf.features import Moments
+from specgan_tf.geometry import Moments
 from tests.commands import (
     command,
     few_drums,

@@ -21,8 +21,9 @@ import soundfile
 from wavegan_tf.core.audio import tensorflow_io
 from wavegan_tf.core.audio.conversion import MAX_SECONDS as MAX_SECONDS
 from wavegan_tf.core.audio.conversion import Unusable, convert
-from wavegan_tf.core.audio.files import SNDFILE_EXTENSIONS, display_name, extension_of
+from wavegan_tf.core.audio.files import SNDFILE_EXTENSIONS, extension_of
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name, replacing
 
 BLOCK_FRAMES = 1 << 18
 
@@ -227,20 +228,15 @@ def write_blocks(path: str, blocks: Iterable[np.ndarray], sample_rate: int, num_
     name, extension = display_name(path), extension_of(path)
     if extension not in (".wav", ".flac"):
         raise AudioError(f"{name}: the extension must be .wav or .flac")
-    temporary = f"{path}.tmp-{os.getpid()}"
     container = extension[1:].upper()
     try:
-        with soundfile.SoundFile(
+        with replacing(path) as temporary, soundfile.SoundFile(
             os.fsencode(temporary), "w", sample_rate, num_channels, "PCM_16", format=container
         ) as file:
             for block in blocks:
                 if not np.isfinite(block).all():
                     raise AudioError(f"{name}: not written, the audio holds samples that are not finite")
                 file.write(to_int16(block))
-        os.replace(temporary, path)
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else _reason(error)
         raise AudioError(f"{name}: cannot be written ({reason})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)

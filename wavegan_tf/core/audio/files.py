@@ -6,6 +6,7 @@ import os
 import stat
 
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 
 # Formats that belong to libsndfile: if it can't read such a file, no other decoder's guess is worth having.
 SNDFILE_EXTENSIONS = frozenset(
@@ -25,12 +26,6 @@ _SIGNATURES = (
     ((0, b"caff"),),
     ((4, b"ftypM4A"),),
 )
-
-
-def display_name(path: str) -> str:
-    """The path as one printable line, whatever bytes its name holds."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def require_folder(folder: str, flag: str = "data_dir") -> None:

@@ -9,7 +9,7 @@ from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan import trainer
 from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.dcgan.options import GanOptions
-from wavegan_tf.core.dcgan.tf1 import original_variables
+from wavegan_tf.core.dcgan.tf1 import assign_optimizer, original_variables
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training.run_directory import RunDirectory
 
@@ -49,7 +49,7 @@ def import_tf1_run(
             tf1.assign(variables, values)
             names = {variable.path: name for name, variable in variables.items()}
             slots = [names[variable.path] for variable in network.trainable_variables]
-            tf1.assign_optimizer(optimizer, slots, values, power, updates)
+            assign_optimizer(optimizer, slots, values, power, updates)
         trainables.count_from(step, config)
         trainables.checkpoints.save(step)
         gan_options.save_run(config, train_dir)

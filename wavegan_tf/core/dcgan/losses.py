@@ -18,7 +18,7 @@ class AdversarialLosses:
     Attributes:
       generator: called with `training=True` for both losses: its batch normalisation always moves.
       discriminator: the critic.
-      loss: one of `losses.LOSSES`.
+      loss: one of `options.LOSSES`.
       inner_scale: see `losses.gradient_penalty`.
     """
 

@@ -28,7 +28,7 @@ class Gan:
     Attributes:
       generator: latents [b, latent_dim] -> samples.
       discriminator: (samples, phases) -> logits [b]; `num_phase_shuffles` says how many shifts it takes.
-      loss: one of `losses.LOSSES`.
+      loss: one of `options.LOSSES`.
       latent_dim: length of a latent vector.
       critic_updates: discriminator updates for each generator update.
       phase_radius: largest shift of a phase shuffle, 0 for none.

@@ -1,12 +1,18 @@
-"""Names of the original WaveGAN and SpecGAN code's variables."""
+"""Variables and optimiser slots of the original WaveGAN and SpecGAN code, by their names."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import keras
+import numpy as np
 
 from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.layers import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
 from wavegan_tf.core.nn.nearest import NearestConv1D, NearestConv2D
+from wavegan_tf.core.nn.optimizers import TF1Adam, TF1RMSprop
+from wavegan_tf.core.tf1 import adam_updates, assign
 
 _SCOPES = {
     Conv1D: "conv1d", Conv2D: "conv2d", Conv1DTranspose: "conv2d_transpose", Conv2DTranspose: "conv2d_transpose",
@@ -36,3 +42,32 @@ def original_variables(network: LatentGenerator | LogitDiscriminator) -> dict[st
             for name in _BATCH_NORMALIZATION:
                 found[f"{scope}/batch_normalization/{name}"] = getattr(norms[scope], name)
     return found
+
+
+def assign_optimizer(
+    optimizer: TF1Adam | TF1RMSprop,
+    names: Sequence[str],
+    values: Mapping[str, np.ndarray],
+    beta2_power: str,
+    expected_updates: int,
+) -> None:
+    """Gives a built optimiser the slots of a TF1 checkpoint.
+
+    Args:
+      optimizer: built on the variables that `names` stand for, in that order.
+      names: their TF1 names.
+      values: the checkpoint.
+      beta2_power: name of Adam's beta2 power for this optimiser, which tells how many updates it has made.
+      expected_updates: their number as the step counter has it, for when the power has vanished.
+
+    Raises:
+      UserError: a slot is missing.
+    """
+    if isinstance(optimizer, TF1RMSprop):
+        assign({f"{n}/RMSProp": v for n, v in zip(names, optimizer.mean_squares, strict=True)}, values)
+        return
+    assign({f"{n}/Adam": v for n, v in zip(names, optimizer.first_moments, strict=True)}, values)
+    assign({f"{n}/Adam_1": v for n, v in zip(names, optimizer.second_moments, strict=True)}, values)
+    if beta2_power not in values:
+        raise UserError(f"checkpoint: variable {beta2_power} is missing")
+    optimizer.iterations.assign(adam_updates(float(values[beta2_power]), optimizer.beta_2, expected_updates))

@@ -18,12 +18,12 @@ from wavegan_tf.core.dcgan.draws import UpdateDraws, rows
 from wavegan_tf.core.dcgan.losses import AdversarialLosses
 from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.dcgan.options import GanOptions
-from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn import optimizers
 from wavegan_tf.core.nn.losses import WGAN_CLIP
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.training import checkpoints, loop, preview, runtime, tracking
 from wavegan_tf.core.training import update as training
+from wavegan_tf.core.training.draws import ReplicaDraws
 from wavegan_tf.core.workers.cluster import Cluster, digest_of_audio
 
 
@@ -88,11 +88,8 @@ class Updates:
         Raises:
           UserError: the batch cannot be divided among the replicas.
         """
-        replicas = run.strategy.num_replicas_in_sync
-        if batch_size % replicas:
-            raise UserError(f"--train_batch_size={batch_size}: must be a multiple of the {replicas} replicas")
-        self._gan, self._trainables, self._run = gan, trainables, run
-        self._batch_size, self._share = batch_size, batch_size // replicas
+        self._gan, self._trainables, self._run, self._batch_size = gan, trainables, run, batch_size
+        self._share = run.share(batch_size, f"--train_batch_size={batch_size}")
         objective = AdversarialLosses(
             generator=gan.generator, discriminator=gan.discriminator, loss=gan.loss, inner_scale=run.inner_scale
         )
@@ -121,31 +118,21 @@ class Updates:
             phase_radius=gan.phase_radius,
             phase_per_example=gan.phase_per_example,
         )
-
-        @tf.function
-        def drawn(purpose: str, step: tf.Tensor, passes: int) -> dict[str, tf.Tensor]:
-            with tf.device("CPU:0"):
-                return draw(purpose, step, passes)
-
-        self._draw = drawn
+        self._draw = ReplicaDraws(run, self._share, draw, rows)
 
     def __call__(self, step: int, batches: Iterator[tf.Tensor]) -> dict[str, float]:
         """Makes the updates of the step after `step`, and returns the metrics of the last of each kind."""
         updates, first = self._gan.critic_updates, int(self._trainables.critic_updates.numpy())
         for update in range(first, first + updates):
-            drawn = self._rows_drawn("discriminator", update, self._passes)
+            drawn = self._draw("discriminator", update, self._passes)
             metrics = self._discriminator(self._clips(next(batches)), drawn)
         self._trainables.critic_updates.assign_add(updates)
         self._trainables.clips.assign_add(updates * self._batch_size)
-        metrics = {**metrics, **self._generator(self._rows_drawn("generator", step, 1))}
+        metrics = {**metrics, **self._generator(self._draw("generator", step, 1))}
         return {name: float(value) for name, value in metrics.items()}
 
     def _clips(self, batch: tf.Tensor) -> Any:
         return self._run.per_replica(self._share, lambda start, stop: batch[start:stop], of_worker=True)
-
-    def _rows_drawn(self, purpose: str, update: int, passes: int) -> Any:
-        drawn = self._draw(purpose, tf.constant(update, tf.int64), passes)
-        return self._run.per_replica(self._share, lambda start, stop: rows(drawn, start, stop), of_worker=False)
 
 
 # Called with (options, training directory, the run's audio, workers) before the networks are made, of which it returns

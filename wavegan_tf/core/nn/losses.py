@@ -9,8 +9,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from wavegan_tf.core.dcgan.options import LOSSES
-
 GRADIENT_PENALTY_WEIGHT = 10.0
 WGAN_CLIP = 0.01
 
@@ -29,7 +27,7 @@ def discriminator_loss(name: str, real_logits: tf.Tensor, fake_logits: tf.Tensor
         return (tf.reduce_mean((real_logits - 1.0) ** 2) + tf.reduce_mean(fake_logits**2)) / 2.0
     if name in ("wgan", "wgan-gp"):
         return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
-    raise ValueError(f"unknown loss {name!r}; one of {LOSSES}")
+    raise ValueError(f"unknown loss {name!r}")
 
 
 def generator_loss(name: str, fake_logits: tf.Tensor) -> tf.Tensor:
@@ -42,7 +40,7 @@ def generator_loss(name: str, fake_logits: tf.Tensor) -> tf.Tensor:
         return tf.reduce_mean((fake_logits - 1.0) ** 2)
     if name in ("wgan", "wgan-gp"):
         return -tf.reduce_mean(fake_logits)
-    raise ValueError(f"unknown loss {name!r}; one of {LOSSES}")
+    raise ValueError(f"unknown loss {name!r}")
 
 
 def gradient_penalty(

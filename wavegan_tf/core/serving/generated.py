@@ -11,8 +11,9 @@ from typing import Any
 
 from absl import logging
 
-from wavegan_tf.core.audio.files import display_name, list_audio_files
+from wavegan_tf.core.audio.files import list_audio_files
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name, replacing
 
 LIST_FILE = "generated.json"
 _FORM = r"000000(_midi000)?\.(wav|flac)"
@@ -96,9 +97,8 @@ def _taken(folder: str, names: Collection[str], clips: NumberedFiles | None) -> 
 
 def _write_list(folder: str, values: dict[str, Any]) -> None:
     path = os.path.join(folder, LIST_FILE)
-    with open(f"{path}.tmp", "w", encoding="utf-8") as file:
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         json.dump(values, file, indent=1)
-    os.replace(f"{path}.tmp", path)
 
 
 def _read_list(folder: str, shown: str) -> _Written:

@@ -79,9 +79,9 @@ class MeanMetrics:
             self._sums[name] = self._sums.get(name, 0.0) + value
 
     def take(self) -> dict[str, float]:
-        """The means; starts anew."""
+        """The means, from which on it counts from zero."""
         means = {name: total / max(self._count, 1) for name, total in self._sums.items()}
-        self.__init__()  # type: ignore[misc]
+        self._sums, self._count = {}, 0
         return means
 
 

@@ -96,6 +96,21 @@ class Runtime:
         logging.info("XLA is off: %s over several replicas cannot be compiled", what)
         return dataclasses.replace(self, jit_compile=False)
 
+    def share(self, batch_size: int, name: str) -> int:
+        """Rows of a batch for each replica.
+
+        Args:
+          batch_size: over all replicas.
+          name: of the batch size, for messages.
+
+        Raises:
+          UserError: the batch cannot be divided among the replicas.
+        """
+        replicas = self.strategy.num_replicas_in_sync
+        if batch_size % replicas:
+            raise UserError(f"{name}: must be a multiple of the {replicas} replicas")
+        return batch_size // replicas
+
     def per_replica(self, share: int, rows: Callable[[int, int], Any], *, of_worker: bool) -> Any:
         """Divides a batch among this worker's replicas.
 

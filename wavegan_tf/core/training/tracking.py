@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import replacing
 
 _MAX_SHOWN = 3
 
@@ -40,9 +41,8 @@ class Tracker:
                         kept.append(line)
                 except (ValueError, KeyError, TypeError):
                     continue  # A line that was being written when the process was killed.
-        with open(f"{self._path}.tmp", "w", encoding="utf-8") as file:
+        with replacing(self._path) as temporary, open(temporary, "w", encoding="utf-8") as file:
             file.writelines(kept)
-        os.replace(f"{self._path}.tmp", self._path)
 
     @contextlib.contextmanager
     def _writing(self, step: int) -> Iterator[None]:
