@@ -1,5 +1,6 @@
 import importlib
 import importlib.metadata
+import os
 import re
 import runpy
 import shutil
@@ -89,6 +90,14 @@ def test_tensorboard_starts_in_the_locked_environment():
     command = Path(sys.executable).with_name("tensorboard")
     done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout.strip() == importlib.metadata.version("tensorboard"), done.stderr
+
+
+@pytest.mark.parametrize("package", ["wavegan_tf", "specgan_tf", "gansynth_tf", "eval"])
+def test_tensorflow_is_quiet_whichever_package_is_imported_first(package):
+    code = f"import {package}, os, sys; print(os.environ['TF_CPP_MIN_LOG_LEVEL'], 'tensorflow' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("3 False\n", "")
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
