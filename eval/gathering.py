@@ -20,7 +20,7 @@ from wavegan_tf.core.tracking import Progress
 
 # A covariance of the 8192 features of the log-mel classifier would take 0.5 GB, and 50 000 samples hardly fill it.
 MAX_FID_FEATURES = 4096
-_NDB, _SIMILARITY = ("ndb", "ndb_over_k", "js_divergence"), ("d_self", "d_train")
+NDB, _SIMILARITY = ("ndb", "ndb_over_k", "js_divergence"), ("d_self", "d_train")
 
 
 @dataclasses.dataclass
@@ -53,7 +53,7 @@ class _Pass:
         self, classifiers: Sequence[Classifier], metrics: Collection[str], centers: np.ndarray | None, path: str
     ):
         self._classifiers, self._centers, self._path = classifiers, centers, path
-        self._with_rows = not set(metrics).isdisjoint(_NDB)
+        self._with_rows = not set(metrics).isdisjoint(NDB)
         self._with_neighbours = not set(metrics).isdisjoint(_SIMILARITY)
         self._classes: list[np.ndarray] = []
         self._scores: list[list[np.ndarray]] = [[] for _ in classifiers]

@@ -15,7 +15,7 @@ from scipy.special import ndtr, rel_entr
 
 from eval import arguments
 from eval.arguments import ArgumentError
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core import extras
 
 _BLOCK_NUMBERS = 1 << 20
 
@@ -63,10 +63,7 @@ def fit_bins(train: ArrayLike, k: int = 50, seed: int = 0, n_init: int = 10) -> 
       UserError: scikit-learn is missing.
       ArgumentError: there are fewer samples than bins, or a number is not finite.
     """
-    try:
-        from sklearn.cluster import KMeans
-    except ImportError:
-        raise UserError("scikit-learn is missing: pip install 'adversarial-audio-tf[eval]'") from None
+    cluster = extras.load("scikit-learn")
     rows = arguments.rows(train)
     if not 1 <= k <= len(rows):
         raise ArgumentError(
@@ -74,7 +71,7 @@ def fit_bins(train: ArrayLike, k: int = 50, seed: int = 0, n_init: int = 10) -> 
         )
     # A power of two changes no digit; without it the squares of very small or large numbers would vanish or overflow.
     exponent = np.frexp(np.max(np.abs(rows)))[1]
-    found = KMeans(k, n_init=n_init, random_state=seed).fit(np.ldexp(rows, -exponent)).cluster_centers_
+    found = cluster.KMeans(k, n_init=n_init, random_state=seed).fit(np.ldexp(rows, -exponent)).cluster_centers_
     centers = np.ldexp(np.asarray(found, rows.dtype), exponent)
     return Bins(centers, bin_counts(centers, rows))
 

@@ -13,10 +13,10 @@ from absl import logging
 
 from eval import arguments, classifiers, score_table, scoring, watch
 from eval.classifiers import Classifier
-from eval.gathering import why_no_fid
+from eval.gathering import NDB, why_no_fid
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, ModelSamples, Samples
 from eval.scoring import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL
-from wavegan_tf.core import effects, flags
+from wavegan_tf.core import effects, extras, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import output_folder
 
@@ -198,6 +198,8 @@ def _score_clips(place: str) -> None:
     metrics = chosen_metrics(values.metrics, found, real is not None, clips.is_pitched)
     if not metrics:
         raise UserError("--metrics: none can be computed; give --classifier_dir, --real_dir or both")
+    if not set(metrics).isdisjoint(NDB):
+        extras.load("scikit-learn")
     if values.watch_train_dir:
         watch.check(place, model, metrics)
         _check_groups(metrics, None)

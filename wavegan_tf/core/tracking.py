@@ -177,6 +177,11 @@ class Progress:
             self._stream.write(text + "\n")
         self._stream.flush()
 
+    def say(self, text: str) -> None:
+        """Writes a line that stays, above the one of progress."""
+        self._stream.write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
+        self._stream.flush()
+
     def close(self) -> None:
         """Leaves a line of the last step standing."""
         if self._unshown:
