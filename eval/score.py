@@ -11,7 +11,7 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import arguments, classifiers, score_table, scoring, watch
+from eval import arguments, classifiers, score_table, scoring, set_names, watch
 from eval.classifiers import Classifier
 from eval.gathering import NDB, why_no_fid
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, ModelSamples, Samples
@@ -129,15 +129,17 @@ def score_samples(
       The records.
     """
     values = absl_flags.FLAGS
+    fewer = "" if values.num_samples or isinstance(fake, FolderSamples) else " (--num_samples takes another number)"
+    logging.info("%s: scoring %d clips of %s%s", name, len(fake), fake.place, fewer)
     with tempfile.TemporaryDirectory(prefix=".scoring-", dir=values.output_dir) as work_dir:
         scores, statistics = scoring.score(fake, real, found, metrics, work_dir, values.num_groups, values.seed)
     for part, of in ((fake, "scored"), (real, "real")):
         if isinstance(part, FolderSamples) and part.changed:
             logging.warning("%d of %d %s clips had another length: trimmed or zero-padded", part.changed, len(part), of)
     for classifier, probabilities in zip(found, statistics.probabilities, strict=True):
-        path = os.path.join(values.output_dir, f"{name}_{classifier.name}_probabilities.npy".replace(os.sep, "_"))
-        np.save(path, probabilities)
-    common |= {"name": name, "place": fake.place, "real": real.place if real else None, "seed": values.seed}
+        np.save(os.path.join(values.output_dir, set_names.probabilities_file(name, classifier.name)), probabilities)
+    common |= {"name": name, "place": os.path.abspath(fake.place), "real": real.place if real else None}
+    common |= {"seed": values.seed}
     lines = score_table.records(scores, common)
     path = score_table.append(lines, values.output_dir)
     data = "nsynth" if (found and found[0].info.task == "pitch") or fake.model == "gansynth" else "sc09"
@@ -179,9 +181,10 @@ def _score_probabilities(path: str) -> None:
     values = absl_flags.FLAGS
     probabilities = _stored_probabilities(path, values.num_samples)
     _check_groups(["inception_score"], len(probabilities))
+    name = set_names.name_of(path, values.output_dir, [], values.name)
     with output_folder(values.output_dir, "output_dir"):
         scores = [scoring.inception(probabilities, values.num_groups)]
-        lines = score_table.records(scores, {"name": values.name or os.path.basename(path), "place": path})
+        lines = score_table.records(scores, {"name": name, "place": os.path.abspath(path)})
         score_table.append(lines, values.output_dir)
     print(score_table.side_by_side(scores, values.data, values.model))
     _require_a_value(lines)
@@ -200,12 +203,13 @@ def _score_clips(place: str) -> None:
         raise UserError("--metrics: none can be computed; give --classifier_dir, --real_dir or both")
     if not set(metrics).isdisjoint(NDB):
         extras.load("scikit-learn")
+    name = set_names.name_of(place, values.output_dir, [classifier.name for classifier in found], values.name)
     if values.watch_train_dir:
         watch.check(place, model, metrics)
         _check_groups(metrics, None)
         with output_folder(values.output_dir, "output_dir"):
             watch.watch(place, model, values.output_dir, lambda model_dir, step: score_samples(
-                make_samples(model_dir, clips, real), real, found, metrics, f"{values.name or model} {step}", step=step,
+                make_samples(model_dir, clips, real), real, found, metrics, f"{name} {step}", step=step,
                 watched=os.path.abspath(place),
             ), values.best_metric)  # fmt: skip
         return
@@ -214,7 +218,7 @@ def _score_clips(place: str) -> None:
     )  # fmt: skip
     _check_groups(metrics, len(fake) if values.fake_dir else None)
     with output_folder(values.output_dir, "output_dir"):
-        lines = score_samples(fake, real, found, metrics, values.name or os.path.basename(os.path.normpath(place)))
+        lines = score_samples(fake, real, found, metrics, name)
     _require_a_value(lines)
 
 
@@ -246,7 +250,7 @@ def define_flags() -> None:
     absl_flags.DEFINE_integer("num_groups", 10, "Groups of the inception score.", 1, _MAX_SAMPLES)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the latents and of k-means.", 0, _SEED_MAX)
     absl_flags.DEFINE_string("output_dir", "", "Where scores.jsonl and the probabilities go.")
-    absl_flags.DEFINE_string("name", "", "Name of the set in scores.jsonl. Default: the folder's.")
+    absl_flags.DEFINE_string("name", "", "Name of the set in scores.jsonl. Default: the end of its path, as in mine/1.")
     absl_flags.DEFINE_enum(
         "model", "", ["", "wavegan", "specgan", "gansynth", "real"],
         "Whose published rows to show. Default: the model's own, of a folder all. With --fake_dir and no classifier, "
