@@ -12,8 +12,8 @@ import soxr
 from eval import features
 from eval.inception_score import choose_files
 from eval.labelled_audio import class_of
-from gansynth_tf.note_files import BadNote, note_of_name
-from wavegan_tf.core.audio_files import display_name, find_audio_files, stem_of
+from gansynth_tf.note_files import Note, notes_of_paths
+from wavegan_tf.core.audio_files import display_name, find_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import ServedModel
 
@@ -47,16 +47,13 @@ class ClipFormat:
             clip = np.pad(clip, (self.length - len(clip) - (self.length - len(clip)) // 2, 0))
         return features.fit_length(clip, self.length)
 
-    def class_of(self, path: str) -> int:
-        """Class that a file's name tells; -1 if it tells none of these."""
+    def classes_of(self, paths: Sequence[str]) -> list[int]:
+        """Classes that the files' names tell; -1 for one that tells none of these."""
         if not self.is_pitched:
-            number = class_of(path, self.labels) if self.labels else None
-            return UNKNOWN if number is None else number
-        try:
-            pitch = str(note_of_name(stem_of(path)).pitch)
-        except BadNote:
-            return UNKNOWN
-        return self.labels.index(pitch) if pitch in self.labels else UNKNOWN
+            numbers = [class_of(path, self.labels) if self.labels else None for path in paths]
+            return [UNKNOWN if number is None else number for number in numbers]
+        pitches = [str(note.pitch) if isinstance(note, Note) else "" for note in notes_of_paths(paths)]
+        return [self.labels.index(pitch) if pitch in self.labels else UNKNOWN for pitch in pitches]
 
 
 class Batch(NamedTuple):
@@ -103,6 +100,8 @@ class FolderSamples:
         if n is not None and n > len(found):
             raise UserError(f"--num_samples={n}: --{flag}={display_name(folder)} holds {len(found)} audio files")
         self.paths = choose_files(found, n)
+        classes = dict(zip(found, clip_format.classes_of(found), strict=True))
+        self.classes = [classes[path] for path in self.paths]
         self.place, self.model = folder, ""
         self._format, self._fix_length = clip_format, fix_length
         self.changed = 0
@@ -127,7 +126,7 @@ class FolderSamples:
                         raise UserError(f"{path}: has {len(clip)} samples, not {self._format.length}")
                     self.changed += 1
                 clips.append(self._format.fit(clip))
-            yield Batch(np.stack(clips), np.array([self._format.class_of(path) for path in chosen]))
+            yield Batch(np.stack(clips), np.array(self.classes[start : start + BATCH]))
 
 
 class ModelSamples:

@@ -226,8 +226,7 @@ def make_samples(model_dir: str, clips: ClipFormat, real: FolderSamples | None) 
     """What a SavedModel generates, at the pitches of the real notes if there are any."""
     values, pitches = absl_flags.FLAGS, None
     if real is not None and clips.is_pitched:
-        classes = [clips.class_of(path) for path in real.paths]
-        pitches = [int(clips.labels[number]) for number in classes if number != UNKNOWN]
+        pitches = [int(clips.labels[number]) for number in real.classes if number != UNKNOWN]
     return ModelSamples(model_dir, clips, values.num_samples or _DEFAULT_MODEL_SAMPLES, values.seed, pitches)
 
 

@@ -13,10 +13,11 @@ import tensorflow as tf
 from absl import logging
 
 from gansynth_tf import note_records
-from gansynth_tf.note_files import BadNote, list_notes
+from gansynth_tf.note_files import ADVICE, BadNote, list_notes
 from gansynth_tf.notes import NoteOptions, NoteStore
 from wavegan_tf.core import audio, audio_cache, audio_store
 from wavegan_tf.core.audio_conversion import Unusable, convert
+from wavegan_tf.core.audio_files import display_name
 from wavegan_tf.core.errors import UserError
 
 # How many notes of each pitch from 24 upwards the training split of GANSynth's subset of NSynth has, by the original.
@@ -65,6 +66,12 @@ def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     by_path = {note.path: note for note in listed.notes if not reasons[note.path]}
     if not by_path:
         raise _no_notes(options.data_dir, left_out, listed.bad)
+    bare = [note for note in by_path.values() if note.has_bare_number]
+    if bare:
+        logging.warning(
+            "%d notes have their pitch from a number in the name, such as %d of %s; if that counts something else, %s",
+            len(bare), bare[0].pitch, display_name(bare[0].name), ADVICE,
+        )  # fmt: skip
     decoded = audio_store.open_store(
         list(by_path),
         audio_store.Decoding(options.sample_rate, 1, options.data_normalize),
