@@ -58,7 +58,6 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
 
 def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     listed = list_notes(options.data_dir, options.data_split)
-    _check_bad(listed.bad, options)
     reasons = {note.path: options.reason_against(note) for note in listed.notes}
     left_out = collections.Counter(reason for reason in reasons.values() if reason)
     if listed.of_other_splits:
@@ -66,6 +65,7 @@ def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     by_path = {note.path: note for note in listed.notes if not reasons[note.path]}
     if not by_path:
         raise _no_notes(options.data_dir, left_out, listed.bad)
+    _check_bad(listed.bad, options)
     bare = [note for note in by_path.values() if note.has_bare_number]
     if bare:
         logging.warning(
@@ -180,7 +180,8 @@ def _no_notes(place: str, left_out: Mapping[str, int], bad: list) -> UserError:
     counts = [f"{count} left out by {flag}" for flag, count in left_out.items()]
     if bad or not counts:
         name, reason = bad[0] if bad else ("the split", "has none")
-        return UserError("; ".join([f"{place}: holds no note that can be used", f"{name}: {reason}", *counts]))
+        others = [f"{len(bad) - 1} others likewise or for other reasons"] if len(bad) > 1 else []
+        return UserError("; ".join([f"{place}: holds no note that can be used", f"{name}: {reason}", *others, *counts]))
     return UserError(f"{place}: none of its {sum(left_out.values())} notes is chosen: {', '.join(counts)}")
 
 

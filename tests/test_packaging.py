@@ -69,6 +69,17 @@ def test_no_file_names_the_address_of_a_package_registry():
     assert (found.returncode, found.stdout) == (1, ""), found
 
 
+def test_git_ignores_what_the_documented_commands_write():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    flags = "train_dir|train_root_dir|export_dir|output_dir|classifier_dir|output|data_moments_fp"
+    texts = [path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))]
+    places = {place for text in texts for place in re.findall(rf"--(?:{flags})=([a-z][\w./]*)", text)}
+    assert {"runs/mine", "models/mine/1", "scores"} <= places
+    done = subprocess.run(["git", "check-ignore", *places], cwd=ROOT, capture_output=True, text=True)
+    assert places - set(done.stdout.split()) == set()
+
+
 def test_version_packages_and_data(arguments):
     assert arguments["version"] == wavegan_tf.__version__
     packages = arguments["packages"]
