@@ -17,7 +17,7 @@ help:
 	@echo 'make demo-gansynth  the same for GANSynth alone'
 	@echo 'make test           the quick tests'
 	@echo 'make test-slow      the slow tests: training, crashes, several processes'
-	@echo 'make bench          measure input, features, training and generation against plain forms of the same'
+	@echo 'make bench          measure input, features, training and generation against plain forms of the same (about 10 minutes on 2 cores)'
 	@echo 'make lint           ruff and mypy'
 	@echo 'make wheel          build dist/*.whl'
 	@echo 'make lock           renew requirements.lock from setup.py and requirements.in'
