@@ -249,7 +249,9 @@ def define_flags() -> None:
     absl_flags.DEFINE_integer("num_groups", 10, "Groups of the inception score.", 1, _MAX_SAMPLES)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the latents and of k-means.", 0, _SEED_MAX)
     absl_flags.DEFINE_string("output_dir", "", "Where scores.jsonl and the probabilities go.")
-    absl_flags.DEFINE_string("name", "", "Name of the set in scores.jsonl. Default: the end of its path, as in mine/1.")
+    absl_flags.DEFINE_string(
+        "name", "", "Name of the set in scores.jsonl. Default: the end of its path, with the version of a model."
+    )
     absl_flags.DEFINE_enum(
         "model", "", ["", "wavegan", "specgan", "gansynth", "real"],
         "Whose published rows to show. Default: the model's own, of a folder all. With --fake_dir and no classifier, "
