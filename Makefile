@@ -8,7 +8,6 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3 python3.13; 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BROWSER := $(VENV)/.browser
 
 .PHONY: help demo demo-gansynth test test-slow bench lint lock wheel clean
 .DEFAULT_GOAL := help
@@ -18,7 +17,7 @@ help:
 	@echo 'make demo-gansynth  the same for GANSynth alone'
 	@echo 'make test           the quick tests'
 	@echo 'make test-slow      the slow tests: training, crashes, several processes'
-	@echo 'make bench          measure input, features, training and generation against plain forms of the same'
+	@echo 'make bench          measure input, features, training and generation against plain forms of the same (about 10 minutes on 2 cores)'
 	@echo 'make lint           ruff and mypy'
 	@echo 'make wheel          build dist/*.whl'
 	@echo 'make lock           renew requirements.lock from setup.py and requirements.in'
@@ -45,12 +44,9 @@ demo: $(INSTALLED)
 demo-gansynth: $(INSTALLED)
 	$(BIN)/python -m gansynth_tf.demo
 
-# Chromium for the tests of the listening page: the machine's own, or one that goes into .venv.
-$(BROWSER): $(INSTALLED) tests/browser.py
-	$(BIN)/python -m tests.browser
-	@touch $@
-
-test: $(BROWSER)
+# Chromium for the tests of the listening page: the machine's own, or one that goes into .venv. Without any, only these fail.
+test: $(INSTALLED)
+	@$(BIN)/python -m tests.browser || true
 	$(BIN)/python -m pytest -n 2 -m 'not slow' tests
 
 test-slow: $(INSTALLED)

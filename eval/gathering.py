@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
+import time
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -23,6 +25,8 @@ from wavegan_tf.core.progress import Progress
 
 # A covariance of the 8192 features of the log-mel classifier would take 0.5 GB, and 50 000 samples hardly fill it.
 MAX_FID_FEATURES = 4096
+# For a rate that a few batches of other work at the same time do not spoil.
+_MEASURED_SECS = 3.0
 
 
 @dataclasses.dataclass
@@ -48,6 +52,31 @@ class SetStatistics:
     neighbours: StoredFeatures | None = None
 
 
+class _Expectation:
+    """Says once how long a pass will take, if that is over a minute."""
+
+    def __init__(self, progress: Progress, total: int):
+        """Is told of clips out of `total`."""
+        self._progress, self._total = progress, total
+        self._first: tuple[float, int] | None = None
+        self._is_said = False
+
+    def update(self, done: int) -> None:
+        """Measures from the end of the first batch, which compiles, for some seconds."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (now, done)
+        since, first = self._first
+        if self._is_said or now - since < _MEASURED_SECS:
+            return
+        self._is_said = True
+        rate = (done - first) / (now - since)
+        left = round((self._total - done) / rate)
+        if left > 60:
+            when = datetime.timedelta(seconds=left)
+            self._progress.say(f"{self._progress.label}: {self._total} clips at {rate:.3g} clips/s take about {when}")
+
+
 class _Pass:
     """Gathers while the batches go by."""
 
@@ -67,6 +96,7 @@ class _Pass:
 
     def run(self, samples: Samples, progress: Progress) -> SetStatistics:
         """Reads the whole set."""
+        expectation = _Expectation(progress, len(samples))
         graphs = [tf.function(front, autograph=False) for front in (pooled_log_mel, similarity_log_mel)]
         done, dimensions = 0, 0
         with open(self._path, "wb") as file:
@@ -87,6 +117,7 @@ class _Pass:
                     file.write(found.tobytes())
                 done += len(clips)
                 progress.update(done, {})
+                expectation.update(done)
         return SetStatistics(
             done, np.concatenate(self._classes), [np.concatenate(scores) for scores in self._scores], self._fits,
             np.concatenate(self._rows) if self._rows else None,

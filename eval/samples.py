@@ -11,8 +11,8 @@ import numpy as np
 
 from eval.classifiers.labels import class_of
 from eval.clips import CLIP_LEN, SAMPLE_RATE, fit_length, read_clip
-from gansynth_tf.notes.files import BadNote, note_of_name
-from wavegan_tf.core.audio.files import find_audio_files, stem_of
+from gansynth_tf.notes.files import Note, notes_of_paths
+from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 
@@ -44,16 +44,13 @@ class ClipFormat:
             clip = np.pad(clip, (self.length - len(clip) - (self.length - len(clip)) // 2, 0))
         return fit_length(clip, self.length)
 
-    def class_of(self, path: str) -> int:
-        """Class that a file's name encodes; -1 if it encodes none of these."""
+    def classes_of(self, paths: Sequence[str]) -> list[int]:
+        """Classes that the files' names encode; -1 for one that encodes none of these."""
         if not self.is_pitched:
-            number = class_of(path, self.labels) if self.labels else None
-            return UNKNOWN if number is None else number
-        try:
-            pitch = str(note_of_name(stem_of(path)).pitch)
-        except BadNote:
-            return UNKNOWN
-        return self.labels.index(pitch) if pitch in self.labels else UNKNOWN
+            numbers = [class_of(path, self.labels) if self.labels else None for path in paths]
+            return [UNKNOWN if number is None else number for number in numbers]
+        pitches = [str(note.pitch) if isinstance(note, Note) else "" for note in notes_of_paths(paths)]
+        return [self.labels.index(pitch) if pitch in self.labels else UNKNOWN for pitch in pitches]
 
 
 class Batch(NamedTuple):
@@ -134,6 +131,8 @@ class FolderSamples:
           fix_length: trim or zero-pad files of another length; else they are an error.
         """
         self.paths = choose_files(found, n)
+        classes = dict(zip(found, clip_format.classes_of(found), strict=True))
+        self.classes = [classes[path] for path in self.paths]
         self.place, self.model = folder, ""
         self._format, self._fix_length = clip_format, fix_length
         self.changed = 0
@@ -158,4 +157,4 @@ class FolderSamples:
                         raise UserError(f"{path}: has {len(clip)} samples, not {self._format.length}")
                     self.changed += 1
                 clips.append(self._format.fit(clip))
-            yield Batch(np.stack(clips), np.array([self._format.class_of(path) for path in chosen]))
+            yield Batch(np.stack(clips), np.array(self.classes[start : start + BATCH]))

@@ -11,12 +11,12 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import model_folders, score_table, scoring, watch
+from eval import model_folders, score_table, scoring, set_names, watch
 from eval.classifiers.places import Place, find_places
-from eval.metric_names import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL
+from eval.metric_names import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL, OF_BINS
 from eval.metrics import arguments
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, Samples, find_clips
-from wavegan_tf.core import effects, flags
+from wavegan_tf.core import effects, extras, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
@@ -132,15 +132,17 @@ def score_samples(
       The records.
     """
     values = absl_flags.FLAGS
+    fewer = "" if values.num_samples or isinstance(fake, FolderSamples) else " (--num_samples takes another number)"
+    logging.info("%s: scoring %d clips of %s%s", name, len(fake), fake.place, fewer)
     with tempfile.TemporaryDirectory(prefix=".scoring-", dir=values.output_dir) as work_dir:
         scores, statistics = scoring.score(fake, real, found, metrics, work_dir, values.num_groups, values.seed)
     for part, of in ((fake, "scored"), (real, "real")):
         if isinstance(part, FolderSamples) and part.changed:
             logging.warning("%d of %d %s clips had another length: trimmed or zero-padded", part.changed, len(part), of)
     for classifier, probabilities in zip(found, statistics.probabilities, strict=True):
-        path = os.path.join(values.output_dir, f"{name}_{classifier.name}_probabilities.npy".replace(os.sep, "_"))
-        np.save(path, probabilities)
-    common |= {"name": name, "place": fake.place, "real": real.place if real else None, "seed": values.seed}
+        np.save(os.path.join(values.output_dir, set_names.probabilities_file(name, classifier.name)), probabilities)
+    common |= {"name": name, "place": os.path.abspath(fake.place), "real": real.place if real else None}
+    common |= {"seed": values.seed}
     lines = score_table.records(scores, common)
     path = score_table.append(lines, values.output_dir)
     data = "nsynth" if (found and found[0].info.task == "pitch") or fake.model == "gansynth" else "sc09"
@@ -182,9 +184,10 @@ def _score_probabilities(path: str) -> None:
     values = absl_flags.FLAGS
     probabilities = _stored_probabilities(path, values.num_samples)
     _check_groups(["inception_score"], len(probabilities))
+    name = set_names.name_of(path, values.output_dir, [], values.name)
     with output_folder(values.output_dir, "output_dir"):
         scores = [scoring.inception(probabilities, values.num_groups)]
-        lines = score_table.records(scores, {"name": values.name or os.path.basename(path), "place": path})
+        lines = score_table.records(scores, {"name": name, "place": os.path.abspath(path)})
         score_table.append(lines, values.output_dir)
     print(score_table.side_by_side(scores, values.data, values.model))
     _require_a_value(lines)
@@ -207,20 +210,23 @@ def _score_clips(place: str) -> None:
     if values.model_dir:
         model_folders.require_saved_model(place, "model_dir")
     _check_groups(metrics, (values.num_samples or len(files)) if values.fake_dir else None)
+    if not set(metrics).isdisjoint(OF_BINS):
+        extras.load("scikit-learn")
     with output_folder(values.output_dir, "output_dir"):
         found = _load(places, metrics)
+        name = set_names.name_of(place, values.output_dir, [classifier.name for classifier in found], values.name)
         clips = clip_format(found, model)
         real = FolderSamples(values.real_dir, real_files, clips, None, values.fix_length) if real_files else None
         if values.watch_train_dir:
             watch.watch(place, model, values.output_dir, lambda model_dir, step: score_samples(
-                make_samples(model_dir, clips, real), real, found, metrics, f"{values.name or model} {step}", step=step,
+                make_samples(model_dir, clips, real), real, found, metrics, f"{name} {step}", step=step,
                 watched=os.path.abspath(place),
             ), values.best_metric)  # fmt: skip
             return
         fake: Samples = make_samples(place, clips, real) if values.model_dir else FolderSamples(
             place, files, clips, values.num_samples, values.fix_length
         )  # fmt: skip
-        lines = score_samples(fake, real, found, metrics, values.name or os.path.basename(os.path.normpath(place)))
+        lines = score_samples(fake, real, found, metrics, name)
     _require_a_value(lines)
 
 
@@ -241,8 +247,7 @@ def make_samples(model_dir: str, clips: ClipFormat, real: FolderSamples | None) 
 
     values, pitches = absl_flags.FLAGS, None
     if real is not None and clips.is_pitched:
-        classes = [clips.class_of(path) for path in real.paths]
-        pitches = [int(clips.labels[number]) for number in classes if number != UNKNOWN]
+        pitches = [int(clips.labels[number]) for number in real.classes if number != UNKNOWN]
     return ModelSamples(model_dir, clips, values.num_samples or _DEFAULT_MODEL_SAMPLES, values.seed, pitches)
 
 
@@ -265,7 +270,9 @@ def define_flags() -> None:
     absl_flags.DEFINE_integer("num_groups", 10, "Groups of the inception score.", 1, _MAX_SAMPLES)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the latents and of k-means.", 0, _SEED_MAX)
     absl_flags.DEFINE_string("output_dir", "", "Where scores.jsonl and the probabilities go.")
-    absl_flags.DEFINE_string("name", "", "Name of the set in scores.jsonl. Default: the folder's.")
+    absl_flags.DEFINE_string(
+        "name", "", "Name of the set in scores.jsonl. Default: the end of its path, with the version of a model."
+    )
     absl_flags.DEFINE_enum(
         "model", "", ["", "wavegan", "specgan", "gansynth", "real"],
         "Whose published rows to show. Default: the model's own, of a folder all. With --fake_dir and no classifier, "

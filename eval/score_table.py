@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -71,6 +72,25 @@ def records(scores: Sequence[Score], common: dict[str, Any]) -> list[dict[str, A
             }  # fmt: skip
         lines.append(line)
     return lines
+
+
+def read(output_dir: str) -> list[dict[str, Any]]:
+    """The records in a folder, without lines that were cut short; none without the file.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    lines = []
+    try:
+        with open(os.path.join(output_dir, SCORES_FILE), encoding="utf-8", errors="replace") as file:
+            for text in file:
+                with contextlib.suppress(ValueError, RecursionError):
+                    lines.append(json.loads(text))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UserError(f"--output_dir={output_dir}: {SCORES_FILE} cannot be read ({error.strerror})") from None
+    return [line for line in lines if isinstance(line, dict)]
 
 
 def append(lines: Sequence[dict[str, Any]], output_dir: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from absl import logging
 
 from eval.metrics.arguments import ArgumentError
 from eval.metrics.frechet import GaussianFit, frechet_distance
@@ -17,6 +18,7 @@ from eval.metrics.pitch import pitch_accuracy, pitch_entropy
 from eval.metrics.similarity import FeatureSet, similarity
 from eval.samples import UNKNOWN, Samples
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.progress import Progress
 
 if TYPE_CHECKING:
     from eval.classifiers.registry import Classifier
@@ -151,12 +153,30 @@ def _bin_scores(bins: Bins, statistics: SetStatistics, metrics: Collection[str])
     ]  # fmt: skip
 
 
+class _Shown:
+    """A set whose neighbours are sought, in order, and which shows how far that is."""
+
+    def __init__(self, rows: FeatureSet, metric: str):
+        self._rows = rows
+        self.progress = Progress(0, len(rows), label=f"{metric} clip", rate="clips/s")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray:
+        if rows.start:
+            self.progress.update(rows.start, {})
+        return self._rows[rows]
+
+
 def _distance_score(metric: str, train: FeatureSet, statistics: SetStatistics) -> Score:
     query = statistics.neighbours
     assert query is not None
 
     def compute() -> tuple[float, float | None]:
-        value = similarity(train, query, exclude_self=metric == "d_self")
+        shown = _Shown(query, metric)
+        value = similarity(train, shown, exclude_self=metric == "d_self")
+        shown.progress.close()
         return value.mean, value.std if statistics.count > 1 else None
 
     return _score(metric, statistics.count, "fake", compute)
@@ -186,6 +206,7 @@ def score(
     if real is not None:
         reference = gather(real, classifiers, set(metrics) - {"d_self"}, work_dir, "real")
         if reference.rows is not None:
+            logging.info("real: clustering %d clips for NDB", len(reference.rows))
             distinct = len({row.tobytes() for row in reference.rows})
             bins = _fitted(reference.rows, min(_BINS, distinct), seed)
             reference.rows = None

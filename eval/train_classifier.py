@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -20,7 +21,7 @@ from eval.classifiers.places import ClassifierInfo
 from eval.metrics.confusion import confusion_matrix
 from gansynth_tf.notes.options import NoteOptions
 from wavegan_tf import __version__
-from wavegan_tf.core import effects, flags
+from wavegan_tf.core import effects, extras, flags
 from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
@@ -30,6 +31,7 @@ from wavegan_tf.core.options import option
 if TYPE_CHECKING:
     from eval.classifiers.labelled_audio import LabelledAudio
     from eval.classifiers.registry import Classifier
+    from wavegan_tf.core.training.loop import Stop
 
 _WORDS, _PITCHES = effects.only_with("task", values=("sc09",)), effects.only_with("task", values=("pitch",))
 SPLIT_FILE, CONFUSION_TABLE, CONFUSION_PICTURE = "split.json", "confusion.csv", "confusion.png"
@@ -155,13 +157,17 @@ def _info(network: str, audio: LabelledAudio, options: ClassifierNotes) -> Class
 
 
 def measure(
-    classifier: Classifier, audio: LabelledAudio, chosen: np.ndarray, options: FitOptions, folder: str
+    classifier: Classifier, audio: LabelledAudio, chosen: np.ndarray, options: FitOptions, folder: str, stop: Stop
 ) -> ClassifierInfo:
-    """Tests a classifier, writes its confusion matrix, and says what it is with its accuracy."""
+    """Tests a classifier, writes its confusion matrix, and says what it is with its accuracy.
+
+    Raises:
+      Stopped: a signal came before the end; nothing is written.
+    """
     from eval.classifiers import fit
 
     info = classifier.info
-    truth, found = audio.classes[chosen], fit.answers(classifier, audio, chosen, options)
+    truth, found = audio.classes[chosen], fit.answers(classifier, audio, chosen, options, stop)
     accuracy = float(np.mean(found[:, 0] == truth[:, 0]))
     matrix = confusion_matrix(truth[:, 0], found[:, 0], len(info.labels))
     confusion.write_csv(matrix, info.labels, os.path.join(folder, CONFUSION_TABLE))
@@ -208,22 +214,30 @@ def _train_one(
     parts: Parts,
     test: tuple[LabelledAudio, np.ndarray],
     options: FitOptions,
+    stop: Stop,
 ) -> None:
+    """Trains and tests a network; a signal leaves the best of the epochs that are whole, without a test."""
     import keras
 
     from eval.classifiers import fit, registry
+    from eval.classifiers.progress import Stopped
 
     folder = os.path.join(absl_flags.FLAGS.classifier_dir, info.network)
     start = time.monotonic()
     keras.utils.set_random_seed(options.seed)
     classifier = registry.build(info, info.network)
     logging.info("training %s on %d clips, %d for validation", info.network, len(parts.train), len(parts.validation))
-    history = fit.fit(classifier, audio, parts.train, parts.validation, options, folder)
-    # Of the weights that were saved: log_mel's are not those of any pass, as its norms were gathered anew after it.
-    heard = fit.answers(classifier, audio, parts.validation, options)[:, 0]
-    validation_accuracy = float(np.mean(heard == audio.classes[parts.validation, 0]))
-    test_audio, chosen = test
-    info = measure(classifier, test_audio, chosen, options, folder)
+    history = fit.fit(classifier, audio, parts.train, parts.validation, options, folder, stop)
+    losses = history.get("val_loss", [])
+    if not np.isfinite(losses).any():
+        print(f"{info.network}: {stop.received} in the first pass, of which nothing is kept")
+        return
+    (test_audio, chosen), validation_accuracy = test, None
+    with contextlib.suppress(Stopped):
+        # Of the weights that were saved: log_mel's are not those of any pass, as its norms were gathered anew after it.
+        heard = fit.answers(classifier, audio, parts.validation, options, stop, "validation")[:, 0]
+        validation_accuracy = float(np.mean(heard == audio.classes[parts.validation, 0]))
+        info = measure(classifier, test_audio, chosen, options, folder, stop)
     with open(os.path.join(folder, SPLIT_FILE), "w", encoding="utf-8") as file:
         named = {
             "train": [audio.names[i] for i in parts.train],
@@ -232,13 +246,14 @@ def _train_one(
         }
         json.dump(named, file, indent=1)
     minutes = (time.monotonic() - start) / 60
-    best = int(np.nanargmin(history["val_loss"]))
+    best = int(np.nanargmin(losses))
     registry.save_info(
         info, folder, version=__version__, options=dataclasses.asdict(options), minutes=round(minutes, 2),
-        passes=len(history["val_loss"]), best_pass=best + 1, validation_accuracy=validation_accuracy,
+        passes=len(losses), best_pass=best + 1, validation_accuracy=validation_accuracy,
         hash=classifier.hash(),
     )  # fmt: skip
-    print(f"{info.network}: {minutes:.1f} minutes, best of {len(history['val_loss'])} passes is {best + 1}: {folder}")
+    untested = "" if info.test_size else f", kept without a test on {stop.received}"
+    print(f"{info.network}: {minutes:.1f} minutes, best of {len(losses)} passes is {best + 1}{untested}: {folder}")
 
 
 def main() -> None:
@@ -253,7 +268,9 @@ def main() -> None:
     for name in ("data_dir", "test_dir"):
         if values[name].value:
             find_audio_files(values[name].value, name)
+    extras.load("matplotlib")
     from eval.classifiers import sizes
+    from wavegan_tf.core.training.loop import Stop
 
     sizes.require_memory(values.task, options, notes, values.pitch_width, values.pitch_family)
     with output_folder(values.classifier_dir, "classifier_dir"):
@@ -265,8 +282,13 @@ def main() -> None:
             test = (other, np.arange(len(other.names)))
         for network in networks:
             _prepare(os.path.join(values.classifier_dir, network))
-        for network in networks:
-            _train_one(_info(network, audio, notes), audio, parts, test, options)
+        with Stop() as stop:
+            for number, network in enumerate(networks):
+                _train_one(_info(network, audio, notes), audio, parts, test, options, stop)
+                if stop.received:
+                    left = ", ".join(networks[number + 1 :])
+                    logging.info("%s: stopping%s", stop.received, f"; not trained: {left}" if left else "")
+                    break
 
 
 def define_flags() -> None:

@@ -6,7 +6,6 @@ imported when the watch begins, not by the checks before it.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -21,7 +20,7 @@ from typing import Any
 from absl import flags as absl_flags
 from absl import logging
 
-from eval.score_table import SCORES_FILE
+from eval import score_table
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.metadata import METADATA_FILE
@@ -124,22 +123,42 @@ def _value(lines: Lines, metric: str) -> tuple[str, float | None]:
 
 def _earlier(output_dir: str, train_dir: str) -> tuple[set[int], Lines]:
     """Steps that an earlier watch of this run has scored, and its records."""
-    lines = []
-    path = os.path.join(output_dir, SCORES_FILE)
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            for text in file:
-                try:
-                    line = json.loads(text)
-                except ValueError:
-                    continue  # cut short
-                if isinstance(line, dict) and line.get("watched") == os.path.abspath(train_dir):
-                    lines.append(line)
+    lines = [line for line in score_table.read(output_dir) if line.get("watched") == os.path.abspath(train_dir)]
     return {line["step"] for line in lines}, lines
 
 
+class _Interrupted(BaseException):
+    """A signal came while a checkpoint was scored, which can take hours."""
+
+
+class _Stop(threading.Event):
+    """Is set by a signal, which ends a score that is being computed at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_scoring = False
+
+    def receive(self, *_: object) -> None:
+        """Handles the signal."""
+        self.set()
+        if self._is_scoring:
+            raise _Interrupted
+
+    def wrapped(self, score: Callable[..., Lines]) -> Callable[..., Lines]:
+        """`score`, which a signal interrupts."""
+
+        def interruptible(*arguments: Any) -> Lines:
+            self._is_scoring = True
+            try:
+                return score(*arguments)
+            finally:
+                self._is_scoring = False
+
+        return interruptible
+
+
 def watch(train_dir: str, model: str, output_dir: str, score: Callable[..., Lines], metric: str) -> None:
-    """Scores checkpoints as they come, until SIGINT, SIGTERM or --watch_idle_secs.
+    """Scores checkpoints as they come, until SIGINT, SIGTERM or --watch_idle_secs; a signal ends a score at once.
 
     Each record has the step, TensorBoard's files go to --output_dir, and the best model to its folder `best/<step>`,
     where the one before is removed. A watch that is started again goes on: what is scored already is left alone.
@@ -156,8 +175,9 @@ def watch(train_dir: str, model: str, output_dir: str, score: Callable[..., Line
     """
     import tensorflow as tf
 
-    values, stop = absl_flags.FLAGS, threading.Event()
-    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    values, stop = absl_flags.FLAGS, _Stop()
+    score = stop.wrapped(score)
+    previous = {number: signal.signal(number, stop.receive) for number in (signal.SIGINT, signal.SIGTERM)}
     done, lines = _earlier(output_dir, train_dir)
     best: float | None = None
     for step in sorted(done):
@@ -179,6 +199,8 @@ def watch(train_dir: str, model: str, output_dir: str, score: Callable[..., Line
             if values.watch_idle_secs and time.monotonic() - last > values.watch_idle_secs:
                 break
             stop.wait(values.watch_poll_secs)
+    except _Interrupted:
+        done.discard(step)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -30,7 +30,7 @@ def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: Moments) 
     def summarize(step: int, tracker: Tracker, clips: tf.Tensor, real: tf.Tensor, fake: tf.Tensor) -> None:
         tracker.waveforms(step, "x_wav", clips, config.data_sample_rate)
         for name, spectrograms in (("x", real), ("G_z", fake)):
-            tracker.images(step, name, features.spectrograms_to_pictures(spectrograms))
+            tracker.images(step, f"{name}_spectrogram", features.spectrograms_to_pictures(spectrograms))
 
     return Gan(
         generator=SpecGANGenerator(**config.generator_arguments(), dtype=policy),

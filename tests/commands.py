@@ -39,10 +39,11 @@ def command(module: str, *arguments: str, **environment: str) -> subprocess.Pope
 
 
 def run(module: str, *arguments: str, code: int = 0, **environment: str) -> str:
-    """Runs to the end, checks the exit code and returns what went to standard error."""
+    """Runs to the end, checks the exit code and that TensorFlow is quiet, and returns what went to standard error."""
     process = command(module, *arguments, **environment)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == code, errors
+    assert "external/local_xla" not in errors and "retracing" not in errors, errors
     return errors
 
 

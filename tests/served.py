@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from tensorflow_serving.apis import prediction_log_pb2
 
 from wavegan_tf.core.serving import saved_model
 
@@ -66,42 +65,14 @@ def assert_half_as_large(half_dir: Path, full_dir: Path) -> None:
     assert 0.5 <= sizes[0] / sizes[1] < 0.6, sizes
 
 
-@functools.cache
-def _prediction_log_class():
-    """The message of TensorFlow Serving's prediction_log.proto, as far as a predict request needs it."""
-    file = descriptor_pb2.FileDescriptorProto(name="warmup_test.proto", package="warmup_test", syntax="proto3")
-    file.dependency.append("tensorflow/core/framework/tensor.proto")
-    kinds = descriptor_pb2.FieldDescriptorProto
-    optional, repeated = kinds.LABEL_OPTIONAL, kinds.LABEL_REPEATED
-    string, message = kinds.TYPE_STRING, kinds.TYPE_MESSAGE
-    messages: dict[str, list[tuple]] = {
-        "ModelSpec": [("name", 1, string, None, optional), ("signature_name", 3, string, None, optional)],
-        "Input": [("key", 1, string, None, optional), ("value", 2, message, ".tensorflow.TensorProto", optional)],
-        "PredictRequest": [
-            ("model_spec", 1, message, ".warmup_test.ModelSpec", optional),
-            ("inputs", 2, message, ".warmup_test.Input", repeated),
-        ],
-        "PredictLog": [("request", 1, message, ".warmup_test.PredictRequest", optional)],
-        "PredictionLog": [("predict_log", 6, message, ".warmup_test.PredictLog", optional)],
-    }
-    for name, fields in messages.items():
-        described = file.message_type.add(name=name)
-        for field, number, kind, type_name, label in fields:
-            described.field.add(name=field, number=number, type=kind, type_name=type_name, label=label)
-    pool = descriptor_pool.Default()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("warmup_test.PredictionLog"))
-
-
 def assert_warmup_requests_can_be_served(model_dir: Path, model: str) -> None:
     """Checks that there is a request for each signature, and that it can be answered."""
-    log_class = _prediction_log_class()
     signatures = tf.saved_model.load(str(model_dir)).signatures
     seen = []
     for record in tf.data.TFRecordDataset(str(model_dir / saved_model.WARMUP_FILE)):
-        request = log_class.FromString(record.numpy()).predict_log.request
+        request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
         assert request.model_spec.name == model
-        inputs = {item.key: tf.constant(tf.make_ndarray(item.value)) for item in request.inputs}
+        inputs = {name: tf.constant(tf.make_ndarray(value)) for name, value in request.inputs.items()}
         seen.append(request.model_spec.signature_name)
         outputs = signatures[request.model_spec.signature_name](**inputs)
         assert all(np.isfinite(value.numpy()).all() for value in outputs.values())

@@ -126,5 +126,5 @@ def test_packages_hold_a_docstring_and_a_version_and_public_names(path):
             continue
         assert text.startswith("__version__ = ") or (
             # TensorFlow reads these variables when it is imported or starts.
-            path.parent.name in MODELS and (text == "import os" or text.startswith("os.environ.setdefault('TF_"))
+            path.parent.name in PACKAGES and (text == "import os" or text.startswith("os.environ.setdefault('TF_"))
         ), text

@@ -1,8 +1,11 @@
 import importlib
+import importlib.metadata
+import os
 import re
 import runpy
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,7 +47,7 @@ def test_lock_has_one_version_of_every_requirement(arguments, python):
             assert requirement.name not in locked, "two versions for one Python"
             locked[requirement.name] = pin.version
     extras = arguments["extras_require"]
-    for text in [*arguments["install_requires"], *extras["io"], *extras["dev"], "setuptools>=70.1"]:
+    for text in [*arguments["install_requires"], *extras["io"], *extras["eval"], *extras["dev"], "setuptools>=70.1"]:
         requirement = Requirement(text)
         if requirement.marker is None or requirement.marker.evaluate(environment(python)):
             assert requirement.specifier.contains(locked[requirement.name]), text
@@ -56,6 +59,25 @@ def test_lock_has_one_version_of_every_requirement(arguments, python):
 def test_lock_names_no_host_and_no_path():
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert not re.search(r"://|--|file:|^[ ]*/|@", text, re.MULTILINE)
+
+
+def test_no_file_names_the_address_of_a_package_registry():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    pattern = r"(npmjs|pypi|pythonhosted|yarnpkg|crates|anaconda)\.(org|com|io)"
+    found = subprocess.run(["git", "grep", "-lE", pattern], cwd=ROOT, capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (1, ""), found
+
+
+def test_git_ignores_what_the_documented_commands_write():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    flags = "train_dir|train_root_dir|export_dir|output_dir|classifier_dir|output|data_moments_fp"
+    texts = [path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))]
+    places = {place for text in texts for place in re.findall(rf"--(?:{flags})=([a-z][\w./]*)", text)}
+    assert {"runs/mine", "models/mine/1", "scores"} <= places
+    done = subprocess.run(["git", "check-ignore", *places], cwd=ROOT, capture_output=True, text=True)
+    assert places - set(done.stdout.split()) == set()
 
 
 def test_version_packages_and_data(arguments):
@@ -73,6 +95,20 @@ def test_every_console_script_exists(arguments):
     for script in arguments["entry_points"]["console_scripts"]:
         module, function = script.split("=")[1].split(":")
         assert callable(getattr(importlib.import_module(module), function)), script
+
+
+def test_tensorboard_starts_in_the_locked_environment():
+    command = Path(sys.executable).with_name("tensorboard")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.strip() == importlib.metadata.version("tensorboard"), done.stderr
+
+
+@pytest.mark.parametrize("package", ["wavegan_tf", "specgan_tf", "gansynth_tf", "eval"])
+def test_tensorflow_is_quiet_whichever_package_is_imported_first(package):
+    code = f"import {package}, os, sys; print(os.environ['TF_CPP_MIN_LOG_LEVEL'], 'tensorflow' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("3 False\n", "")
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

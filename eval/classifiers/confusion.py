@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core import extras
 
 
 def write_csv(matrix: np.ndarray, labels: Sequence[str], path: str) -> None:
@@ -24,15 +24,9 @@ def write_picture(matrix: np.ndarray, labels: Sequence[str], path: str, title: s
     Raises:
       UserError: matplotlib is missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError("matplotlib is missing: pip install 'adversarial-audio-tf[eval]'") from None
     count = len(labels)
     size = max(5.0, 0.22 * count + 2.0)
-    figure = Figure(figsize=(size, size), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = extras.load("matplotlib").Figure(figsize=(size, size), layout="constrained")
     axes = figure.add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import time
-from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -17,8 +14,10 @@ from eval.classifiers.labelled_audio import LabelledAudio
 from eval.classifiers.labels import NO_FAMILY
 from eval.classifiers.options import EPOCHS, RATES, FitOptions
 from eval.classifiers.places import WEIGHTS_FILE
+from eval.classifiers.progress import Stopped, Watch, watched
 from eval.classifiers.registry import Classifier
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.training.loop import Stop
 
 _SUMMARIES = "logs"
 # Of the norms' moving averages. The original's 0.99 is for its 100 000 steps; here a few hundred must do.
@@ -99,34 +98,6 @@ def batches(
     return tf.data.Dataset.zip(data, seeds).map(prepare, num_parallel_calls=2).prefetch(1)
 
 
-class _Stops(keras.callbacks.Callback):
-    """Ends training between two batches: on SIGINT, SIGTERM, or when the time is over."""
-
-    def __init__(self, seconds: float):
-        super().__init__()
-        self._deadline = time.monotonic() + seconds if seconds else float("inf")
-        self.asked = False
-
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Checks."""
-        if self.asked or time.monotonic() > self._deadline:
-            self.model.stop_training = True
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Catches the signals while it is open."""
-
-        def ask(*_) -> None:
-            self.asked = True
-
-        previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-
 def fit(
     classifier: Classifier,
     audio: LabelledAudio,
@@ -134,6 +105,7 @@ def fit(
     validation: np.ndarray,
     options: FitOptions,
     folder: str,
+    stop: Stop,
 ) -> dict[str, list[float]]:
     """Trains, and leaves the network with the weights of the pass whose validation loss was least.
 
@@ -144,9 +116,11 @@ def fit(
       validation: indices of those to choose the pass by.
       options: how.
       folder: gets the best weights whenever they are bettered, and TensorBoard's files.
+      stop: entered by the caller; a signal ends training after the current batch, with the best of the passes that are
+        whole, as it was saved.
 
     Returns:
-      Losses and accuracies after each pass, by Keras's names.
+      Losses and accuracies after each pass, by Keras's names; of none if a signal came in the first one.
 
     Raises:
       UserError: training did not come to the end of a single pass.
@@ -164,37 +138,51 @@ def fit(
     rate = keras.optimizers.schedules.CosineDecay(initial, passes * max(1, len(train) // options.batch_size))
     optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[options.optimizer](rate)
     classifier.network.compile(optimizer, heads_loss(sizes), metrics=[first_head_accuracy(sizes[0])], jit_compile=False)
-    stops = _Stops(options.train_time_limit_secs)
+    watch = Watch(
+        info.network, passes, (len(train), len(validation)), options.batch_size, options.train_time_limit_secs, stop
+    )
+    history = keras.callbacks.History()
     callbacks = [
+        watch,
         keras.callbacks.ModelCheckpoint(path, "val_loss", save_best_only=True, save_weights_only=True),
         keras.callbacks.EarlyStopping("val_loss", patience=patience),
         keras.callbacks.TensorBoard(os.path.join(folder, _SUMMARIES), write_graph=False),
-        stops,
+        history,
     ]
-    with stops.listening():
-        history = classifier.network.fit(
+    with contextlib.suppress(Stopped), contextlib.closing(watch):
+        classifier.network.fit(
             batches(audio, train, classifier, options, training=True),
             validation_data=batches(audio, validation, classifier, options, training=False),
             epochs=passes,
-            callbacks=callbacks, shuffle=False, verbose=2,
-        ).history  # fmt: skip
-    if not np.isfinite(history.get("val_loss", [])).any():
+            callbacks=callbacks, shuffle=False, verbose=0,
+        )  # fmt: skip
+    if np.isfinite(history.history.get("val_loss", [])).any():
+        classifier.network.load_weights(path)
+        if info.network == "log_mel" and not stop.received:
+            with contextlib.suppress(Stopped):
+                recalibrate(classifier, audio, train, options, stop)
+                classifier.network.save_weights(path)
+        if stop.received:
+            classifier.network.load_weights(path)
+    elif not stop.received:
         raise UserError(f"{folder}: no pass came to a finite validation loss; train longer, or lower --learning_rate")
-    classifier.network.load_weights(path)
-    if info.network == "log_mel":
-        recalibrate(classifier, audio, train, options)
-        classifier.network.save_weights(path)
-    return history
+    return history.history
 
 
-def recalibrate(classifier: Classifier, audio: LabelledAudio, train: np.ndarray, options: FitOptions) -> None:
+def recalibrate(
+    classifier: Classifier, audio: LabelledAudio, train: np.ndarray, options: FitOptions, stop: Stop
+) -> None:
     """Gives batch normalisation the averages over a whole pass of training, in place of the moving ones.
 
     The last norm of the log-mel classifier has 8192 places, many of which are still in nearly all clips: what moving
     averages of a few hundred batches say of their variances is mostly chance.
+
+    Raises:
+      Stopped: a signal came before the end.
     """
-    norms = classifier.network.norms
-    for number, (features, _) in enumerate(batches(audio, train, classifier, options, training=True)):
+    norms, label = classifier.network.norms, f"{classifier.name} averages of its norms:"
+    data = batches(audio, train, classifier, options, training=True)
+    for number, (features, _) in enumerate(watched(data, len(train), label, stop)):
         for norm in norms:
             norm.momentum = 1.0 - 1.0 / (number + 1)  # so the moving average becomes the mean of all batches
         classifier.network(features, training=True)
@@ -202,11 +190,23 @@ def recalibrate(classifier: Classifier, audio: LabelledAudio, train: np.ndarray,
         norm.momentum = _MOMENTUM
 
 
-def answers(classifier: Classifier, audio: LabelledAudio, chosen: np.ndarray, options: FitOptions) -> np.ndarray:
-    """The classes [n, heads] that the network finds likeliest for the chosen clips."""
+def answers(
+    classifier: Classifier,
+    audio: LabelledAudio,
+    chosen: np.ndarray,
+    options: FitOptions,
+    stop: Stop,
+    kind: str = "test",
+) -> np.ndarray:
+    """The classes [n, heads] that the network finds likeliest for the chosen clips.
+
+    Raises:
+      Stopped: a signal came before the end.
+    """
     sizes = tuple(len(names) for names in (classifier.info.labels, classifier.info.families) if names)
     found = []
-    for features, _ in batches(audio, chosen, classifier, options, training=False):
+    data = batches(audio, chosen, classifier, options, training=False)
+    for features, _ in watched(data, len(chosen), f"{classifier.name} {kind}:", stop):
         logits = np.split(classifier.network(features, training=False).numpy(), np.cumsum(sizes)[:-1], axis=-1)
         found.append(np.stack([np.argmax(part, axis=-1) for part in logits], axis=-1))
     return np.concatenate(found)

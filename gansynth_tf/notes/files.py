@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wavegan_tf.core.audio.files import find_audio_files, stem_of
@@ -27,15 +27,19 @@ _BEGIN = r"(?:(?<![A-Za-z0-9#♯♭])|(?<=[a-z])(?=[A-Z]))"
 _END = r"(?![A-Za-z0-9#♯♭])"
 _PLAYED = r"(?:(?:v|vel|rr)[0-9]{1,3}|p{1,4}|m[pf]|f{1,4}|sfz)*"
 _NOTE_NAME = re.compile(rf"{_BEGIN}([A-Ga-g])([#♯s♭b]?)([0-9]){_PLAYED}{_END}")
-_NAMED_NUMBER = re.compile(rf"{_BEGIN}(?i:(?:note|pitch|key)|midi[ _-]?)([0-9]{{1,3}}){_END}")
-_NUMBER = re.compile(rf"{_BEGIN}[pP]?([0-9]+){_END}")
+_NAMED_NUMBER = re.compile(rf"{_BEGIN}(?i:pitch|midi[ _-]?)([0-9]{{1,3}}){_END}")
+_NUMBERED_NOTE = re.compile(rf"{_BEGIN}(?i:note|key)([0-9]{{1,3}}){_END}")
+_NUMBER = re.compile(rf"{_BEGIN}[pP]?([0-9]{{1,3}}){_END}")
+# C0, of 16 Hz.
+_LOWEST_BARE_PITCH = 12
 # C_4 may be a note or the fourth of section C; C-1 is the lowest note of MIDI, or C1.
 _UNCLEAR = re.compile(rf"{_BEGIN}[A-Ga-g][#♯s♭b]?[ _-]+[0-9]{_END}")
 # Pitch and velocity. Smaller numbers may as well be a count and a pitch.
 _PITCH_AND_VELOCITY = re.compile(rf"{_BEGIN}(0?(?:2[1-9]|[3-9][0-9]))[ _-](1[0-9][0-9]){_END}")
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "s": 1, "♭": -1, "b": -1}
-_ADVICE = "name it as bass_acoustic_000-036-100, flute_C#4 or flute_midi61"
+# How to name a note.
+ADVICE = "name it as bass_acoustic_000-036-100, flute_C#4 or flute_midi61"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Note:
       source: of the sound, such as "acoustic"; None if it is not known.
       velocity: MIDI velocity; None if it is not known.
       path: of its file; empty for a record.
+      has_bare_number: the pitch is a number in the name that could also count files: 61, note61 or key61.
     """
 
     name: str
@@ -57,6 +62,7 @@ class Note:
     source: str | None = None
     velocity: int | None = None
     path: str = ""
+    has_bare_number: bool = False
 
 
 class BadNote(Exception):
@@ -102,19 +108,51 @@ def note_of_name(name: str) -> Note:
     velocity = None
     pitches = {_pitch_of_note(*groups) for groups in _NOTE_NAME.findall(name)}
     pitches |= {int(number) for number in _NAMED_NUMBER.findall(name)}
+    has_bare_number = not pitches
+    pitches |= {int(number) for number in _NUMBERED_NOTE.findall(name)}
     if not pitches:
         unclear = _UNCLEAR.search(name)
         if unclear:
-            raise BadNote(f"its name tells no clear pitch ({unclear[0]}); {_ADVICE}")
+            raise BadNote(f"its name tells no clear pitch ({unclear[0]}); {ADVICE}")
         numbers = [int(number) for number in _NUMBER.findall(name) if int(number) in PITCH_LIMITS]
         pair = _PITCH_AND_VELOCITY.search(name)
         if pair and len(numbers) == 2 and int(pair[2]) in PITCH_LIMITS:
             numbers = [int(pair[1])]
-            velocity = int(pair[2])
+            velocity, has_bare_number = int(pair[2]), False
         pitches = set(numbers)
     if len(pitches) != 1:
-        raise BadNote(f"its name tells {'several pitches' if pitches else 'no pitch'}; {_ADVICE}")
-    return Note(name, checked_pitch(pitches.pop(), name), velocity=velocity)
+        raise BadNote(f"its name tells {'several pitches' if pitches else 'no pitch'}; {ADVICE}")
+    return Note(name, checked_pitch(pitches.pop(), name), velocity=velocity, has_bare_number=has_bare_number)
+
+
+def notes_of_paths(paths: Sequence[str]) -> list[Note | BadNote]:
+    """Reads the names of files together, which shows whether bare numbers count the files, as in kick_001, kick_002.
+
+    The numbers of files whose names differ in nothing else count them, if one is below `_LOWEST_BARE_PITCH`, which
+    nobody hears as a pitch. Where that holds for half of the files with bare numbers or more, it holds for all of them:
+    what is left of a count, as after a split into parts, need not begin at its beginning.
+
+    Returns:
+      The note of each, with its path, or why it is none.
+    """
+    notes: list[Note | BadNote] = []
+    series: dict[tuple[str, str], list[int]] = {}
+    for place, path in enumerate(paths):
+        try:
+            note = dataclasses.replace(note_of_name(stem_of(path)), path=path)
+        except BadNote as error:
+            notes.append(error)
+            continue
+        notes.append(note)
+        if note.has_bare_number:
+            series.setdefault((os.path.dirname(path), re.sub("[0-9]+", "0", note.name)), []).append(place)
+    pitches = [note.pitch if isinstance(note, Note) else -1 for note in notes]
+    counted = [places for places in series.values() if min(pitches[place] for place in places) < _LOWEST_BARE_PITCH]
+    if 2 * sum(map(len, counted)) >= sum(map(len, series.values())):
+        counted = list(series.values())
+    for place in (place for places in counted for place in places):
+        notes[place] = BadNote(f"the number {pitches[place]} in its name counts files and tells no pitch; {ADVICE}")
+    return notes
 
 
 def _pitch_of_note(letter: str, accidental: str, octave: str) -> int:
@@ -140,10 +178,11 @@ def list_notes(data_dir: str, split: str) -> NoteList:
         for path in lists:
             _add_listed(found, path, files)
     else:
-        for path in files:
-            name = stem_of(path)
-            with _bad_notes_go_to(found, name):
-                found.notes.append(dataclasses.replace(note_of_name(name), path=path))
+        for path, note in zip(files, notes_of_paths(files), strict=True):
+            if isinstance(note, Note):
+                found.notes.append(note)
+            else:
+                found.bad.append((display_name(stem_of(path)), str(note)))
     chosen = _names_of_split(data_dir, split)
     if chosen is not None:
         found.of_other_splits = sum(note.name not in chosen for note in found.notes)

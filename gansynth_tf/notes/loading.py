@@ -13,7 +13,7 @@ import tensorflow as tf
 from absl import logging
 
 from gansynth_tf.notes import records
-from gansynth_tf.notes.files import BadNote, list_notes
+from gansynth_tf.notes.files import ADVICE, BadNote, list_notes
 from gansynth_tf.notes.options import NoteOptions
 from gansynth_tf.notes.stream import NoteStore
 from wavegan_tf.core.audio import cache, decode
@@ -21,6 +21,7 @@ from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.conversion import Unusable, convert
 from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 
 # How many notes of each pitch from 24 upwards the training split of GANSynth's subset of NSynth has, by the original.
 SUBSET_FIRST_PITCH = 24
@@ -56,7 +57,6 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
 
 def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     listed = list_notes(options.data_dir, options.data_split)
-    _check_bad(listed.bad, options)
     reasons = {note.path: options.reason_against(note) for note in listed.notes}
     left_out = collections.Counter(reason for reason in reasons.values() if reason)
     if listed.of_other_splits:
@@ -64,6 +64,13 @@ def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     by_path = {note.path: note for note in listed.notes if not reasons[note.path]}
     if not by_path:
         raise _no_notes(options.data_dir, left_out, listed.bad)
+    _check_bad(listed.bad, options)
+    bare = [note for note in by_path.values() if note.has_bare_number]
+    if bare:
+        logging.warning(
+            "%d notes have their pitch from a number in the name, such as %d of %s; if that counts something else, %s",
+            len(bare), bare[0].pitch, display_name(bare[0].name), ADVICE,
+        )  # fmt: skip
     decoded = audio_store.open_store(
         list(by_path),
         Decoding(options.sample_rate, 1, options.data_normalize),
@@ -172,7 +179,8 @@ def _no_notes(place: str, left_out: Mapping[str, int], bad: list) -> UserError:
     counts = [f"{count} left out by {flag}" for flag, count in left_out.items()]
     if bad or not counts:
         name, reason = bad[0] if bad else ("the split", "has none")
-        return UserError("; ".join([f"{place}: holds no note that can be used", f"{name}: {reason}", *counts]))
+        others = [f"{len(bad) - 1} others likewise or for other reasons"] if len(bad) > 1 else []
+        return UserError("; ".join([f"{place}: holds no note that can be used", f"{name}: {reason}", *others, *counts]))
     return UserError(f"{place}: none of its {sum(left_out.values())} notes is chosen: {', '.join(counts)}")
 
 

@@ -20,6 +20,7 @@ from gansynth_tf.resolution import StageData
 from wavegan_tf.core.audio import cache
 from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.batches import stream_options
+from wavegan_tf.core.progress import Progress
 
 # Of notes that are transformed together when all are.
 _BATCH = 8
@@ -79,11 +80,14 @@ def stage_reader(
         return tf.autograph.experimental.do_not_convert(lambda index: shrunken(store.wave(index)[None])[0])
 
     def fill(spool: cache.SampleSpool) -> dict[str, Any]:
-        started = time.monotonic()
+        started, done = time.monotonic(), 0
+        progress = Progress(0, len(store), label="features of {} x {} pixels: note".format(*size), rate="notes/s")
         # Not within the stream of waves, where products of matrices are slower.
         transform = tf.function(shrunken, input_signature=[tf.TensorSpec([None, config.audio_length, 1])])
         for waves in all_waves(store):
             spool.extend([transform(waves).numpy().reshape(-1, row)])
+            progress.update(done := done + len(waves), {})
+        progress.close()
         rate = len(store) / (time.monotonic() - started)
         logging.info("features of %d x %d pixels: computed once, %.0f notes a second", *size, rate)
         return {}

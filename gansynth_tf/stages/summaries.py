@@ -123,7 +123,7 @@ class StageSummaries:
         return values
 
     def _write_interpolations(self, image_id: int, progress: tf.Tensor) -> None:
-        """Rows of latents between two, each row at one pitch."""
+        """Rows of latents between two, each row at one pitch: as pictures, and to hear as one sound for each row."""
         seed = purpose_seed(self._config.seed, image_id, "summary/interpolation")
         z = draws.interpolated_latents(_INTERPOLATIONS, _GRID_COLUMNS, self._config.latent_vector_size, seed)
         rows = np.linspace(0, self._num_pitches - 1, _INTERPOLATIONS + 2).round()[1:-1]
@@ -132,6 +132,8 @@ class StageSummaries:
         self._tracker.images(
             image_id, "interp_images", grid(rainbowgrams(self._rendering.features, made), _GRID_COLUMNS)
         )
+        sounds = self._rendering.waves(made).reshape(_INTERPOLATIONS, -1, 1)
+        self._tracker.waveforms(image_id, "interp_waves", tf.constant(sounds), self._rate)
 
     def _made(self, z: tf.Tensor, pitches: tf.Tensor, progress: tf.Tensor) -> tf.Tensor:
         images = self._model.average(z, pitches, progress=progress)

@@ -1,6 +1,7 @@
 """`make bench`: input, features, training, generation and scores at the paper's size, beside twins and machine's peak.
 
-Timings are the best of several runs after a warm-up. Nothing else should run on the machine meanwhile.
+Timings are the best of several runs after a warm-up. Nothing else should run on the machine meanwhile. At the paper's
+size it takes about ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16, help="batch of the updates; the paper's is 64")
     parser.add_argument("--runs", type=int, default=5, help="runs of which the best counts")
     options = parser.parse_args()
+    print("Measuring takes about ten minutes on two cores at the paper's size", file=sys.stderr, flush=True)
     peak = peak_flops(options.runs)
     print(f"TensorFlow {tf.__version__}, Python {sys.version.split()[0]}, {platform.machine()}, dim {options.dim}; "
           f"matrix product {peak / 1e9:.0f} GFLOP/s")  # fmt: skip

@@ -108,7 +108,7 @@ NAMES = [
 
 
 def labels_of(name):
-    return class_of(name, LABELS), ClipFormat(labels=tuple(map(str, range(24, 85))), is_pitched=True).class_of(name)
+    return class_of(name, LABELS), ClipFormat(labels=tuple(map(str, range(24, 85))), is_pitched=True).classes_of([name])
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

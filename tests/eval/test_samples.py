@@ -69,7 +69,10 @@ def test_notes_are_padded_as_gansynth_pads_them(length):
 def test_pitches_of_names():
     notes = ClipFormat(labels=tuple(map(str, range(60, 70))), is_pitched=True)
     names = ("bass_acoustic_000-061-100", "c4", "noise", "c9")
-    assert [notes.class_of(f"x/{name}.wav") for name in names] == [1, 0, -1, -1]
+    assert notes.classes_of([f"x/{name}.wav" for name in names]) == [1, 0, -1, -1]
+    counted = ClipFormat(labels=tuple(map(str, range(24, 85))), is_pitched=True)
+    assert counted.classes_of([f"x/kick_{number:03d}.wav" for number in range(1, 75)]) == [-1] * 74
+    assert counted.classes_of([f"x/note_{number:03d}.wav" for number in range(24, 85)]) == list(range(61))
 
 
 @pytest.mark.parametrize("channels", [1, 2])

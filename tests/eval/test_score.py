@@ -1,5 +1,7 @@
 import functools
 import json
+import logging
+import sys
 
 import keras
 import numpy as np
@@ -141,6 +143,34 @@ def test_two_classifiers_of_a_kind_are_told_apart(place, tmp_path, capsys):
     assert "inception score, a/waveform" in out and "inception score, b/waveform" in out
     text = render(Page("", [], [], [listening_page.scores_table(str(tmp_path / "out" / "scores.jsonl"))], ""))
     assert ">a/waveform<" in text and ">b/waveform<" in text
+
+
+def test_models_with_one_version_number_keep_their_probabilities_apart(place, tmp_path, caplog):
+    for model in "ab":
+        write_model(tmp_path / "models" / model / "1", seed=ord(model))
+        with caplog.at_level(logging.INFO, logger="absl"):
+            call(
+                score, f"--model_dir={tmp_path}/models/{model}/1", f"--classifier_dir={place}/classifier",
+                f"--output_dir={tmp_path}/out", "--metrics=inception_score", "--num_samples=10",
+                "--num_groups=1",
+            )  # fmt: skip
+        assert f"{model}/1: scoring 10 clips of {tmp_path}/models/{model}/1" in caplog.messages
+    first, second = lines_of(tmp_path / "out")
+    assert (first["name"], second["name"]) == ("a/1", "b/1") and first["value"] != second["value"]
+    for line in (first, second):
+        stored = np.load(tmp_path / "out" / f"{line['name'].replace('/', '_')}_waveform_probabilities.npy")
+        assert inception_score(stored, 1).mean == line["value"]
+    text = render(Page("", [], [], [listening_page.scores_table(str(tmp_path / "out" / "scores.jsonl"))], ""))
+    assert ">a/1<" in text and ">b/1<" in text
+
+
+def test_missing_scikit_learn_is_found_before_the_clips_are_read(place, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
+    arguments = (f"--fake_dir={place}/fake", f"--real_dir={place}/real", f"--output_dir={tmp_path}/out")
+    with raises_user_error(r"^scikit-learn is missing: pip install 'adversarial-audio-tf\[eval\]'$"):
+        call(score, *arguments)
+    assert not (tmp_path / "out").exists()
+    call(score, *arguments, "--metrics=d_self")
 
 
 @pytest.mark.parametrize(("n", "scored", "k"), [(None, 30, 10), (20, 20, 10), (10, 10, 10)])

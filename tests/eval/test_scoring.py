@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import scipy.spatial.distance
 import soundfile
 import tensorflow as tf
 
-from eval import score_table, scoring
+from eval import gathering, score_table, scoring
 from eval.classifiers import registry, sc09
 from eval.classifiers.labels import LABELS
 from eval.classifiers.places import ClassifierInfo
@@ -17,7 +18,7 @@ from eval.features import classifier_log_mel, pooled_log_mel, similarity_log_mel
 from eval.gathering import gather
 from eval.metric_names import METRICS
 from eval.metrics import gaussian_distance, inception_score, ndb
-from eval.samples import ClipFormat
+from eval.samples import Batch, ClipFormat
 from tests.eval.small import folder_samples, raises_user_error, write_words
 from tests.originals import EVAL
 
@@ -40,6 +41,37 @@ def sets(tmp_path_factory):
 def clips_of(samples):
     batches = list(samples.batches())
     return np.concatenate([b.clips for b in batches]), np.concatenate([b.classes for b in batches])
+
+
+class SlowSamples:
+    """Clips that come 32 at a time, the first of which take a minute, the others two seconds each."""
+
+    place, model = "a slow model", "wavegan"
+
+    def __init__(self, count, clock):
+        self.count, self.clock = count, clock
+
+    def __len__(self):
+        return self.count
+
+    def batches(self):
+        for start in range(0, self.count, 32):
+            self.clock.append(self.clock[-1] + (2.0 if start else 60.0))
+            yield Batch(np.zeros([min(32, self.count - start), 1], np.int16), np.zeros(1))
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(32, ""), (1056, ""), (1088, "fake: 1088 clips at 16 clips/s take about 0:01:02\n"),
+     (50000, "fake: 50000 clips at 16 clips/s take about 0:51:59\n")],
+)  # fmt: skip
+def test_a_pass_over_a_minute_says_how_long_it_takes_once_measured(count, said, tmp_path, monkeypatch, capsys):
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[-1])
+    gathering.gather(SlowSamples(count, clock), [], [], str(tmp_path), "fake")
+    lines = capsys.readouterr().err.splitlines(keepends=True)
+    assert "".join(line for line in lines if "take about" in line) == said
+    assert lines[0].startswith(f"fake 32/{count}  0.533 clips/s") and lines[-1].startswith(f"fake {count}/{count}  ")
 
 
 def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):

@@ -1,6 +1,12 @@
 import csv
+import itertools
 import json
+import logging
 import math
+import os
+import signal
+import sys
+import time
 
 import keras
 import numpy as np
@@ -9,11 +15,12 @@ import tensorflow as tf
 
 from eval import train_classifier
 from eval.classifiers import fit, labelled_audio, registry
+from eval.classifiers import progress as fit_progress
 from eval.classifiers.labelled_audio import LabelledAudio, read_words
 from eval.classifiers.labels import LABELS
 from eval.classifiers.options import FitOptions
 from eval.classifiers.pitch import PitchClassifier, num_parameters
-from eval.classifiers.places import ClassifierInfo
+from eval.classifiers.places import ClassifierInfo, find_places
 from eval.classifiers.registry import Classifier
 from eval.features import classifier_log_mel
 from gansynth_tf.notes import loading
@@ -21,6 +28,7 @@ from tests import commands
 from tests.eval.small import call, raises_user_error, write_words
 from wavegan_tf.core import flags, memory
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.training.loop import Stop
 
 FAST = ["--max_epochs=2", "--batch_size=8"]
 
@@ -184,6 +192,64 @@ def read():
     return flags.from_flags(train_classifier.ClassifierNotes)
 
 
+# Of two passes, each of two batches to learn from and one for validation, then of validation and test.
+@pytest.mark.parametrize(("batch", "passes"), [(2, 0), (5, 1), (8, 2)])
+def test_a_signal_ends_the_command_and_keeps_what_is_whole(batch, passes, tmp_path, monkeypatch, capsys, caplog):
+    checks, check = itertools.count(1), fit_progress.check
+
+    def check_after_a_signal(stop):
+        if next(checks) == batch:
+            os.kill(os.getpid(), signal.SIGINT)
+        check(stop)
+
+    monkeypatch.setattr(fit_progress, "check", check_after_a_signal)
+    data = write_words(tmp_path / "data", 24)
+    with caplog.at_level(logging.INFO, logger="absl"):
+        call(
+            train_classifier, "--task=sc09", f"--data_dir={data}", f"--classifier_dir={tmp_path}/out",
+            "--networks=waveform,log_mel", *FAST,
+        )  # fmt: skip
+    # One more check, of the next thing that would be done.
+    assert next(checks) <= batch + 2 and "SIGINT: stopping; not trained: log_mel" in caplog.text
+    out = capsys.readouterr().out
+    if not passes:
+        assert out == "waveform: SIGINT in the first pass, of which nothing is kept\n"
+        with raises_user_error("holds no classifier"):
+            registry.load_all(find_places(str(tmp_path / "out")))
+        return
+    assert f"best of {passes} passes is " in out and ", kept without a test on SIGINT: " in out
+    (classifier,) = registry.load_all(find_places(str(tmp_path / "out")))
+    info = json.loads((tmp_path / "out" / "waveform" / "classifier.json").read_text())
+    assert (info["test_accuracy"], info["test_size"], info["more"]["passes"]) == (None, 0, passes)
+    assert info["more"]["hash"] == classifier.hash()
+    assert not (tmp_path / "out" / "waveform" / "confusion.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_command_line_within_seconds(number, tmp_path):
+    data = write_words(tmp_path / "data", 80)
+    process = commands.command(
+        "eval.train_classifier", "--task=sc09", f"--data_dir={data}", f"--classifier_dir={tmp_path}/out",
+        "--max_epochs=100", "--patience=100", "--batch_size=4",
+    )  # fmt: skip
+    commands.wait_for((tmp_path / "out" / "log_mel" / "best.weights.h5").exists, process)
+    time.sleep(1.0)
+    process.send_signal(number)
+    started = time.monotonic()
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and time.monotonic() - started < 10, errors
+    assert f"{number.name}: stopping; not trained: waveform" in errors and "kept without a test" in out
+    (classifier,) = registry.load_all(find_places(str(tmp_path / "out")))
+    assert classifier.info.test_accuracy is None
+
+
+def test_missing_matplotlib_is_found_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with raises_user_error(r"^matplotlib is missing: pip install 'adversarial-audio-tf\[eval\]'$"):
+        call(train_classifier, "--task=sc09", f"--data_dir={tmp_path}/nowhere", f"--classifier_dir={tmp_path}/out")
+
+
 def test_training_that_comes_to_nothing_says_so(tmp_path):
     data = write_words(tmp_path / "data", 40)
     with raises_user_error("no pass came to a finite validation loss"):
@@ -202,7 +268,8 @@ def test_options_are_checked():
 def test_recalibrated_norms_have_the_means_over_all_clips(batch_size, tmp_path):
     audio = read_words(str(write_words(tmp_path, 12)))
     classifier = registry.build(ClassifierInfo("sc09", "log_mel", LABELS), "log_mel")
-    fit.recalibrate(classifier, audio, np.arange(12), FitOptions(batch_size=batch_size, augment=False))
+    options = FitOptions(batch_size=batch_size, augment=False)
+    fit.recalibrate(classifier, audio, np.arange(12), options, Stop())
     log_mel = np.concatenate([classifier_log_mel(audio.wave(tf.constant(i))[None]) for i in range(12)])
     norm, whole = classifier.network.norms[0], log_mel.var(axis=(0, 1))
     np.testing.assert_allclose(norm.moving_mean, log_mel.mean(axis=(0, 1)), rtol=1e-4)
@@ -231,8 +298,8 @@ def test_only_training_clips_are_varied_and_only_on_demand(tmp_path):
 def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_of_all_clips(tmp_path, monkeypatch):
     saved_class, recalibrate = [], fit.recalibrate
 
-    def recalibrate_and_answer_one_class(classifier, audio, train, options):
-        recalibrate(classifier, audio, train, options)
+    def recalibrate_and_answer_one_class(classifier, audio, train, options, stop):
+        recalibrate(classifier, audio, train, options, stop)
         first, _ = (index for index in range(len(audio.names)) if index not in train)
         saved_class.extend([int(audio.classes[first, 0])] * 2)
         classifier.network.dense.bias.assign(100.0 * np.eye(len(LABELS))[saved_class[0]])
@@ -255,7 +322,7 @@ def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_o
 
     info = json.loads((tmp_path / "out" / "log_mel" / "classifier.json").read_text())
     validation = [index for index in range(12) if index not in chosen]
-    said = fit.answers(classifier, audio, np.array(validation), FitOptions())[:, 0]
+    said = fit.answers(classifier, audio, np.array(validation), FitOptions(), Stop())[:, 0]
     assert said.tolist() == saved_class and info["more"]["validation_accuracy"] == 0.5
 
 

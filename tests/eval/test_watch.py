@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import subprocess
 
 import pytest
@@ -113,6 +115,33 @@ def test_an_export_that_fails_ends_the_watch_unless_the_checkpoint_has_gone(
         call(score, *given, "--watch_idle_secs=0.01", "--watch_poll_secs=0.01")
         assert "not scored: it is broken" in caplog.text
     assert [command[2] for command in commands_run] == ["wavegan_tf.export"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_score_at_once_and_leaves_it_for_the_next_watch(number, broken_run, tmp_path, monkeypatch):
+    scored, handler = [], signal.getsignal(number)
+
+    def export(_, __, ___, export_dir):
+        os.makedirs(export_dir)
+        return True
+
+    def score_samples(*_, step, **__):
+        scored.append(step)
+        if len(scored) == 1:
+            os.kill(os.getpid(), number)
+            pytest.fail("went on")
+        return [{"metric": "d_self", "of": "fake", "value": 1.0, "spread": None, "step": step}]
+
+    monkeypatch.setattr(watch, "_export", export)
+    monkeypatch.setattr(score, "make_samples", lambda *_: None)
+    monkeypatch.setattr(score, "score_samples", score_samples)
+    for again in range(2):
+        call(
+            score, f"--watch_train_dir={broken_run}", f"--output_dir={tmp_path}/out", "--metrics=d_self",
+            "--watch_idle_secs=0.01", "--watch_poll_secs=0.01",
+        )  # fmt: skip
+        assert scored == [3] * (again + 1) and (tmp_path / "out" / "best").exists() == bool(again)
+        assert not list((tmp_path / "out").glob(".exported-*")) and signal.getsignal(number) is handler
 
 
 @pytest.mark.parametrize(

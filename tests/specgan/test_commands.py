@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from specgan_tf import moments
+from specgan_tf import features, moments
+from tests import tensorboard_view
 from tests.commands import checkpoint_values, few_drums, one_line_error, read_int16, run, tiny
 from tests.originals import SPECGAN
 from wavegan_tf.core.audio import clips
@@ -56,6 +57,23 @@ def test_a_continued_run_is_the_straight_one_bit_for_bit(straight, drums, tmp_pa
     assert not preview[16384 : 16384 + 8192].any() and preview[:16384].any()
     lines = [json.loads(line) for line in (train_dir / "stats.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 4 and {"D_loss", "G_loss", "gradient_penalty", "x_rms", "G_z_rms"} <= lines[-1].keys()
+
+
+def test_tensorboard_shows_pictures_and_plays_sounds(straight):
+    board = tensorboard_view.shown(straight)
+    assert set(board["images"]) == {"x_spectrogram", "G_z_spectrogram"}
+    assert set(board["audio"]) == {"x_wav", "x", "G_z"}
+    assert {"D_loss", "G_loss", "x_rms", "G_z_rms"} <= set(board["scalars"])
+    stored = moments.load(str(straight / "moments.npz"))
+    for step, sounds in board["audio"]["x_wav"].items():
+        clips_heard = np.stack([samples for samples, rate in sounds if rate == 16000])
+        assert clips_heard.shape == (3, 16384, 1)
+        expected = features.spectrograms_to_pictures(features.waveforms_to_spectrograms(clips_heard, stored, 3.0))
+        pictures = np.stack(board["images"]["x_spectrogram"][step]).astype(int)
+        # The sounds were rounded to 16 bits, which changes quiet bins.
+        assert np.median(np.abs(pictures - np.asarray(expected))) <= 1 and pictures.std() > 5
+        assert np.stack(board["images"]["G_z_spectrogram"][step]).shape == (3, 128, 128, 1)
+        assert [samples.shape for samples, _ in board["audio"]["G_z"][step]] == [(16384, 1)] * 3
 
 
 def test_longer_clips_phase_shuffle_and_batch_normalisation(drums, tmp_path):

@@ -75,9 +75,10 @@ class RecordingTracker(Tracker):
 def test_a_summary_shows_the_clips_and_both_kinds_of_spectrograms(gan_of, golden):
     tracker = RecordingTracker()
     gan_of(data_sample_rate=8000).summarize(4, tracker, golden["x"], golden["X_norm"], -golden["X_norm"])
-    assert set(tracker.shown) == {"x_wav", "x picture", "G_z picture"}
+    assert set(tracker.shown) == {"x_wav", "x_spectrogram picture", "G_z_spectrogram picture"}
     step, clips, rate = tracker.shown["x_wav"]
     assert (step, rate) == (4, 8000)
     np.testing.assert_array_equal(clips, golden["x"])
-    np.testing.assert_array_equal(tracker.shown["x picture"][1], golden["img_uint8"])
-    np.testing.assert_array_equal(tracker.shown["G_z picture"][1], features.spectrograms_to_pictures(-golden["X_norm"]))
+    np.testing.assert_array_equal(tracker.shown["x_spectrogram picture"][1], golden["img_uint8"])
+    generated = tracker.shown["G_z_spectrogram picture"][1]
+    np.testing.assert_array_equal(generated, features.spectrograms_to_pictures(-golden["X_norm"]))

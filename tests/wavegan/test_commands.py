@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from tests import tensorboard_view
 from tests.commands import checkpoint_values, command, few_drums, one_line_error, read_int16, run, tiny, wait_for
 from tests.originals import WAVEGAN
 
@@ -29,6 +31,19 @@ def straight(tmp_path_factory, drums) -> Path:
     assert "6 files" in errors and "0 files skipped" in errors and "CPU" in errors
     assert "generator 10,777" in errors
     return train_dir
+
+
+def test_tensorboard_plays_real_and_generated_clips(straight, drums):
+    board = tensorboard_view.shown(straight)
+    assert set(board["audio"]) == {"x", "G_z"} and not board["images"]
+    assert {"D_loss", "G_loss", "gradient_penalty", "x_rms", "G_z_rms"} <= set(board["scalars"])
+    hits = [soundfile.read(path, frames=16384)[0] for path in sorted(drums.iterdir())]
+    for step in board["audio"]["x"]:
+        for samples, rate in board["audio"]["x"][step]:
+            assert rate == 16000 and samples.shape == (16384, 1)
+            # One of the hits, scaled to its peak.
+            assert max(np.corrcoef(samples[: len(hit), 0], hit)[0, 1] for hit in hits) > 0.999
+        assert all(samples.any() for samples, _ in board["audio"]["G_z"][step])
 
 
 def test_a_killed_run_goes_on_bit_for_bit(straight, drums, tmp_path):

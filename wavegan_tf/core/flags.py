@@ -101,8 +101,13 @@ def _from_tensorflow(record: standard_logging.LogRecord) -> bool:
     return f"{os.sep}tensorflow{os.sep}python{os.sep}" in record.pathname
 
 
+def _is_no_advice(record: standard_logging.LogRecord) -> bool:
+    """False for TensorFlow's advice about functions that are traced often; ours are, for every stage of a run."""
+    return "triggered tf.function retracing" not in str(record.msg)
+
+
 def _log_plainly() -> None:
-    """Messages without prefix, and none below a warning from TensorFlow."""
+    """Messages without prefix, and none from TensorFlow below a warning, or of advice to those who program with it."""
     logging.use_absl_handler()
     handler = logging.get_absl_handler()
     handler.setFormatter(standard_logging.Formatter("%(message)s"))
@@ -110,6 +115,7 @@ def _log_plainly() -> None:
         lambda record: record.levelno >= standard_logging.WARNING or not _from_tensorflow(record)
     )
     standard_logging.getLogger("tensorflow").setLevel(standard_logging.WARNING)
+    standard_logging.getLogger("tensorflow").addFilter(_is_no_advice)
     logging.set_verbosity(logging.INFO)
 
 

@@ -10,7 +10,11 @@ from typing import TextIO
 
 
 class Progress:
-    """One line that says how far a run is: rewritten in place on a terminal, else printed now and then."""
+    """One line that says how far a run is: rewritten in place on a terminal, else printed now and then.
+
+    Attributes:
+      label: stands before the step, such as "step" or "stage 0 image".
+    """
 
     def __init__(
         self,
@@ -28,10 +32,11 @@ class Progress:
           total: step at which the run ends, 0 if it does not.
           clips_per_step: real clips that one step takes from the data; 0 leaves their rate out.
           stream: where to write; standard error by default.
-          label: what stands before the step.
+          label: see the attributes.
           rate: unit of steps a second.
         """
-        self._total, self._clips, self._label, self._unit = total, clips_per_step, label, rate
+        self.label = label
+        self._total, self._clips, self._unit = total, clips_per_step, rate
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._interval = 0.5 if self._terminal else 30.0
@@ -60,7 +65,7 @@ class Progress:
 
     def line(self, step: int, values: Mapping[str, float]) -> str:
         """The line for `step`: progress, losses, steps and real clips a second, time to go."""
-        parts = [f"{self._label} {step}" + (f"/{self._total}" if self._total else "")]
+        parts = [f"{self.label} {step}" + (f"/{self._total}" if self._total else "")]
         parts += [f"{name} {values[name]:.4g}" for name in ("progress", "D_loss", "G_loss") if name in values]
         parts.append(f"{self._rate:.3g} {self._unit}")
         if self._clips:
@@ -75,6 +80,11 @@ class Progress:
             self._stream.write(f"\r\x1b[K{text}")
         else:
             self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def say(self, text: str) -> None:
+        """Writes a line that stays, above the one of progress."""
+        self._stream.write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
         self._stream.flush()
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
+from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.originals import WAVEGAN, assert_near
 from tests.served import (
@@ -155,6 +156,20 @@ def test_a_process_with_tensorflow_alone_loads_it_both_ways(model_dir, expected,
 
 def test_warmup_requests_are_what_serving_reads(model_dir):
     assert_warmup_requests_can_be_served(model_dir, "wavegan")
+
+
+@pytest.mark.parametrize("size", [0, 1, 31, 32, 127, 128, 5000])
+def test_a_warmup_record_is_the_message_of_tensorflow_serving(size):
+    inputs = {"z": np.ones([size, 1], np.float32), "seed": np.int64(-1), "pitch": np.arange(size, dtype=np.int32)}
+    model = "w" * (size or 1)
+    record = saved_model.prediction_log(model, "serving_default", inputs)
+    expected = prediction_log_pb2.PredictionLog()
+    request = expected.predict_log.request
+    request.model_spec.name, request.model_spec.signature_name = model, "serving_default"
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    # Of equal length: so there is nothing that the message has no field for, either.
+    assert prediction_log_pb2.PredictionLog.FromString(record) == expected and len(record) == expected.ByteSize()
 
 
 def test_metadata_says_what_a_client_needs(model_dir):

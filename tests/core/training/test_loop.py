@@ -1,5 +1,6 @@
 import contextlib
 import itertools
+import logging
 import math
 import os
 import signal
@@ -25,7 +26,7 @@ class Clock:
 
 class SilentProgress(Progress):
     def __init__(self):
-        self.shown, self.closed = [], 0
+        self.shown, self.closed, self.label = [], 0, "step"
 
     def update(self, step, values):
         self.shown.append((step, dict(values)))
@@ -142,6 +143,17 @@ def test_signals_end_the_run_after_the_current_step_with_a_save(number):
     assert run.saves == [8] and run.updates[-1] == 7
     assert run.summaries[-1][0] == 8
     assert signal.getsignal(number) is before
+
+
+def test_messages_name_what_is_counted(caplog):
+    run = FakeRun(at={4: lambda: os.kill(os.getpid(), signal.SIGTERM)})
+    run.progress.label = "stage 1 image"
+    with caplog.at_level(logging.INFO, logger="absl"):
+        run.go(step_size=2)
+    assert caplog.messages == ["SIGTERM: stopping after stage 1 image 6"]
+    run.at = {4: lambda: {"D_loss": math.nan}}
+    with pytest.raises(UserError, match="^stage 1 image 6: D_loss is nan"):
+        run.go(step_size=2)
 
 
 def test_second_interrupt_ends_the_run_at_once():

@@ -1,5 +1,6 @@
 import datetime
 import io
+import itertools
 import json
 import re
 import time
@@ -96,6 +97,26 @@ def test_image_is_what_was_given(tmp_path):
     width, height, encoded = events(tmp_path)[9, "pp_filt"]
     assert (int(width), int(height)) == (20, 12)
     np.testing.assert_array_equal(tf.io.decode_png(encoded), picture)
+
+
+def test_a_tag_is_of_one_kind_as_tensorboard_takes_it_for_what_came_first(tmp_path):
+    sound, picture = tf.zeros([1, 10, 1]), np.zeros([1, 2, 3, 1], np.uint8)
+    writes = {
+        "sounds": lambda tracker, tag: tracker.waveforms(1, tag, sound, 8000),
+        "pictures": lambda tracker, tag: tracker.images(1, tag, picture),
+        "scalars": lambda tracker, tag: tracker.scalars(1, {tag: 1.0}),
+    }
+    for first, second in itertools.product(writes, writes):
+        tracker = tracking.Tracker(str(tmp_path / f"{first} {second}"), 0)
+        writes[first](tracker, "x")
+        if first == second:
+            writes[second](tracker, "x")
+            continue
+        with pytest.raises(ValueError, match=f"x is the tag of {first} already, {second} need another"):
+            writes[second](tracker, "x")
+    tracker.waveforms(2, "y", sound, 8000)
+    with pytest.raises(ValueError, match="y_rms_batch is the tag of histograms already"):
+        tracker.scalars(2, {"y_rms_batch": 0.0})
 
 
 @pytest.mark.parametrize("action", ["flush", "write"])

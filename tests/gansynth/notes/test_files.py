@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import numpy as np
 import pytest
 
 from gansynth_tf.notes import files
-from gansynth_tf.notes.files import BadNote, list_notes, note_of_name
+from gansynth_tf.notes.files import BadNote, Note, list_notes, note_of_name, notes_of_paths
+from gansynth_tf.notes.loading import load_notes
+from gansynth_tf.notes.options import NoteOptions
 from wavegan_tf.core.audio import decode
 from wavegan_tf.core.errors import UserError
 
@@ -59,11 +63,67 @@ def test_nsynths_names_tell_more():
         ("1_60_100", "several pitches"), ("20_100", "several pitches"), ("disc4", "no pitch"), ("C10", "no pitch"),
         ("C44", "no pitch"), ("monkey60", "no pitch"), ("C4x", "no pitch"), ("C##4", "no pitch"),
         ("B9", "pitch 131 is not a MIDI number"), ("H4", "no pitch"), ("٦٠", "no pitch"), ("", "no pitch"),
+        ("000060", "no pitch"),
         ],
 )  # fmt: skip
 def test_names_that_tell_no_pitch_are_bad(name, reason):
     with pytest.raises(BadNote, match=reason):
         note_of_name(name)
+
+
+def counted(pattern, numbers):
+    return [pattern.format(number) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        counted("kick_{:03d}.wav", range(1, 75)), counted("{}.wav", range(100)), counted("note{}.wav", range(1, 128)),
+        counted("Key{:02d}.wav", range(1, 89)), counted("a {}.wav", range(11, 30)), ["take_5.wav"],
+        # What a split into parts has left of several counts, and what begins late beside them.
+        [*counted("kick_{}.wav", (3, 24, 28)), *counted("snare_{}.wav", (7, 61)), *counted("hat_{}.wav", (24, 25, 60))],
+        [*counted("x/{}.wav", range(5)), *counted("y/{}.wav", range(40, 45))],
+    ],
+)  # fmt: skip
+def test_numbers_that_count_the_files_are_no_pitches(names):
+    for note, name in zip(notes_of_paths(names), names, strict=True):
+        assert isinstance(note, BadNote), name
+        assert re.search(r"^the number \d+ in its name counts files and tells no pitch; name it as", str(note))
+
+
+@pytest.mark.parametrize("low", [12, 21, 24, 60])
+@pytest.mark.parametrize("pattern", ["{}.wav", "piano_{:03d}.wav", "note{}.wav", "p{}.wav"])
+def test_numbers_that_begin_at_an_audible_pitch_are_pitches(low, pattern):
+    names = counted(pattern, range(low, 100))
+    notes = [note for note in notes_of_paths(names) if isinstance(note, Note)]
+    assert [(note.pitch, note.path) for note in notes] == list(zip(range(low, 100), names, strict=True))
+    # A count beside them, of fewer files, is told apart; pitches that are named stay what they are.
+    more = [*counted("take_{}.wav", range(20)), "deep_C0.wav", "deep_midi3.wav", "midi_5.wav", "60_100.wav"]
+    mixed = notes_of_paths([*more, *names])
+    assert all(isinstance(note, BadNote) for note in mixed[:20])
+    good = [note for note in mixed[20:] if isinstance(note, Note)]
+    assert [note.pitch for note in good] == [12, 3, 5, 60, *range(low, 100)]
+    assert [note.has_bare_number for note in good] == [False] * 4 + [True] * len(names)
+
+
+def test_a_folder_of_counted_sounds_has_no_notes(tmp_path):
+    for number in range(1, 31):
+        write_wav(tmp_path / "kit" / f"kick_{number:03d}.wav")
+    found = list_notes(str(tmp_path), "train")
+    assert not found.notes and len(found.bad) == 30
+    options = NoteOptions(data_dir=str(tmp_path))
+    with pytest.raises(UserError, match="holds no note that can be used; kick_001: the number 1 in its name counts"):
+        load_notes(options, str(tmp_path / "cache"))
+    write_wav(tmp_path / "kit" / "tom_midi45.wav")
+    assert [note.pitch for note in list_notes(str(tmp_path), "train").notes] == [45]
+
+
+def test_pitches_from_bare_numbers_are_named(tmp_path, caplog):
+    for name in ("a_61", "a_62", "horn_midi63"):
+        write_wav(tmp_path / f"{name}.wav")
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        assert len(load_notes(NoteOptions(data_dir=str(tmp_path)), str(tmp_path / "cache"))) == 3
+    assert "2 notes have their pitch from a number in the name, such as 61 of a_61; if that counts" in caplog.text
 
 
 def test_nsynths_folder_is_read_by_its_list():

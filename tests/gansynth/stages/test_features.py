@@ -40,7 +40,7 @@ def stage_of(tmp_path, blocks=2, **changes):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_gives_the_shrunken_features(way, tmp_path, caplog):
+def test_every_way_gives_the_shrunken_features(way, tmp_path, caplog, capsys):
     memory, disk = WAYS[way]
     config, store, features, data = stage_of(tmp_path, data_cache_mb=memory, data_disk_mb=disk)
     with caplog.at_level(logging.INFO, logger="absl"):
@@ -48,6 +48,7 @@ def test_every_way_gives_the_shrunken_features(way, tmp_path, caplog):
             read = stage_reader(config, store, features, data, str(tmp_path / "cache"))
     expected = {"memory": "computed once", "disk": "using what an earlier run left in", "on the fly": "whenever"}
     assert expected[way] in caplog.text
+    assert ("features of 8 x 128 pixels: note 13/13  " in capsys.readouterr().err) == (way != "on the fly")
     assert len(list(tmp_path.glob("cache/features-*.f32"))) == (way == "disk")
     images, pitches = next(iter(note_batches(store, read, batch_size=4, seed=1)))
     waves, same_pitches = next(iter(note_batches(store, store.wave, batch_size=4, seed=1)))

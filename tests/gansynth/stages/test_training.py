@@ -13,11 +13,10 @@ import types
 import numpy as np
 import pytest
 import soundfile
-import tensorflow as tf
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.stages import training
+from tests import tensorboard_view
 from tests.commands import checkpoint_values
 from tests.gansynth.notes.test_files import NOTES
 from tests.gansynth.small import SMALL, SMALLER
@@ -103,17 +102,21 @@ def test_stages_begin_and_end_where_the_schedule_says(straight):
 
 
 def test_what_a_run_shows(straight):
-    events = EventAccumulator(str(straight), size_guidance={"tensors": 0}).Reload()
+    board = tensorboard_view.shown(straight)
     assert {
         "G_loss", "D_loss", "wasserstein_generator_loss", "wasserstein_discriminator_loss", "gradient_penalty",
         "real_score_penalty", "fake_ac_loss", "real_ac_loss", "progress", "stage_id", "fake_gl_loss", "real_gl_loss",
-        "fake_waves_rms", "real_waves_rms", "fake_waves", "real_waves", "fake_images", "real_images", "interp_images",
-    } <= set(events.Tags()["tensors"])  # fmt: skip
-    assert [event.step for event in events.Tensors("D_loss")] == [4, 8, 10, 14]
-    width, height, png = events.Tensors("interp_images")[-1].tensor_proto.string_val
-    assert (int(width), int(height)) == (8 * 4, 4 * 32)  # frames, frequencies
-    picture = tf.io.decode_png(png).numpy()
-    assert picture.shape == (128, 32, 3) and picture.max() == 255 and len(np.unique(picture)) > 20
+        "fake_waves_rms", "real_waves_rms",
+    } <= set(board["scalars"])  # fmt: skip
+    assert set(board["audio"]) == {"fake_waves", "real_waves", "interp_waves"}
+    assert set(board["images"]) == {"fake_images", "real_images", "interp_images"}
+    assert list(board["scalars"]["D_loss"]) == list(board["audio"]["interp_waves"]) == [4, 8, 10, 14]
+    for rows in board["audio"]["interp_waves"].values():
+        assert [(samples.shape, rate) for samples, rate in rows] == [((8 * 100, 1), 16000)] * 3
+        assert all(samples.any() for samples, _ in rows)
+    (picture,) = board["images"]["interp_images"][14]
+    assert picture.shape == (4 * 32, 8 * 4, 3)  # frequencies, frames
+    assert picture.max() == 255 and len(np.unique(picture)) > 20
     preview, rate = soundfile.read(straight / "preview" / "00000014.wav")
     assert rate == 16000 and len(preview) == 2 * (100 + 4000) and preview[:100].any()
     assert not preview[100:4100].any()

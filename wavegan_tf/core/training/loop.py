@@ -110,7 +110,7 @@ def run(
       is_summary_due: whether it is time for a summary at a step.
       summarize: writes a summary at a step, given the mean metrics since the last one.
       save: saves a checkpoint at a step.
-      progress: shows each step.
+      progress: shows each step, and names what is counted.
       cluster: the workers, which save and stop together: by a signal to any of them, or by the clock of the chief.
       step_size: what one call of `update` adds to the step.
 
@@ -136,7 +136,7 @@ def run(
                 break
             values = update(step)
             step += step_size
-            _check_finite(step, values)
+            _check_finite(f"{progress.label} {step}", values)
             means.add(values)
             progress.update(step, values)
             if is_summary_due(step):
@@ -145,7 +145,7 @@ def run(
     finally:
         progress.close()
     if stop.received or is_any_signalled:
-        logging.info("%s: stopping after step %d", stop.received or "a signal to another worker", step)
+        logging.info("%s: stopping after %s %d", stop.received or "a signal to another worker", progress.label, step)
     if step > summarized:
         summarize(step, means.take())
     if step > saved:
@@ -154,9 +154,9 @@ def run(
     return step
 
 
-def _check_finite(step: int, values: Mapping[str, float]) -> None:
+def _check_finite(place: str, values: Mapping[str, float]) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
             raise UserError(
-                f"step {step}: {name} is {value}; training has diverged and is stopped, the last checkpoint stays"
+                f"{place}: {name} is {value}; training has diverged and is stopped, the last checkpoint stays"
             )
