@@ -171,7 +171,7 @@ def _oddities(name: str, length: int, rate: int, options: NoteOptions) -> list[t
 def _check_bad(bad: list, options: NoteOptions) -> None:
     if bad and not options.data_skip_bad:
         name, reason = bad[0]
-        raise UserError(f"{name}: {reason}; mend or remove it, or leave --nodata_skip_bad out")
+        raise UserError(f"{name}: {reason}; repair or remove it, or set --data_skip_bad=true")
     audio_store.report_skipped(bad)
 
 

@@ -288,7 +288,7 @@ def test_bad_files_are_named_and_counted(tmp_path, monkeypatch):
         load(BAD, tmp_path, data_cache_mb=0)
         assert lines[-1] == "skipped 11 more" and len(lines) == 4
         lines.clear()
-        with pytest.raises(UserError, match="00_empty.wav: is empty.*nodata_skip_bad"):
+        with pytest.raises(UserError, match="00_empty.wav: is empty.*set data_skip_bad=true"):
             load(BAD, tmp_path, data_cache_mb=0, data_skip_bad=False)
 
 

@@ -186,7 +186,7 @@ def test_fast_wav():
     for name, reason in {
         "14_pcm24.wav": "int16 and float32 only",
         "16_pcm_u8.wav": "int16 and float32 only",
-        "21_8khz.wav": "--data_fast_wav cannot resample",
+        "21_8khz.wav": "data_fast_wav cannot resample",
         "10_float32_nan_inf.wav": "10 NaN, 2 Inf",
         "01_truncated_header.wav": "cannot be decoded",
         "31_whole.mp3": "cannot be decoded",

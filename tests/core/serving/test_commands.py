@@ -59,7 +59,7 @@ def test_the_border_is_the_memory_of_the_machine(tmp_path, monkeypatch, size, is
     monkeypatch.setattr(memory, "of_machine", lambda: 4 * 10 * (100 + 50))
     model_dir = described(tmp_path / "model", model="wavegan", slice_len=50)
     # The next that is wrong is that there is no graph in the model.
-    with pytest.raises(UserError, match=r"^model_dir=.*: cannot be loaded" if is_held else "^--batch_size=11: "):
+    with pytest.raises(UserError, match=r"^model_dir=.*: cannot be loaded" if is_held else "^batch_size=11: "):
         call(MODELS["wavegan"][0], f"--model_dir={model_dir}", f"--output_dir={tmp_path}/out", f"--batch_size={size}")
 
 

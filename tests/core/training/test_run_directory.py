@@ -36,7 +36,7 @@ def test_lock_keeps_others_out_until_its_process_is_killed(tmp_path):
     directory = tmp_path / "run"
     holder = hold_elsewhere(directory)
     try:
-        message = f"--train_dir={directory}: process {holder} is already training in this directory"
+        message = f"train_dir={directory}: process {holder} is already training in this directory"
         for _ in range(2):
             with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
                 RunDirectory(str(directory), OPTIONS)

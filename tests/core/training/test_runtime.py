@@ -231,7 +231,7 @@ def test_xla_is_left_out_where_replicas_must_meet(monkeypatch, replicas, asked, 
 
 def test_xla_that_was_asked_for_and_cannot_be_had():
     run = described(strategy=ThreeReplicas(), jit_compile=True)
-    message = "^jit_compile: batch normalisation over several replicas cannot be compiled; add --nojit_compile$"
+    message = "^jit_compile: batch normalisation over several replicas cannot be compiled; set jit_compile=false$"
     with pytest.raises(UserError, match=message):
         run.without_xla_on_replicas(True, "batch normalisation")
 

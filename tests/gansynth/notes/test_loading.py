@@ -246,7 +246,7 @@ def test_bad_notes_are_named_and_left_out(tmp_path, caplog):
     for name in names[:4]:
         assert name in caplog.text
     assert "data: 2 notes" in caplog.text and "4 notes skipped" in caplog.text
-    with pytest.raises(UserError, match=f"{names[0]}: has no file in audio/; mend or remove it"):
+    with pytest.raises(UserError, match=f"{names[0]}: has no file in audio/; repair or remove it"):
         loaded(tmp_path, data_dir=str(tmp_path / "notes"), data_skip_bad=False)
 
 
@@ -266,7 +266,7 @@ def test_bad_records_are_named_and_left_out(tmp_path):
             "a.tfrecord, record 2": "nan: holds samples that are not finite: 9 NaN, 0 Inf",
             "a.tfrecord, record 3": "pitch 200 is not a MIDI number from 0 to 127",
         }
-    with pytest.raises(UserError, match="a.tfrecord, record 1: is no tf.train.Example; mend or remove it"):
+    with pytest.raises(UserError, match="a.tfrecord, record 1: is no tf.train.Example; repair or remove it"):
         loaded(tmp_path, train_data_path=str(path), data_skip_bad=False)
 
 
@@ -287,11 +287,11 @@ def test_notes_that_do_not_fit_in_memory_go_to_a_file(tmp_path, records, kind):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "one of --data_dir, --tfds_data_dir and --train_data_path must be given, not none"),
-        ({"data_dir": "a", "train_data_path": "b"}, "not --data_dir and --train_data_path"),
+        ({}, "one of data_dir, tfds_data_dir and train_data_path must be given, not none"),
+        ({"data_dir": "a", "train_data_path": "b"}, "not data_dir and train_data_path"),
         (
             {"data_dir": str(NOTES), "data_min_pitch": 90, "data_max_pitch": 99},
-            "none of its 16 notes is chosen: 16 left out by --data_min_pitch=90 --data_max_pitch=99$",
+            "none of its 16 notes is chosen: 16 left out by data_min_pitch=90 data_max_pitch=99$",
         ),
         ({"data_dir": "/nowhere"}, "is not a folder"),
         ({"train_data_path": "/nowhere"}, "no such file"),

@@ -75,13 +75,13 @@ def test_a_note_of_another_pitch_range_has_its_own_label(store):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"data_sources": "acustic"}, "--data_sources=acustic: 'acustic' is none of acoustic, electronic, synthetic"),
-        ({"data_families": "brass,tuba"}, "--data_families=brass,tuba: 'tuba' is none of bass, brass"),
-        ({"data_velocities": "loud"}, "--data_velocities=loud: 'loud' is not a velocity from 0 to 127"),
+        ({"data_sources": "acustic"}, "data_sources=acustic: 'acustic' is none of acoustic, electronic, synthetic"),
+        ({"data_families": "brass,tuba"}, "data_families=brass,tuba: 'tuba' is none of bass, brass"),
+        ({"data_velocities": "loud"}, "data_velocities=loud: 'loud' is not a velocity from 0 to 127"),
         ({"data_velocities": "128"}, "not a velocity"),
-        ({"data_min_pitch": 85}, "--data_max_pitch=84: must be at least --data_min_pitch=85"),
-        ({"data_max_pitch": 128}, "--data_max_pitch=128: must be at most 127"),
-        ({"data_split": "all"}, "--data_split=all: must be one of train, valid, test"),
+        ({"data_min_pitch": 85}, "data_max_pitch=84: must be at least data_min_pitch=85"),
+        ({"data_max_pitch": 128}, "data_max_pitch=128: must be at most 127"),
+        ({"data_split": "all"}, "data_split=all: must be one of train, valid, test"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

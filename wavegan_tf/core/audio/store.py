@@ -160,7 +160,7 @@ def report_skipped(skipped: Sequence[tuple[str, str]], verb: str = "skipped") ->
 
 
 def _bad_file(path: str, reason: str) -> audio.AudioError:
-    return audio.AudioError(f"{display_name(path)}: {reason}; mend or remove it, or leave --nodata_skip_bad out")
+    return audio.AudioError(f"{display_name(path)}: {reason}; repair or remove it, or set --data_skip_bad=true")
 
 
 def _decode_all(files: list[str], decoding: Decoding, spool: SampleSpool, skip_bad: bool) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Runtime:
         if self.strategy.num_replicas_in_sync == 1 or not (self.jit_compile or asked):
             return self
         if asked:
-            raise UserError(f"--jit_compile: {what} over several replicas cannot be compiled; add --nojit_compile")
+            raise UserError(f"--jit_compile: {what} over several replicas cannot be compiled; set --jit_compile=false")
         logging.info("XLA is off: %s over several replicas cannot be compiled", what)
         return dataclasses.replace(self, jit_compile=False)
 
