@@ -107,7 +107,7 @@ def _check_groups(metrics: Sequence[str], found: int | None) -> None:
     n, k, is_given = values.num_samples, values.num_groups, values["num_groups"].present
     if "inception_score" not in metrics:
         if is_given:
-            raise UserError("--num_groups: goes with --metrics=inception_score only")
+            raise UserError("--num_groups: requires --metrics=inception_score")
         return
     if n is not None and n % k:
         raise UserError(f"--num_samples={n}: does not make --num_groups={k} groups of equal size")

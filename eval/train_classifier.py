@@ -230,11 +230,11 @@ def _train_one(
     history = fit.fit(classifier, audio, parts.train, parts.validation, options, folder, stop)
     losses = history.get("val_loss", [])
     if not np.isfinite(losses).any():
-        print(f"{info.network}: {stop.received} in the first pass, of which nothing is kept")
+        print(f"{info.network}: {stop.received} in the first epoch, of which nothing is kept")
         return
     (test_audio, chosen), validation_accuracy = test, None
     with contextlib.suppress(Stopped):
-        # Of the weights that were saved: log_mel's are not those of any pass, as its norms were gathered anew after it.
+        # Of the weights that were saved: log_mel's are those of no epoch, as its norms were gathered again after it.
         heard = fit.answers(classifier, audio, parts.validation, options, stop, "validation")[:, 0]
         validation_accuracy = float(np.mean(heard == audio.classes[parts.validation, 0]))
         info = measure(classifier, test_audio, chosen, options, folder, stop)
@@ -253,7 +253,7 @@ def _train_one(
         hash=classifier.hash(),
     )  # fmt: skip
     untested = "" if info.test_size else f", kept without a test on {stop.received}"
-    print(f"{info.network}: {minutes:.1f} minutes, best of {len(losses)} passes is {best + 1}{untested}: {folder}")
+    print(f"{info.network}: {minutes:.1f} minutes, best of {len(losses)} epochs is {best + 1}{untested}: {folder}")
 
 
 def main() -> None:

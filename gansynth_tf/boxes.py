@@ -34,7 +34,7 @@ def box_upscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
 
 
 def box_downscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
-    """Means over boxes: [b, h, w, c] -> [b, h // scale[0], w // scale[1], c]; pixels that fill no box are left out."""
+    """Means over boxes: [b, h, w, c] -> [b, h // scale[0], w // scale[1], c]; pixels that fill no box are skipped."""
     if tuple(scale) == (1, 1):
         return images
     height, width = images.shape[1:3]

@@ -1,4 +1,4 @@
-"""GANSynth's options: Magenta's hyperparameters with the paper's values, and ours beside them."""
+"""GANSynth's options: Magenta's hyperparameters with the paper's values, and ours in addition."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
 
     config: str = option(
         "mel_prog_hires",
-        "Which row of the paper's table 1: values of other options, which --hparams and flags go before.",
+        "Which row of the paper's table 1: values of other options, over which --hparams and flags take precedence.",
         choices=tuple(CONFIGS),
         resume="fixed",
     )
@@ -97,7 +97,7 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
     p_normalizer_b: float = _offset(0.0, "Offset of the phase channel.")
 
     gradient_penalty_target: float = option(
-        1.0, "Slope of the discriminator that is not punished.", minimum=_SMALLEST, maximum=_LARGEST
+        1.0, "Gradient norm of the discriminator at which the penalty is zero.", minimum=_SMALLEST, maximum=_LARGEST
     )
     gradient_penalty_weight: float = _weight(10.0, "Weight of the gradient penalty.")
     real_score_penalty_weight: float = _weight(0.001, "Weight of the mean squared score of real data.")

@@ -93,7 +93,7 @@ def read_experiment(tf1_dir: str) -> dict[str, Any]:
     values = {name: value for name, value in values.items() if name not in _OF_ITS_MACHINE}
     names = {field.name for field in dataclasses.fields(GANSynthConfig)} | {"g_fn", "d_fn"}
     for name in sorted(set(values) - names):
-        logging.warning("%s: %s is not known and is left out", CONFIG_FILE, name)
+        logging.warning("%s: %s is not known and is skipped", CONFIG_FILE, name)
         del values[name]
     values = {**_DEFAULTS, **known_hyperparameters(values, path)}
     sizes, resolutions = values["batch_size_schedule"], values.get("num_resolutions")

@@ -22,7 +22,7 @@ class LossWeights:
     """Weights of the parts, by the original's names.
 
     Attributes:
-      gradient_penalty_target: slope that is not punished.
+      gradient_penalty_target: gradient norm at which the penalty is zero.
       gradient_penalty_weight: of the gradient penalty.
       real_score_penalty_weight: of the mean squared score of real data, which keeps scores from drifting.
       generator_ac_loss_weight: of the pitch of fakes, for the generator.
@@ -104,7 +104,7 @@ class GANSynthLosses:
         """The discriminator's loss, and what to report.
 
         Args:
-          real: features of real notes, shrunken to the stage's resolution.
+          real: features of real notes, downsampled to the stage's resolution.
           pitches: theirs, one-hot [b, n].
           draws: z [b, latent_dim] and pitches [b, n] of the fakes, and alpha [b] of the interpolates.
           progress: scalar.
@@ -120,8 +120,8 @@ class GANSynthLosses:
             real,
             fake,
             draws["alpha"],
-            self.inner_scale * self.data.slope_factor,
-            target=weights.gradient_penalty_target / self.data.slope_factor,
+            self.inner_scale * self.data.gradient_factor,
+            target=weights.gradient_penalty_target / self.data.gradient_factor,
         )
         drift, pitch = tf.reduce_mean(tf.square(real_scores)), pitch_loss(pitches, logits)
         loss = (

@@ -1,7 +1,7 @@
 """GANSynth's progressive generator and discriminator (section 3.2 and appendix of the paper; Magenta's networks.py).
 
-Both work at the resolution of their last block, where the original blows every image up to the data's resolution and
-shrinks it again. Images are in the networks' own units, about [-1, 1]: the data's normaliser stands outside.
+Both work at the resolution of their last block, where the original upsamples every image to the data's resolution and
+downsamples it again. Images are in the networks' own units, about [-1, 1]: the data's normaliser stands outside.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Data at the resolution of one stage, in the data's units and in the networks', and why that is exact.
 
-The original keeps all images at the data's full resolution: a stage of coarser blocks blows its generator's images up,
-and its discriminator shrinks what it is given, real data being shrunk and blown up before. All full-size images x are
-then constant over boxes of `scales` pixels, x = up(y), and:
+The original keeps all images at the data's full resolution: a stage of coarser blocks upsamples its generator's images,
+and its discriminator downsamples what it is given, real data having been downsampled and upsampled before. All
+full-size images x are then constant over boxes of `scales` pixels, x = up(y), and:
 
 - A normaliser with one scale and offset for each channel acts on every pixel of a box alike, so that
   normalize(up(y)) = up(normalize(y)) and the discriminator sees the same whether it is given x or y.
 - The gradient of a score with respect to x is constant over each box: every pixel carries 1/area of the gradient with
-  respect to its y. So ||grad_x||^2 = sum over boxes of area * (grad_y / area)^2 = ||grad_y||^2 / area, and the slope of
-  the gradient penalty is that at the stage's resolution over sqrt(area).
+  respect to its y. So ||grad_x||^2 = sum over boxes of area * (grad_y / area)^2 = ||grad_y||^2 / area, and the
+  gradient norm of the penalty is that at the stage's resolution over sqrt(area).
 
 A normaliser with a scale for each frequency is not constant over boxes that are wider than one frequency. The data then
 keep their full resolution along frequency, and boxes extend along time alone.
@@ -51,30 +51,30 @@ class StageData:
         return (1, self.resolutions.scales(self.num_blocks)[1] if self.normalizer.per_frequency else 1)
 
     @property
-    def slope_factor(self) -> float:
-        """Full-size slope of a score over its slope with respect to data at this resolution: 1 / sqrt(area)."""
+    def gradient_factor(self) -> float:
+        """Norm of a score's gradient by full-size data over that by data at this resolution: 1 / sqrt(area)."""
         scales = self.resolutions.scales(self.num_blocks)
         return math.sqrt(self._frequency_scale[1] / math.prod(scales))
 
-    def shrink(self, features: tf.Tensor) -> tf.Tensor:
+    def downsample(self, features: tf.Tensor) -> tf.Tensor:
         """Full-size features [b, t, f, 2] -> [b, h, w, 2], in the features' units."""
         return box_downscale(features, self.resolutions.scales(self.num_blocks))
 
-    def blend(self, shrunken: tf.Tensor, progress: tf.Tensor | float) -> tf.Tensor:
+    def blend(self, downsampled: tf.Tensor, progress: tf.Tensor | float) -> tf.Tensor:
         """Real data as they look at a progress (`blend_images`): coarser images fade into finer ones.
 
         Args:
-          shrunken: from `shrink`.
+          downsampled: from `downsample`.
           progress: scalar, 0 to num_blocks - 1.
 
         Returns:
           Data.
         """
-        blended = tf.zeros_like(shrunken)
+        blended = tf.zeros_like(downsampled)
         for block in range(1, self.num_blocks + 1):
             steps = self.num_blocks - block
             scale = (self.resolutions.block_scale[0] ** steps, self.resolutions.block_scale[1] ** steps)
-            coarse = box_upscale(box_downscale(shrunken, scale), scale)
+            coarse = box_upscale(box_downscale(downsampled, scale), scale)
             blended += generator_alpha(block, progress) * coarse
         return box_upscale(blended, self._frequency_scale)
 

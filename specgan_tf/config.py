@@ -1,4 +1,4 @@
-"""SpecGAN's options: the original's command-line names and defaults, and ours beside them."""
+"""SpecGAN's options: the original's command-line names and defaults, and ours in addition."""
 
 from __future__ import annotations
 

@@ -81,10 +81,10 @@ def of_batches(batches: Iterable[tf.Tensor]) -> Moments:
 
 
 def of_store(store: ClipStore, seed: int) -> Moments:
-    """Moments of the clips of one pass, each once."""
+    """Moments of the clips of one epoch, each once."""
     from wavegan_tf.core.audio import clips
 
-    return of_batches(clips.first_pass(store, batch_size=_BATCH, seed=seed))
+    return of_batches(clips.first_epoch(store, batch_size=_BATCH, seed=seed))
 
 
 def save(moments: Moments, path: str) -> None:
@@ -150,7 +150,7 @@ def of_run(config: SpecGANConfig, train_dir: str, store: ClipStore | None) -> Mo
     if given:
         moments = load(given)
     elif store is not None:
-        logging.info("moments: computing them from %.0f clips", store.clips_per_pass)
+        logging.info("moments: computing them from %.0f clips", store.clips_per_epoch)
         moments = of_store(store, config.seed)
     else:
         raise UserError(f"{kept}: not found; is this the directory of a specgan run?")

@@ -62,7 +62,7 @@ def track(messages: Iterable[Timed], running_status: bool = False, end: Timed | 
 
     Args:
       messages: without the end of the track.
-      running_status: leave out the status of a channel message where the message before has the same.
+      running_status: skip the status of a channel message where the message before has the same.
       end: what ends the track; None for a track without end.
     """
     data, last = b"", 0

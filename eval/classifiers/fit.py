@@ -107,23 +107,23 @@ def fit(
     folder: str,
     stop: Stop,
 ) -> dict[str, list[float]]:
-    """Trains, and leaves the network with the weights of the pass whose validation loss was least.
+    """Trains, and leaves the network with the weights of the epoch whose validation loss was least.
 
     Args:
       classifier: is trained in place.
       audio: the clips.
       train: indices of those to learn from.
-      validation: indices of those to choose the pass by.
+      validation: indices of those to choose the epoch by.
       options: how.
       folder: gets the best weights whenever they are bettered, and TensorBoard's files.
-      stop: entered by the caller; a signal ends training after the current batch, with the best of the passes that are
+      stop: entered by the caller; a signal ends training after the current batch, with the best of the epochs that are
         whole, as it was saved.
 
     Returns:
-      Losses and accuracies after each pass, by Keras's names; of none if a signal came in the first one.
+      Losses and accuracies after each epoch, by Keras's names; of none if a signal came in the first one.
 
     Raises:
-      UserError: training did not come to the end of a single pass.
+      UserError: training did not come to the end of a single epoch.
     """
     info, path = classifier.info, os.path.join(folder, WEIGHTS_FILE)
     sizes = tuple(len(names) for names in (info.labels, info.families) if names)
@@ -165,14 +165,14 @@ def fit(
         if stop.received:
             classifier.network.load_weights(path)
     elif not stop.received:
-        raise UserError(f"{folder}: no pass came to a finite validation loss; train longer, or lower --learning_rate")
+        raise UserError(f"{folder}: no epoch came to a finite validation loss; train longer, or lower --learning_rate")
     return history.history
 
 
 def recalibrate(
     classifier: Classifier, audio: LabelledAudio, train: np.ndarray, options: FitOptions, stop: Stop
 ) -> None:
-    """Gives batch normalisation the averages over a whole pass of training, in place of the moving ones.
+    """Gives batch normalisation the averages over a whole epoch of training, in place of the moving ones.
 
     The last norm of the log-mel classifier has 8192 places, many of which are still in nearly all clips: what moving
     averages of a few hundred batches say of their variances is mostly chance.

@@ -42,9 +42,9 @@ def watched(batches: Iterable[tuple[Any, T]], clips: int, label: str, stop: Stop
 
 
 class Watch(keras.callbacks.Callback):
-    """Shows the clips that are done and a line for each pass, and ends training.
+    """Shows the clips that are done and a line for each epoch, and ends training.
 
-    On a signal that is after the current batch, by raising Stopped out of `fit`. When the time is over, the pass is
+    On a signal that is after the current batch, by raising Stopped out of `fit`. When the time is over, the epoch is
     validated first.
     """
 
@@ -54,7 +54,7 @@ class Watch(keras.callbacks.Callback):
         Args:
           network: its name, for the lines.
           passes: at the most.
-          sizes: clips of a pass, to learn from and for validation.
+          sizes: clips of an epoch, to learn from and for validation.
           batch_size: clips in a batch.
           seconds: the time there is; 0 for as long as it takes.
           stop: entered by the caller.
@@ -82,7 +82,7 @@ class Watch(keras.callbacks.Callback):
         self._show(self._sizes[0], batch, self._sizes[1])
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
-        """Says what the pass came to."""
+        """Says what the epoch came to."""
         self._pass = epoch + 1
         train, validation = (
             f"loss {logs[f'{kind}loss']:.4g}, {100 * logs[f'{kind}accuracy']:.1f} % right" for kind in ("", "val_")

@@ -1,7 +1,7 @@
 """Notes of MIDI files: what to play when, in seconds, as the original reads them through pretty_midi.
 
 A note ends at the first note-off of its channel and pitch in its track, which ends all that sound there; what starts
-and ends at one moment is left out. Beyond the original, a note that is never ended sounds to the end of the file, a
+and ends at one moment is skipped. Beyond the original, a note that is never ended sounds to the end of the file, a
 sustain pedal holds notes, the channel mode messages end them, and tempo changes count whatever track they stand in.
 
 Events are played by their time, those of one time by the order of the tracks and, within a track, as they stand: a
@@ -40,9 +40,9 @@ class NoteSequence:
       velocities: 1 to 127, int64 [n].
       start_times: seconds, float64 [n].
       end_times: likewise.
-      out_of_range: notes that were left out for their pitch.
-      without_length: notes that were left out because they end where they start.
-      drums: notes of the drum channel that were left out.
+      out_of_range: notes that were skipped for their pitch.
+      without_length: notes that were skipped because they end where they start.
+      drums: notes of the drum channel that were skipped.
       faults: what is wrong with the file that was read all the same, in words.
     """
 
@@ -75,8 +75,8 @@ def read_midi(
 
     Args:
       path: of the file.
-      min_pitch: notes below are left out.
-      max_pitch: notes above are left out.
+      min_pitch: notes below are skipped.
+      max_pitch: notes above are skipped.
       sustain: let the sustain pedal (controller 64) hold notes until it is lifted or the same note starts again.
       drums: take the notes of the drum channel, 10, too.
 

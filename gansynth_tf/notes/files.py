@@ -1,4 +1,4 @@
-"""Which notes a folder holds: by NSynth's examples.json and audio/, or by file names that tell the pitch."""
+"""Which notes a folder holds: by NSynth's examples.json and audio/, or by file names that encode the pitch."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def checked_pitch(pitch: Any, name: str) -> int:
     """A MIDI number that no other statement about the note contradicts.
 
     Raises:
-      BadNote: it is none, or the note's name tells another one.
+      BadNote: it is none, or the note's name encodes another one.
     """
     if isinstance(pitch, bool) or not isinstance(pitch, int) or pitch not in PITCH_LIMITS:
         raise BadNote(f"pitch {pitch!r} is not a MIDI number from 0 to 127")
@@ -99,7 +99,7 @@ def note_of_name(name: str) -> Note:
     count beside it.
 
     Raises:
-      BadNote: it tells no pitch, or several, or it is not clear which.
+      BadNote: it encodes no pitch, or several, or it is not clear which.
     """
     match = _NSYNTH_NAME.fullmatch(name)
     if match:
@@ -113,7 +113,7 @@ def note_of_name(name: str) -> Note:
     if not pitches:
         unclear = _UNCLEAR.search(name)
         if unclear:
-            raise BadNote(f"its name tells no clear pitch ({unclear[0]}); {ADVICE}")
+            raise BadNote(f"its name encodes no clear pitch ({unclear[0]}); {ADVICE}")
         numbers = [int(number) for number in _NUMBER.findall(name) if int(number) in PITCH_LIMITS]
         pair = _PITCH_AND_VELOCITY.search(name)
         if pair and len(numbers) == 2 and int(pair[2]) in PITCH_LIMITS:
@@ -121,7 +121,7 @@ def note_of_name(name: str) -> Note:
             velocity, has_bare_number = int(pair[2]), False
         pitches = set(numbers)
     if len(pitches) != 1:
-        raise BadNote(f"its name tells {'several pitches' if pitches else 'no pitch'}; {ADVICE}")
+        raise BadNote(f"its name encodes {'several pitches' if pitches else 'no pitch'}; {ADVICE}")
     return Note(name, checked_pitch(pitches.pop(), name), velocity=velocity, has_bare_number=has_bare_number)
 
 
@@ -151,7 +151,7 @@ def notes_of_paths(paths: Sequence[str]) -> list[Note | BadNote]:
     if 2 * sum(map(len, counted)) >= sum(map(len, series.values())):
         counted = list(series.values())
     for place in (place for places in counted for place in places):
-        notes[place] = BadNote(f"the number {pitches[place]} in its name counts files and tells no pitch; {ADVICE}")
+        notes[place] = BadNote(f"the number {pitches[place]} in its name counts files and encodes no pitch; {ADVICE}")
     return notes
 
 

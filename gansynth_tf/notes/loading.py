@@ -46,9 +46,9 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
     load = {"data_dir": _load_folder, "tfds_data_dir": _load_tfds, "train_data_path": _load_records}[options.place]
     store = load(options, options.data_cache_dir or cache_dir)
     for flag, count in store.left_out.items():
-        logging.info("notes left out by %s: %d", flag, count)
+        logging.info("notes skipped by %s: %d", flag, count)
     logging.info(
-        "data: %d notes of pitches %d to %d, %.0f seconds, %d notes skipped, %d left out",
+        "data: %d notes of pitches %d to %d, %.0f seconds, %d notes skipped, %d skipped",
         len(store), store.pitches.min(), store.pitches.max(), len(store.samples) / options.sample_rate, len(store.bad),
         sum(store.left_out.values()),
     )  # fmt: skip
@@ -176,7 +176,7 @@ def _check_bad(bad: list, options: NoteOptions) -> None:
 
 
 def _no_notes(place: str, left_out: Mapping[str, int], bad: list) -> UserError:
-    counts = [f"{count} left out by {flag}" for flag, count in left_out.items()]
+    counts = [f"{count} skipped by {flag}" for flag, count in left_out.items()]
     if bad or not counts:
         name, reason = bad[0] if bad else ("the split", "has none")
         others = [f"{len(bad) - 1} others likewise or for other reasons"] if len(bad) > 1 else []

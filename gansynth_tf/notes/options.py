@@ -27,7 +27,7 @@ class NoteOptions(Options):
 
     data_dir: str = option(
         "",
-        "Folder with NSynth's examples.json and audio/, or with audio files whose names tell the pitch; "
+        "Folder with NSynth's examples.json and audio/, or with audio files whose names encode the pitch; "
         "sub-folders included.",
         per_worker=True,
     )
@@ -45,7 +45,7 @@ class NoteOptions(Options):
     )
     data_sources: str = option(
         "acoustic",
-        "Sources of the sound to take, with commas between; empty for all. A note that does not tell is taken.",
+        "Sources of the sound to take, with commas between; empty for all. A note without this information is taken.",
     )
     data_families: str = option(
         "", "Families of instruments to take, likewise, such as brass,flute; empty for all."

@@ -1,7 +1,7 @@
 """Pitched notes as a stream of waveforms and one-hot pitches.
 
-Their order is a pure function of (seed, example index): each pass
-is shuffled whole, and passes follow one another without end.
+Their order is a pure function of (seed, example index): each epoch
+is shuffled whole, and epochs follow one another without end.
 """
 
 from __future__ import annotations
@@ -108,15 +108,15 @@ def note_batches(
     Raises:
       UserError: the batch can't be divided among the workers.
     """
-    first_pass, skip = divmod(start_example, len(store))
+    first_epoch, skip = divmod(start_example, len(store))
 
     @tf.autograph.experimental.do_not_convert
     def order(index: tf.Tensor) -> tf.Tensor:
         seeds = purpose_seed(seed, index, "notes/order")
         notes = tf.random.experimental.stateless_shuffle(tf.range(len(store), dtype=tf.int64), seeds)
-        return notes[tf.where(index == first_pass, tf.constant(skip, tf.int64), 0) :]
+        return notes[tf.where(index == first_epoch, tf.constant(skip, tf.int64), 0) :]
 
-    passes = tf.data.Dataset.range(first_pass, tf.int64.max).map(order).prefetch(1)
+    passes = tf.data.Dataset.range(first_epoch, tf.int64.max).map(order).prefetch(1)
     return read_batches(
         passes.flat_map(tf.data.Dataset.from_tensor_slices),
         lambda index: (read(index), store.one_hot(index)),

@@ -58,7 +58,7 @@ def all_waves(store: NoteStore) -> tf.data.Dataset:
 def stage_reader(
     config: GANSynthConfig, store: NoteStore, features: Features, data: StageData, cache_dir: str
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from the index of a note to its features, shrunken to the resolution of a stage.
+    """A function from the index of a note to its features, downsampled to the resolution of a stage.
 
     Args:
       config: the run's options; `data_cache_mb` and `data_disk_mb` say how much room there is.
@@ -74,16 +74,16 @@ def stage_reader(
     shape = (*size, features.data_shape[-1])
     row = int(np.prod(shape))
     megabytes = len(store) * row * 4 / _MIB
-    shrunken = tf.autograph.experimental.do_not_convert(lambda waves: data.shrink(features.waves_to_data(waves)))
+    downsampled = tf.autograph.experimental.do_not_convert(lambda waves: data.downsample(features.waves_to_data(waves)))
     if megabytes > max(config.data_cache_mb, config.data_disk_mb):
         logging.info("features of %d x %d pixels: computed whenever they are used (%.0f MiB)", *size, megabytes)
-        return tf.autograph.experimental.do_not_convert(lambda index: shrunken(store.wave(index)[None])[0])
+        return tf.autograph.experimental.do_not_convert(lambda index: downsampled(store.wave(index)[None])[0])
 
     def fill(spool: cache.SampleSpool) -> dict[str, Any]:
         started, done = time.monotonic(), 0
         progress = Progress(0, len(store), label="features of {} x {} pixels: note".format(*size), rate="notes/s")
         # Not within the stream of waves, where products of matrices are slower.
-        transform = tf.function(shrunken, input_signature=[tf.TensorSpec([None, config.audio_length, 1])])
+        transform = tf.function(downsampled, input_signature=[tf.TensorSpec([None, config.audio_length, 1])])
         for waves in all_waves(store):
             spool.extend([transform(waves).numpy().reshape(-1, row)])
             progress.update(done := done + len(waves), {})

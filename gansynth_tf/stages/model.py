@@ -196,7 +196,7 @@ class StageUpdates:
         Args:
           image_id: images trained on before.
           progress: at that image, for both updates.
-          real: features of real notes, shrunken to the stage's resolution, and their one-hot pitches; this worker's
+          real: features of real notes, downsampled to the stage's resolution, and their one-hot pitches; this worker's
             part of the batch.
         """
         scalar = tf.constant(progress, tf.float32)

@@ -97,7 +97,7 @@ class StageSummaries:
         Args:
           image_id: images trained on so far.
           progress: at that image.
-          real: features of a few real notes, shrunken to the stage's resolution.
+          real: features of a few real notes, downsampled to the stage's resolution.
 
         Returns:
           Loudness (RMS) and Griffin-Lim consistency of real and generated notes.

@@ -1,4 +1,4 @@
-"""GANSynth at the paper's size: features, and steps of training at each stage's own resolution and blown up."""
+"""GANSynth at the paper's size: features, and steps of training at each stage's own resolution and upsampled."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def bench_features(runs: int) -> None:
 
 
 def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Callable, Callable]:
-    """A step of a stage, and the same step blown up."""
+    """A step of a stage, and the same step upsampled."""
     features = make_features(config)
     stage = config.schedule.stage(stage_id)
     model = StageModel(config, stage, config.num_pitches, run_dir, keras.DTypePolicy("float32"))
@@ -91,7 +91,7 @@ def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Calla
     progress = np.float32(max(stage.num_blocks - 1.3, 0) if stage_id % 2 else stage.num_blocks - 1)
     real = tf.random.stateless_normal([stage.batch_size, *config.resolutions.final_resolutions, 2], [1, 2]) * 3.0
     pitches = tf.one_hot(tf.range(stage.batch_size), config.num_pitches)
-    shrunken = data.shrink(real)
+    downsampled = data.downsample(real)
 
     twin = FullSizeLosses(**networks, resolutions=config.resolutions, normalizer=normalizer, weights=weights)
     g_step = update.Update(
@@ -113,7 +113,7 @@ def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Calla
         d_step(real, pitches, updates._draw("discriminator", 0))
         model.discriminator.variables[0].numpy()
 
-    return lambda: updates(0, progress, (shrunken, pitches)), blown_up
+    return lambda: updates(0, progress, (downsampled, pitches)), blown_up
 
 
 def bench_training(runs: int, stages: tuple[tuple[int, int], ...] = STAGES) -> None:
@@ -128,7 +128,7 @@ def bench_training(runs: int, stages: tuple[tuple[int, int], ...] = STAGES) -> N
             f"GANSynth step of stage {stage_id}, batch {batch}",
             f"{seconds[0]:.3g} s ({batch / seconds[0]:.3g} images/s)",
             f"{seconds[1]:.3g} s ({batch / seconds[1]:.3g} images/s)",
-            "twin: blown up to 128 x 1024, a pass for each head",
+            "twin: upsampled to 128 x 1024, a pass for each head",
         )
 
 

@@ -35,12 +35,12 @@ def parse():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--steps=1"], "--steps: goes with --walk only"),
-        (["--steps=2", "--nowalk"], "--steps: goes with --walk only"),
-        (["--level=2", "--codec=raw"], "--level: goes with --codec=mp3 or ogg only"),
-        (["--count=0", "--file=x"], "--count: goes without --file, which has its own"),
-        (["--count=0", "--codec=raw"], "--count: goes without --codec=raw"),
-        (["--nofix"], "--fix: goes with --walk or --file only"),
+        (["--steps=1"], "--steps: requires --walk"),
+        (["--steps=2", "--nowalk"], "--steps: requires --walk"),
+        (["--level=2", "--codec=raw"], "--level: requires --codec=mp3 or ogg"),
+        (["--count=0", "--file=x"], "--count: cannot be combined with --file, which has its own"),
+        (["--count=0", "--codec=raw"], "--count: cannot be combined with --codec=raw"),
+        (["--nofix"], "--fix: requires --walk or --file"),
     ],
 )
 def test_what_would_be_ignored(parse, arguments, message):
@@ -63,5 +63,5 @@ def test_values_can_be_those_of_a_run(parse):
     parse("--steps=2")
     require_effect(RULES, {"walk": True}.get)
     parse("--steps=2", "--walk")
-    with pytest.raises(UserError, match="steps: goes with walk only"):
+    with pytest.raises(UserError, match="steps: requires walk"):
         require_effect(RULES, {"walk": False}.get)

@@ -40,7 +40,7 @@ def translate(hlo: bytes, num_arguments: int, num_variables: int, passed_on: Seq
       num_arguments: of the function.
       num_variables: that the function uses; TensorFlow adds a parameter and a result for each of them.
       passed_on: for each result of the function the argument whose value it has if the function does not change it;
-        unchanged ones are left out. None for a result of another kind.
+        unchanged ones are skipped. None for a result of another kind.
 
     Raises:
       ValueError: the function reads a variable before it assigns it, or XLA has dropped an argument.

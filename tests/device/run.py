@@ -320,7 +320,7 @@ def show(report: Mapping[str, Any]) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser, folder: Path | None) -> None:
-    """Defines the command line; `folder` is what DIR is when it is left out, None if it must be given."""
+    """Defines the command line; `folder` is what DIR is when it is skipped, None if it must be given."""
     parser.add_argument("folder", metavar="DIR", type=Path, nargs="?" if folder else None, default=folder,
                         help="what `python -m tests.device export` wrote")  # fmt: skip
     parser.add_argument("--steps", type=int, default=10, help="timed calls of each update (default 10)")

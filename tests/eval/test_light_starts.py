@@ -85,7 +85,7 @@ PATHS = {
         (["--data_dir=NONE"], "--data_dir=NONE: is not a folder"),
         (["--data_dir=DIR", "--moments_dir=NONE"], "--moments_dir=NONE: is not a folder"),
         (["--data_dir=DIR", "--output_dir=DIR"], "--output_dir=DIR: holds files"),
-        (["--data_dir=DIR", "--ngl=3", "--nospectrogram"], "--ngl: goes with --spectrogram only"),
+        (["--data_dir=DIR", "--ngl=3", "--nospectrogram"], "--ngl: requires --spectrogram"),
     ],
     "listening_page": [
         (["--set=A=DIR", "--set=B=NONE"], "set B: NONE: is not a folder"),

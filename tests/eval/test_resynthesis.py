@@ -75,11 +75,11 @@ def test_codecs_at_both_ends_of_compression(codec, compression):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--nospectrogram", "--ngl=4"], "--ngl: goes with --spectrogram only"),
-        (["--nospectrogram", "--moments_dir=x"], "--moments_dir: goes with --spectrogram only"),
-        (["--nospectrogram", "--inversion=fast"], "--inversion: goes with --spectrogram only"),
-        (["--compression=0.5"], "--compression: goes with --codec=mp3, vorbis or opus only"),
-        (["--compression=0.5", "--codec=ulaw"], "--compression: goes with --codec=mp3, vorbis or opus only"),
+        (["--nospectrogram", "--ngl=4"], "--ngl: requires --spectrogram"),
+        (["--nospectrogram", "--moments_dir=x"], "--moments_dir: requires --spectrogram"),
+        (["--nospectrogram", "--inversion=fast"], "--inversion: requires --spectrogram"),
+        (["--compression=0.5"], "--compression: requires --codec=mp3, vorbis or opus"),
+        (["--compression=0.5", "--codec=ulaw"], "--compression: requires --codec=mp3, vorbis or opus"),
         (["--moments_dir=/nonexistent"], "^--moments_dir=/nonexistent: is not a folder"),
         (["--codec=mp3", "--data_dir=BROKEN", "--nospectrogram"], "broken.wav"),
     ],

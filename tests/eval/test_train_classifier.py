@@ -145,11 +145,11 @@ X = ("--data_dir=nowhere", "--classifier_dir=x")
         ([*X, "--task=sc09", "--validation_fraction=.9", "--test_fraction=.1"], "=0.1: must be below 1 together"),
         ([*X, "--task=sc09", "--networks="], "--networks=: must be among log_mel"),
         ([*X, "--task=sc09", "--networks=log_mel,log_mel"], "names log_mel twice"),
-        ([*X, "--task=sc09", "--data_min_pitch=3"], "--data_min_pitch: goes with --task=pitch only"),
-        ([*X, "--task=sc09", "--pitch_family"], "--pitch_family: goes with --task=pitch only"),
-        ([*X, "--task=pitch", "--networks=pitch"], "--networks: goes with --task=sc09 only"),
+        ([*X, "--task=sc09", "--data_min_pitch=3"], "--data_min_pitch: requires --task=pitch"),
+        ([*X, "--task=sc09", "--pitch_family"], "--pitch_family: requires --task=pitch"),
+        ([*X, "--task=pitch", "--networks=pitch"], "--networks: requires --task=sc09"),
         (["--task=sc09", "--data_dir=DATA", "--classifier_dir=x", "--test_dir=nowhere"], "--test_dir=nowhere: is not"),
-        ([*X, "--task=pitch", "--test_dir=x", "--test_fraction=0.2"], "--test_fraction: goes without --test_dir"),
+        ([*X, "--task=pitch", "--test_dir=x", "--test_fraction=0.2"], "cannot be combined with --test_dir"),
         (["--task=sc09", "--data_dir=DATA", "--classifier_dir=DATA/tone.wav"], "cannot be written"),
     ],
 )  # fmt: skip
@@ -213,11 +213,11 @@ def test_a_signal_ends_the_command_and_keeps_what_is_whole(batch, passes, tmp_pa
     assert next(checks) <= batch + 2 and "SIGINT: stopping; not trained: log_mel" in caplog.text
     out = capsys.readouterr().out
     if not passes:
-        assert out == "waveform: SIGINT in the first pass, of which nothing is kept\n"
+        assert out == "waveform: SIGINT in the first epoch, of which nothing is kept\n"
         with raises_user_error("holds no classifier"):
             registry.load_all(find_places(str(tmp_path / "out")))
         return
-    assert f"best of {passes} passes is " in out and ", kept without a test on SIGINT: " in out
+    assert f"best of {passes} epochs is " in out and ", kept without a test on SIGINT: " in out
     (classifier,) = registry.load_all(find_places(str(tmp_path / "out")))
     info = json.loads((tmp_path / "out" / "waveform" / "classifier.json").read_text())
     assert (info["test_accuracy"], info["test_size"], info["more"]["passes"]) == (None, 0, passes)
@@ -252,7 +252,7 @@ def test_missing_matplotlib_is_found_before_anything_is_read(tmp_path, monkeypat
 
 def test_training_that_comes_to_nothing_says_so(tmp_path):
     data = write_words(tmp_path / "data", 40)
-    with raises_user_error("no pass came to a finite validation loss"):
+    with raises_user_error("no epoch came to a finite validation loss"):
         call(
             train_classifier, "--task=sc09", f"--data_dir={data}", f"--classifier_dir={tmp_path}/out",
             "--networks=waveform", "--learning_rate=1e30", *FAST,
@@ -317,7 +317,7 @@ def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_o
     audio = read_words(str(data), LABELS)
     chosen = [audio.names.index(name) for name in names]
     heard = np.concatenate([classifier_log_mel(audio.wave(tf.constant(i))[None]) for i in chosen])
-    assert len(chosen) == 10  # two whole batches: none is left out
+    assert len(chosen) == 10  # two whole batches: none is skipped
     np.testing.assert_allclose(first.moving_mean, heard.mean(axis=(0, 1)), rtol=1e-4)
 
     info = json.loads((tmp_path / "out" / "log_mel" / "classifier.json").read_text())

@@ -83,8 +83,8 @@ def broken_run(tmp_path):
     [
         (["--best_metric=fid"], "--best_metric=fid: is not among the scores; they are d_self"),
         (["--best_metric=x"], "--best_metric=x: is not among the scores; they are d_self"),
-        (["--num_groups=3"], "--num_groups: goes with --metrics=inception_score only"),
-        (["--data=sc09"], "--data: goes with --probabilities_file only"),
+        (["--num_groups=3"], "--num_groups: requires --metrics=inception_score"),
+        (["--data=sc09"], "--data: requires --probabilities_file"),
     ],
 )
 def test_mistakes_are_found_before_the_first_checkpoint_is_scored(broken_run, tmp_path, arguments, message):

@@ -1,4 +1,4 @@
-"""A stage as the original computes it: every image blown up to the data's size and shrunken again, one pass a head."""
+"""A stage as the original computes it: each image upsampled to the data's size and back, one pass a head."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_mixed_precision_gives_nearly_the_same_losses(precision, tolerance, tmp_
 
 
 def test_float16_holds_the_slopes_of_the_first_stage(tmp_path):
-    """At 2 x 16 pixels the slope that is not punished is 64, of data that the normaliser divides by 15."""
+    """At 2 x 16 pixels the penalty's target is a gradient norm of 64, of data that the normaliser divides by 15."""
     penalties = []
     for precision in ("float32", "mixed_float16"):
         config = config_of({"fmap_base": 1024, "fmap_max": 64, "latent_vector_size": 8})

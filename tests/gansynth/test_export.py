@@ -123,7 +123,7 @@ def test_metadata_says_what_a_client_needs(model_dir):
 
 @pytest.mark.parametrize("data_type", ["linear", "phase", "wave"])
 def test_other_representations_and_stages_in_the_middle_of_a_fade_in(data_type, tmp_path):
-    """The signature against the network's images, blown up by NumPy, and the features' own way to sound."""
+    """The signature against the network's images, upsampled by NumPy, and the features' own way to sound."""
     sizes = {"start_height": 80, "start_width": 1, "scale_mode": "H"} if data_type == "wave" else {}
     config = GANSynthConfig(**{**SMALL, "data_type": data_type, **sizes})
     stage = config.schedule.stage(1)

@@ -136,8 +136,8 @@ def test_notes_that_are_not_played_are_counted(model_dir, tmp_path):
     assert "2 notes in 0.4 seconds" in errors
     assert f"read {tmp_path / 'song.mid'}: its header gives 3 as the number of tracks, and it holds 1" in errors
     assert f"read {tmp_path / 'song.mid'}: track 1 has 0 bytes by its length, and ends after {len(track)}" in errors
-    assert "left out: 1 notes whose pitches are not from 24 to 84" in errors
-    assert "left out: 1 notes that end where they start" in errors
+    assert "skipped: 1 notes whose pitches are not from 24 to 84" in errors
+    assert "skipped: 1 notes that end where they start" in errors
     # Two instruments at least, where the original fails.
     assert len(np.load(tmp_path / "out" / "latents.npy")) == 2 and (tmp_path / "out" / "song.flac").exists()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["generated.json", "latents.npy", "song.flac"]
@@ -192,21 +192,21 @@ def parse():
     [
         (["--pitch=90"], r"--pitch=90: the model has pitches from 24 to 84"),
         (["--pitch=23", "--interpolate"], r"--pitch=23: the model has pitches from 24 to 84"),
-        (["--pitch=60", "--scale"], r"--pitch: goes without --scale"),
+        (["--pitch=60", "--scale"], r"--pitch: cannot be combined with --scale"),
         (["--midi_file=x", "--scale"], r"--midi_file and --scale go one at a time"),
-        (["--midi_file=x", "--num_samples=3"], r"--num_samples: goes without --midi_file"),
-        (["--secs_per_instrument=2"], r"--secs_per_instrument: goes with --midi_file only"),
-        (["--interpolate_steps=2"], r"--interpolate_steps: goes with --interpolate only"),
-        (["--nomidi_drums", "--scale"], r"--midi_drums: goes with --midi_file only"),
+        (["--midi_file=x", "--num_samples=3"], r"--num_samples: cannot be combined with --midi_file"),
+        (["--secs_per_instrument=2"], r"--secs_per_instrument: requires --midi_file"),
+        (["--interpolate_steps=2"], r"--interpolate_steps: requires --interpolate"),
+        (["--nomidi_drums", "--scale"], r"--midi_drums: requires --midi_file"),
         (["--scale", "--latents_file=two.npy"], r"--scale plays one latent vector, not 2"),
         (["--interpolate", "--num_samples=1"], r"--interpolate: needs at least two latents, not 1"),
-        (["--latents_file=two.npy", "--seed=1", "--pitch=60"], r"--seed: goes without --latents_file"),
-        (["--latents_file=two.npy", "--seed=1", "--interpolate"], r"--seed: goes without --latents_file"),
+        (["--latents_file=two.npy", "--seed=1", "--pitch=60"], r"--seed: cannot be combined with --latents_file"),
+        (["--latents_file=two.npy", "--seed=1", "--interpolate"], r"--seed: cannot be combined with --latents_file"),
         (["--latents_file=two.npy", "--output_dir=given"], r"--output_dir=given: latents.npy there is --latents_file"),
         (["--model_dir=ranged"], r"model.json cannot be used \(KeyError\('min_pitch'\)\)"),
         (["--model_dir=cut"], r"--model_dir=cut: cannot be loaded"),
         (["--latents_file=wrong.npy"], r"has shape \[2, 9\], must be \[n, 8\]"),
-        (["--latents_file=two.npy", "--num_samples=3"], r"--num_samples: goes without --latents_file"),
+        (["--latents_file=two.npy", "--num_samples=3"], r"--num_samples: cannot be combined with --latents_file"),
         (["--model_dir=other"], r"holds a wavegan model, which wavegan_generate is for"),
         (["--model_dir=."], r"--model_dir=.: holds no SavedModel"),
         (["--output_dir=two.npy"], r"--output_dir=two.npy: cannot be written"),

@@ -163,7 +163,7 @@ def test_what_this_code_does_not_know_is_named_and_left_out(original, tmp_path, 
     change_experiment(original, train_meta_path="/old/meta.json", old_option=3, task=2, master="grpc://x")
     api.import_tf1_run(str(original), str(tmp_path / "run"), 0)
     assert [record.message for record in caplog.records if "is not known" in record.message] == [
-        "experiment.json: old_option is not known and is left out"
+        "experiment.json: old_option is not known and is skipped"
     ]
 
 

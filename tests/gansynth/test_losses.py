@@ -50,7 +50,7 @@ class Original:
             "pitches": self.golden["in/gen_labels"],
             "alpha": self.golden["in/alpha"].ravel(),
         }
-        self.real = self.data.shrink(self.features.waves_to_data(self.golden["in/waves"]))
+        self.real = self.data.downsample(self.features.waves_to_data(self.golden["in/waves"]))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -60,9 +60,9 @@ def test_data_are_the_originals_blown_up(name):
     assert case.progress == golden["progress"]
     fakes = data.to_data(case.generator(case.draws["z"], case.draws["pitches"], progress=case.progress))
     assert_near(data.to_features(fakes), golden["generated_data"])
-    shrunken = data.shrink(golden["real_data_unblended"])
-    assert_near(data.to_features(data.blend(shrunken, case.progress)), golden["real_data_blended"])
-    scores, _ = case.discriminator(data.to_images(data.blend(shrunken, case.progress)), progress=case.progress)
+    downsampled = data.downsample(golden["real_data_unblended"])
+    assert_near(data.to_features(data.blend(downsampled, case.progress)), golden["real_data_blended"])
+    scores, _ = case.discriminator(data.to_images(data.blend(downsampled, case.progress)), progress=case.progress)
     assert_near(scores, golden["D_real_logits"].ravel())
 
 
@@ -114,7 +114,7 @@ def test_the_penalty_is_the_originals_slope_by_slope():
         mixed = real + draws["alpha"][:, None, None, None] * (fake - real)
         tape.watch(mixed)
         scores, _ = case.discriminator(case.data.to_images(mixed), progress=case.progress)
-    slopes = tf.norm(tf.reshape(tape.gradient(scores, mixed), [len(scores), -1]), axis=1) * case.data.slope_factor
+    slopes = tf.norm(tf.reshape(tape.gradient(scores, mixed), [len(scores), -1]), axis=1) * case.data.gradient_factor
     assert_near(slopes, golden["gradient_penalty_slopes"], 1e-4)
 
 
@@ -167,7 +167,7 @@ def test_a_stage_at_its_own_resolution_is_the_one_at_full_size(changes, blocks, 
     with tf.GradientTape(persistent=True) as tape:
         g_loss, d_loss = (
             ours.generator_loss(draws, progress)[0],
-            ours.discriminator_loss(data.shrink(real), pitches, draws, progress)[0],
+            ours.discriminator_loss(data.downsample(real), pitches, draws, progress)[0],
         )
         twin_g, twin_d = twin.generator_loss(draws, progress), twin.discriminator_loss(real, pitches, draws, progress)
     np.testing.assert_allclose([g_loss, d_loss], [twin_g, twin_d], rtol=1e-5)

@@ -52,7 +52,7 @@ def test_a_tone_in_a_waveform_is_a_line_at_its_frequency():
     picture = rainbowgrams(features, features.waves_to_data(tone))
     brightness = picture[0].max(axis=-1).mean(axis=1)
     assert picture.shape[1] == 512
-    assert np.argmax(brightness[::-1]) == 2000 / 8000 * 512 - 1  # 0 Hz is left out
+    assert np.argmax(brightness[::-1]) == 2000 / 8000 * 512 - 1  # 0 Hz is skipped
 
 
 def test_grid_puts_pictures_in_rows():

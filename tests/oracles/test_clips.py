@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.oracles import profile
 from wavegan_tf.core.audio import clips
-from wavegan_tf.core.audio.clips import ClipStore, clip_batches, first_pass
+from wavegan_tf.core.audio.clips import ClipStore, clip_batches, first_epoch
 from wavegan_tf.core.audio.options import Slicing
 from wavegan_tf.core.audio.slicing import clip_counts, clip_positions, expected_clips
 from wavegan_tf.core.audio.store import AudioStore
@@ -138,11 +138,11 @@ def taken(store, num_batches, **options):
 @given(st.data(), slicings(), st.integers(0, 2**31 - 1), st.sampled_from([1, 4, 9, 40]), st.integers(1, 2))
 def test_streams_from_any_place_for_any_number_of_workers(data, slicing, seed, draws, channels):
     store = ramp_store(data.draw(lengths_of_files(slicing.slice_len)), slicing, channels)
-    assume(store.clips_per_pass >= 0.5)
-    num_passes = max(1, int(draws // max(len(store.audio.lengths), store.clips_per_pass)))
+    assume(store.clips_per_epoch >= 0.5)
+    num_passes = max(1, int(draws // max(len(store.audio.lengths), store.clips_per_epoch)))
     workers, share = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 4))
     size = workers * share
-    about_a_block = round(num_passes * store.clips_per_pass)
+    about_a_block = round(num_passes * store.clips_per_epoch)
     start = data.draw(st.sampled_from(sorted({0, 1, about_a_block - 1, about_a_block, 2 * about_a_block + 1} - {-1})))
     expected = read(store, stream_of(store, seed, start + 3 * size, num_passes)[start:]).reshape(
         3, size, slicing.slice_len, channels
@@ -158,8 +158,8 @@ def test_streams_from_any_place_for_any_number_of_workers(data, slicing, seed, d
 def test_the_first_pass_in_the_order_of_the_files(data, slicing, seed, size):
     store = ramp_store(data.draw(lengths_of_files(slicing.slice_len)), slicing)
     with mock.patch.object(clips, "_BLOCK_DRAWS", 20):
-        num_passes = max(1, int(20 // max(len(store.audio.lengths), store.clips_per_pass)))
-        found = [batch.numpy() for batch in first_pass(store, batch_size=size, seed=seed)]
+        num_passes = max(1, int(20 // max(len(store.audio.lengths), store.clips_per_epoch)))
+        found = [batch.numpy() for batch in first_epoch(store, batch_size=size, seed=seed)]
     expected = read(store, passes_of(store, seed, 0, num_passes)[0][0])
     assert [len(batch) for batch in found] == [len(expected[at : at + size]) for at in range(0, len(expected), size)]
     np.testing.assert_array_equal(np.concatenate([expected[:0], *found]), expected)
@@ -168,7 +168,7 @@ def test_the_first_pass_in_the_order_of_the_files(data, slicing, seed, size):
 def test_the_block_that_a_run_uses():
     slicing = Slicing(16, 0.5, pad_end=True)
     store = ramp_store([100 + 7 * index for index in range(90)], slicing)
-    num_passes = int(clips._BLOCK_DRAWS // store.clips_per_pass)
+    num_passes = int(clips._BLOCK_DRAWS // store.clips_per_epoch)
     in_block = sum(map(len, passes_of(store, 3, 0, num_passes)[0]))
     assert num_passes > 1 and in_block > 60000
     for start in (0, in_block - 5, in_block):

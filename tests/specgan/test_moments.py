@@ -67,8 +67,8 @@ def test_each_clip_counts_once(tmp_path):
         data_dir=str(WAVEGAN / "loader" / "audio"), data_overlap_ratio=0.5, data_pad_end=True
     )
     store = clips.load_clips(options, str(tmp_path))
-    whole = np.concatenate([batch.numpy() for batch in clips.first_pass(store, batch_size=3, seed=4)])
-    once = np.concatenate([batch.numpy() for batch in clips.first_pass(store, batch_size=1000, seed=4)])
+    whole = np.concatenate([batch.numpy() for batch in clips.first_epoch(store, batch_size=3, seed=4)])
+    once = np.concatenate([batch.numpy() for batch in clips.first_epoch(store, batch_size=1000, seed=4)])
     np.testing.assert_array_equal(whole, once)
     stream = clips.clip_batches(store, batch_size=len(whole), seed=4)
     trained = next(iter(stream)).numpy()

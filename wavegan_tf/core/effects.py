@@ -1,4 +1,4 @@
-"""Flags that have an effect only beside others: declared once, and refused where they would be ignored."""
+"""Flags that have an effect only together with others: declared once, and refused where they would be ignored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Rule:
     def __str__(self) -> str:
         values = f"={_words([str(value) for value in self.values])}" if self.values else ""
         others = _words([f"--{name}" for name in self.flags]) + values
-        return (f"goes without {others}" if self.negated else f"goes with {others} only") + self.reason
+        return (f"cannot be combined with {others}" if self.negated else f"requires {others}") + self.reason
 
 
 def _words(texts: Sequence[str]) -> str:

@@ -65,7 +65,7 @@ def from_flags(
     Args:
       options_class: what to build.
       saved: the options of the run that is being continued. Values that are not given are taken from it.
-      given: values that the command line gives in another way than by their flags, which go before them.
+      given: values that the command line gives in another way than by their flags, which take precedence.
 
     Raises:
       UserError: a value is impossible, differs from `saved` where a run cannot change it, or would be ignored.

@@ -229,7 +229,7 @@ def _sets(
     sets.append({
         "name": "Real hits through Griffin-Lim",
         "text": "Four of them without their phases, which were found again as SpecGAN's are. (SpecGAN's features also "
-                "clip the magnitudes and leave out the highest bin.)",
+                "clip the magnitudes and skip the highest bin.)",
         "files": _write(folder, "griffin_lim", resynthesis[spread][:4]), "captions": names[:4],
     })  # fmt: skip
     if has_longer:

@@ -40,7 +40,7 @@ def _decibels(power: np.ndarray) -> np.ndarray:
 
 
 def envelope_db(clips: np.ndarray, frames: int = 32) -> np.ndarray:
-    """RMS level [n, frames] in dB re full scale of clips [n, t, c]; a part-frame at the end is left out."""
+    """RMS level [n, frames] in dB re full scale of clips [n, t, c]; a part-frame at the end is skipped."""
     n, length, channels = clips.shape
     hop = length // frames
     cut = clips[:, : hop * frames].astype(np.float64).reshape(n, frames, hop * channels)

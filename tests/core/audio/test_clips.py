@@ -97,14 +97,14 @@ def test_positions_with_offsets(overlap_ratio, pad_end):
             expected += [(i, frame[0]) for frame in frames]
         assert list(zip(index.numpy(), start.numpy(), strict=True)) == expected
         counts[offset] = len(expected)
-    assert store.clips_per_pass == pytest.approx(counts.mean(), rel=1e-12)
-    assert expected_clips(lengths, slicing) == store.clips_per_pass
+    assert store.clips_per_epoch == pytest.approx(counts.mean(), rel=1e-12)
+    assert expected_clips(lengths, slicing) == store.clips_per_epoch
 
 
 def test_every_clip_once_in_each_pass():
     lengths = [50, 7, 33, 90, 12]
     store = ramp_store(lengths, Slicing(10, pad_end=True, random_start=False))
-    per_pass = int(store.clips_per_pass)
+    per_pass = int(store.clips_per_epoch)
     assert per_pass == 5 + 1 + 4 + 9 + 2
     first = take(store, 6, batch_size=per_pass)[:, 0, 0].reshape(6, per_pass)
     starts = np.concatenate([np.arange(0, n, 10) + s + 1 for n, s in zip(lengths, store.audio.starts, strict=True)])
@@ -178,7 +178,7 @@ def test_graph_without_python_or_state():
 def test_rare_clips_do_not_hang():
     """A file just as long as a clip gives one in 16384 passes."""
     store = ramp_store([16384], Slicing(16384))
-    assert store.clips_per_pass == 1 / 16384
+    assert store.clips_per_epoch == 1 / 16384
     drawn = take(store, 2)
     assert (drawn[:, 0, 0] == 1).all() and len(drawn) == 8
 

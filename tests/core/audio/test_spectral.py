@@ -62,7 +62,7 @@ def test_compensated_inverse_is_librosas():
     expected = librosa.istft(np.swapaxes(values, 1, 2), n_fft=LENGTH, hop_length=STEP, center=False)
     found = spectral.inverse_stft(values, LENGTH, STEP, compensate=True)
     assert found.shape == expected.shape
-    # Where almost nothing was seen, rounding is blown up: compare what each sample weighs.
+    # Where almost nothing was seen, rounding is upsampled: compare what each sample weighs.
     gain = np.zeros(expected.shape[1])
     for frame in range(5):
         gain[frame * STEP : frame * STEP + LENGTH] += WINDOW**2
@@ -83,7 +83,7 @@ def test_compensated_inverse_undoes_the_transform():
 
 @pytest.mark.parametrize(("method", "momentum"), [("exact", 0.0), ("fast", 0.99)])
 def test_griffin_lim_is_librosas(magnitudes, method, momentum, monkeypatch):
-    """But for the fade at the start, which librosa's has not, and where rounding is blown up without it."""
+    """But for the fade at the start, which librosa's has not, and where rounding is upsampled without it."""
     monkeypatch.setattr(spectral, "_LEAST_GAIN", spectral._UNSEEN)
     found = spectral.griffin_lim(magnitudes, LENGTH, STEP, 8, method)
     for ours, values in zip(found, magnitudes, strict=True):

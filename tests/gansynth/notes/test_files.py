@@ -88,7 +88,7 @@ def counted(pattern, numbers):
 def test_numbers_that_count_the_files_are_no_pitches(names):
     for note, name in zip(notes_of_paths(names), names, strict=True):
         assert isinstance(note, BadNote), name
-        assert re.search(r"^the number \d+ in its name counts files and tells no pitch; name it as", str(note))
+        assert re.search(r"^the number \d+ in its name counts files and encodes no pitch; name it as", str(note))
 
 
 @pytest.mark.parametrize("low", [12, 21, 24, 60])

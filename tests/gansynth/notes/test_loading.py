@@ -182,8 +182,8 @@ def test_what_is_not_chosen_is_counted_by_its_reason(tmp_path, records, caplog):
     with caplog.at_level(logging.INFO, logger="absl"):
         for _ in range(2):  # the second time from the cache
             assert loaded(tmp_path, train_data_path=str(records), data_cache_mb=0).left_out == expected
-    assert "notes left out by --data_sources=acoustic: 1" in caplog.text
-    assert "data: 2 notes of pitches 30 to 60, 8 seconds, 0 notes skipped, 2 left out" in caplog.text
+    assert "notes skipped by --data_sources=acoustic: 1" in caplog.text
+    assert "data: 2 notes of pitches 30 to 60, 8 seconds, 0 notes skipped, 2 skipped" in caplog.text
     folder = tmp_path / "notes"
     folder.mkdir()
     named = ("flute_acoustic_000-060-100", "x_acoustic_000-061-050")
@@ -291,7 +291,7 @@ def test_notes_that_do_not_fit_in_memory_go_to_a_file(tmp_path, records, kind):
         ({"data_dir": "a", "train_data_path": "b"}, "not data_dir and train_data_path"),
         (
             {"data_dir": str(NOTES), "data_min_pitch": 90, "data_max_pitch": 99},
-            "none of its 16 notes is chosen: 16 left out by data_min_pitch=90 data_max_pitch=99$",
+            "none of its 16 notes is chosen: 16 skipped by data_min_pitch=90 data_max_pitch=99$",
         ),
         ({"data_dir": "/nowhere"}, "is not a folder"),
         ({"train_data_path": "/nowhere"}, "no such file"),

@@ -62,7 +62,7 @@ def test_steps_are_the_originals(name, tmp_path):
         assert golden[f"{step}/current_image_id_before"] == image_id
         progress = config.schedule.progress(model.stage.num_blocks, image_id, 0.0)
         assert progress == golden[f"{step}/progress"]
-        real = data.shrink(features.waves_to_data(golden[f"{step}/D_in/waves"])), golden[f"{step}/D_in/labels"]
+        real = data.downsample(features.waves_to_data(golden[f"{step}/D_in/waves"])), golden[f"{step}/D_in/labels"]
         metrics = updates(image_id, progress, real)
         image_id += model.stage.batch_size
         np.testing.assert_allclose(metrics["G_loss"], golden[f"{step}/G_loss"], rtol=1e-5)
@@ -105,7 +105,7 @@ def test_five_stages_stay_with_the_original(tmp_path):
             progress = config.schedule.progress(model.stage.num_blocks, image_id, 0.0)
             assert progress == golden["progress"][step]
             notes = golden["D_in/index"][step]
-            real = data.shrink(features.waves_to_data(golden["waves"][notes])), pitches[golden["pitches"][notes]]
+            real = data.downsample(features.waves_to_data(golden["waves"][notes])), pitches[golden["pitches"][notes]]
             metrics = updates(image_id, progress, real)
             image_id += model.stage.batch_size
             # Adam without a first moment steps by the sign of a gradient, so that rounding parts the weights in time.
@@ -122,7 +122,7 @@ def test_the_average_follows_the_updated_generator(tmp_path):
     features, data, model, updates = trainer_of(config, 0, 61, tmp_path)
     rng = np.random.default_rng(0)
     waves = rng.normal(size=(2, 320, 1)).astype(np.float32) * 0.1
-    real = data.shrink(features.waves_to_data(waves)), np.eye(61, dtype=np.float32)[[3, 4]]
+    real = data.downsample(features.waves_to_data(waves)), np.eye(61, dtype=np.float32)[[3, 4]]
     before = [variable.numpy() for variable in model.average.variables]
     for old, weight in zip(before, model.generator.variables, strict=True):
         np.testing.assert_array_equal(old, weight)

@@ -193,7 +193,7 @@ def read_index(cache_path: str, key: str) -> dict[str, Any] | None:
             return contents
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
-    logging.warning("%s: is damaged and will be made anew", cache_path)
+    logging.warning("%s: is damaged and will be recreated", cache_path)
     return None
 
 

@@ -1,7 +1,7 @@
 """A folder of audio files as a stream of fixed-length clips.
 
-The order of clips is a pure function of (seed, example index). In one pass every file is cut into clips from
-a random start, and all clips of the pass are shuffled. Passes follow one another without end; batches run on
+The order of clips is a pure function of (seed, example index). In one epoch every file is cut into clips from
+a random start, and all clips of the epoch are shuffled. Epochs follow one another without end; batches run on
 across them.
 """
 
@@ -31,7 +31,7 @@ class ClipSummary:
 
     Attributes:
       files: usable files.
-      clips: in one pass, on average over the random starts.
+      clips: in one epoch, on average over the random starts.
       seconds: of audio in the usable files.
       skipped: files that could not be used.
     """
@@ -51,15 +51,15 @@ class ClipStore:
     sample_rate: int
 
     @functools.cached_property
-    def clips_per_pass(self) -> float:
-        """Clips in one pass, on average over the random starts."""
+    def clips_per_epoch(self) -> float:
+        """Clips in one epoch, on average over the random starts."""
         return expected_clips(self.audio.lengths, self.slicing)
 
     @property
     def summary(self) -> ClipSummary:
         """For the line at the start of a run."""
         seconds = self.audio.samples.shape[0] / self.sample_rate
-        return ClipSummary(len(self.audio.files), self.clips_per_pass, seconds, len(self.audio.skipped))
+        return ClipSummary(len(self.audio.files), self.clips_per_epoch, seconds, len(self.audio.skipped))
 
 
 def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
@@ -82,7 +82,7 @@ def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
         skip_bad=options.data_skip_bad,
     )
     store = ClipStore(decoded, options.slicing(), options.data_sample_rate)
-    if store.clips_per_pass <= 0:
+    if store.clips_per_epoch <= 0:
         raise UserError(
             f"--data_dir={options.data_dir}: the longest file has {decoded.lengths.max()} samples, a clip "
             f"{options.data_slice_len}; --data_pad_end or --data_first_slice pads with zeros"
@@ -91,14 +91,14 @@ def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
 
 
 class _Order:
-    """Which clips follow which: blocks of whole passes, each a pure function of (seed, block)."""
+    """Which clips follow which: blocks of whole epochs, each a pure function of (seed, block)."""
 
     def __init__(self, store: ClipStore, seed: int) -> None:
         self._seed, self._slicing = seed, store.slicing
         num_files = len(store.audio.lengths)
-        self._passes = max(1, int(_BLOCK_DRAWS // max(num_files, store.clips_per_pass)))
+        self._passes = max(1, int(_BLOCK_DRAWS // max(num_files, store.clips_per_epoch)))
         with tf.device("CPU:0"):
-            # File f of pass p of the block is row p * num_files + f.
+            # File f of epoch p of the block is row p * num_files + f.
             self._lengths = tf.tile(tf.constant(store.audio.lengths), [self._passes])
             self._starts = tf.tile(tf.constant(store.audio.starts), [self._passes])
         self._num_files = num_files
@@ -113,12 +113,12 @@ class _Order:
 
     @tf.autograph.experimental.do_not_convert
     def block(self, block: tf.Tensor) -> tf.Tensor:
-        """The clips of a block, shuffled within each pass: int64 [clips, 2], first sample and length."""
+        """The clips of a block, shuffled within each epoch: int64 [clips, 2], first sample and length."""
         row, clips = self._clips(block)
         keys = tf.random.stateless_uniform(
             [tf.size(row)], purpose_seed(self._seed, block, "clips/order"), None, None, tf.int64, alg="philox"
         )
-        # One sort shuffles every pass and keeps the passes in order: the pass stands in the top bits.
+        # One sort shuffles every epoch and keeps the epochs in order: the epoch stands in the top bits.
         keys = (row // self._num_files) * 2**46 + tf.bitwise.bitwise_and(keys, 2**46 - 1)
         return tf.gather(clips, tf.argsort(keys, stable=True))
 
@@ -128,8 +128,8 @@ class _Order:
         samples = tf.minimum(tf.gather(self._lengths, row) - start, self._slicing.slice_len)
         return row, tf.stack([tf.gather(self._starts, row) + start, samples], axis=1)
 
-    def first_pass(self) -> tf.Tensor:
-        """The clips of the first pass in the order of the files, as rows of `block`."""
+    def first_epoch(self) -> tf.Tensor:
+        """The clips of the first epoch in the order of the files, as rows of `block`."""
         with tf.device("CPU:0"):
             row, clips = self._clips(tf.constant(0, tf.int64))
             return tf.boolean_mask(clips, row < self._num_files)
@@ -185,13 +185,13 @@ def clip_batches(
     )
 
 
-def first_pass(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Dataset:
-    """The clips of the first pass of `clip_batches`, each once, in the order of the files.
+def first_epoch(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Dataset:
+    """The clips of the first epoch of `clip_batches`, each once, in the order of the files.
 
     Returns:
       float32 [b, slice_len, c]; the last batch may be smaller.
     """
-    rows = tf.data.Dataset.from_tensor_slices(_Order(store, seed).first_pass())
+    rows = tf.data.Dataset.from_tensor_slices(_Order(store, seed).first_epoch())
     clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
     return clips.batch(batch_size).prefetch(2).with_options(stream_options())
 

@@ -58,7 +58,7 @@ def list_audio_files(root: str) -> list[str]:
 
     A file counts as audio by its extension, in any case. A file with another extension, or none, counts if it
     begins as an audio container does; so lists, licences and pictures beside the sounds are no bad audio.
-    Hidden files and folders (leading dot) are left out. Links to folders are followed, each folder once.
+    Hidden files and folders (leading dot) are skipped. Links to folders are followed, each folder once.
 
     Raises:
       UserError: a folder can't be listed.

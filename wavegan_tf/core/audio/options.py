@@ -18,7 +18,7 @@ class Slicing:
       overlap_ratio: of successive clips, in [0, 1).
       pad_end: zero-pad clips that reach beyond the end, instead of dropping them.
       first_slice: only the first clip of each file.
-      random_start: begin at a random sample below slice_len, another for each file and pass.
+      random_start: begin at a random sample below slice_len, another for each file and epoch.
 
     Raises:
       UserError: the overlap leaves no way forward.

@@ -38,7 +38,7 @@ def clip_positions(lengths: tf.Tensor, offsets: tf.Tensor, slicing: Slicing) -> 
 
 
 def expected_clips(lengths: np.ndarray, slicing: Slicing) -> float:
-    """Clips in one pass over files of these lengths, averaged over all random starts."""
+    """Clips in one epoch over files of these lengths, averaged over all random starts."""
     if not slicing.random_start:
         return float(np.sum(clip_counts(lengths, slicing).numpy()))
     # Without padding, a start s gives floor(m / hop) + 1 clips for m = length - slice_len - s >= 0, and with

@@ -121,7 +121,7 @@ def spooled(
     """
     contents, samples = read_index(cache_path, key), None
     if contents is not None and not is_current(contents):
-        logging.info("%s: made anew, what was skipped then can be read now", cache_path)
+        logging.info("%s: recreated, what was skipped then can be read now", cache_path)
         contents = None
     if contents is None:
         spool = SampleSpool(cache_path, memory_limit)

@@ -72,6 +72,6 @@ def options_from_args(
     types = typing.get_type_hints(options_class)
     names = {field.name for field in dataclasses.fields(options_class)} - _ORIGINAL_ONLY - set(skipped)
     for name in sorted(set(args) - names - _ORIGINAL_ONLY - set(skipped)):
-        logging.warning("args.txt: %s is not known and is left out", name)
+        logging.warning("args.txt: %s is not known and is skipped", name)
     known = {name: text for name, text in args.items() if name in names}
     return options_class(**{name: parse_value(text, types[name], name) for name, text in known.items()})

@@ -216,7 +216,7 @@ def _announce(store: clips.ClipStore, gan: Gan, run: runtime.Runtime, step: int,
     counts = [sum(int(np.prod(v.shape)) for v in net.trainable_variables) for net in (gan.generator, gan.discriminator)]
     found = store.summary
     logging.info(
-        "data: %d files, %.0f clips a pass, %.0f seconds, %d files skipped",
+        "data: %d files, %.0f clips an epoch, %.0f seconds, %d files skipped",
         found.files, found.clips, found.seconds, found.skipped,
     )  # fmt: skip
     logging.info("device: %s; parameters: generator %s, discriminator %s", run.description, *(f"{n:,}" for n in counts))

@@ -60,7 +60,7 @@ def gradient_penalty(
       alpha: [b], in [0, 1).
       inner_scale: factor on the logits while their gradient is taken, divided out afterwards; keeps float16
         gradients from underflowing.
-      target: the slope that is not punished.
+      target: the gradient norm at which the penalty is zero.
 
     Returns:
       The penalty without its weight, and the slopes [b].

@@ -21,7 +21,7 @@ _FORM = r"000000(_midi000)?\.(wav|flac)"
 
 @dataclasses.dataclass(frozen=True)
 class NumberedFiles:
-    """Files of clips that are numbered from 0, and may tell a MIDI pitch besides.
+    """Files of clips that are numbered from 0, and may encode a MIDI pitch in addition.
 
     Attributes:
       count: of them.

@@ -29,7 +29,7 @@ def named_variables(item: Saved) -> dict[str, tf.Variable]:
     """A network's variables by path, an optimiser's by position, or those that are named already.
 
     They are named here, because TensorFlow does not follow the lists of layers inside a Keras 3 model. An optimiser's
-    learning rate is left out: the options set it.
+    learning rate is skipped: the options set it.
     """
     if isinstance(item, dict):
         return item
@@ -98,7 +98,7 @@ def _drop_damaged_list(directory: str) -> None:
     try:
         tf.train.get_checkpoint_state(directory)
     except ValueError:
-        logging.warning("%s: the file `checkpoint` is damaged and is made anew", directory)
+        logging.warning("%s: the file `checkpoint` is damaged and is recreated", directory)
         with contextlib.suppress(FileNotFoundError):
             os.remove(os.path.join(directory, "checkpoint"))
 

@@ -140,7 +140,7 @@ def start(options: RuntimeOptions) -> Runtime:
     If there are several workers, it waits for them; see `Cluster.join`. The run then belongs into `Cluster.guard`.
 
     Raises:
-      UserError: the distribution asked for cannot be had here, or the workers' options differ.
+      UserError: the distribution asked for is unavailable here, or the workers' options differ.
     """
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
