@@ -30,7 +30,7 @@ def write_picture(matrix: np.ndarray, labels: Sequence[str], path: str, title: s
     axes = figure.add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, downsample=0.8, label="share of the row")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the row")
     axes.set(title=title, xlabel="answer", ylabel="truth")
     axes.set_xticks(range(count), labels, rotation=90)
     axes.set_yticks(range(count), labels)

@@ -1,4 +1,4 @@
-"""Help, wrong command lines and wrong paths are answered without TensorFlow or any other library of the work itself."""
+"""Wrong paths in the commands of eval are answered without a heavy library; see tests/test_light_starts.py."""
 
 import json
 import subprocess
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-HEAVY = ("tensorflow", "keras", "scipy", "sklearn", "matplotlib", "librosa", "soundfile", "soxr", "tensorflow_io")
+from tests.test_light_starts import HEAVY
+
 COMMANDS = ["score", "train_classifier", "resynthesis", "listening_page"]
 
 # Calls a command once for each list of arguments, as its entry point does, and prints what that gave and imported.
@@ -30,32 +31,6 @@ for arguments in json.loads(sys.argv[2]):
         delattr(flags.FLAGS, name)
 print(json.dumps([results, [name for name in {HEAVY} if name in sys.modules]]))
 """
-
-
-def imported_by(*arguments: str) -> tuple[int, str, list[str]]:
-    """Runs `python -m eval.<command> ...`; its exit code, its output and the heavy libraries that it imported."""
-    program = (
-        "import atexit, runpy, sys; "
-        f"atexit.register(lambda: print('IMPORTED', *[name for name in {HEAVY} if name in sys.modules])); "
-        "runpy.run_module('eval.' + sys.argv.pop(1), run_name='__main__', alter_sys=True)"
-    )
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60)
-    said, _, found = done.stdout.partition("IMPORTED")
-    return done.returncode, said + done.stderr, found.split()
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help(command):
-    code, said, found = imported_by(command, "--help")
-    assert (code, found) == (0, []) and said.startswith("eval_") and said.count("\n  --") > 5
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_wrong_command_line(command):
-    code, said, found = imported_by(command, "--nonsense")
-    assert (code, found) == (2, []) and said.startswith("error: Unknown command line flag 'nonsense'")
-    code, said, found = imported_by(command)
-    assert (code, found) == (1, []) and said.startswith("error: ") and said.count("\n") == 1
 
 
 PATHS = {
