@@ -268,12 +268,12 @@ def main() -> None:
     for name in ("data_dir", "test_dir"):
         if values[name].value:
             find_audio_files(values[name].value, name)
-    extras.load("matplotlib")
-    from eval.classifiers import sizes
-    from wavegan_tf.core.training.loop import Stop
-
-    sizes.require_memory(values.task, options, notes, values.pitch_width, values.pitch_family)
     with output_folder(values.classifier_dir, "classifier_dir"):
+        extras.load("matplotlib")
+        from eval.classifiers import sizes
+        from wavegan_tf.core.training.loop import Stop
+
+        sizes.require_memory(values.task, options, notes, values.pitch_width, values.pitch_family)
         audio = _read(notes)
         parts = divide(audio, values.validation_fraction, values.test_fraction, bool(values.test_dir), options.seed)
         test = (audio, parts.test)

@@ -37,7 +37,7 @@ def train(config: GANSynthConfig, train_dir: str) -> int:
 
     >>> import tempfile, gansynth_tf
     >>> config = gansynth_tf.GANSynthConfig(
-    ...     data_dir="gansynth_tf/demo/notes", audio_length=4096, data_type="linear", start_height=16, start_width=64,
+    ...     data_dir="gansynth_tf/demo/notes", audio_length=2048, data_type="linear", start_height=16, start_width=64,
     ...     num_resolutions=2, fmap_base=16, fmap_max=8, latent_vector_size=4, batch_size_schedule=(2,),
     ...     stable_stage_num_images=2, transition_stage_num_images=2, total_num_images=6, fake_batch_size=1,
     ...     preview_n=1,
@@ -73,6 +73,12 @@ def export_model(
 
     Raises:
       UserError: there is no such checkpoint, or the folder exists or cannot be written.
+
+    >>> import tempfile, gansynth_tf
+    >>> folder = tempfile.mkdtemp()
+    >>> images = gansynth_tf.import_tf1_run("tests/goldens/gansynth/checkpoint", f"{folder}/run")
+    >>> gansynth_tf.export_model(f"{folder}/run", f"{folder}/1") == images
+    True
     """
     config = load_options(GANSynthConfig, os.path.join(train_dir, CONFIG_FILE), MODEL)
     from gansynth_tf.stages import exporting
@@ -96,6 +102,10 @@ def import_tf1_run(
 
     Raises:
       UserError: the original cannot be read, or `train_dir` cannot be used.
+
+    >>> import tempfile, gansynth_tf
+    >>> gansynth_tf.import_tf1_run("tests/goldens/gansynth/checkpoint", tempfile.mkdtemp()) > 0
+    True
     """
     values = read_experiment(tf1_dir)
     from gansynth_tf.stages import importing

@@ -58,6 +58,13 @@ def export_model(
 
     Raises:
       UserError: there is no such checkpoint, or the folder exists or cannot be written.
+
+    >>> import tempfile, specgan_tf
+    >>> folder = tempfile.mkdtemp()
+    >>> original = "tests/goldens/specgan"
+    >>> step = specgan_tf.import_tf1_run(f"{original}/checkpoint", f"{folder}/run", f"{original}/moments.pkl")
+    >>> specgan_tf.export_model(f"{folder}/run", f"{folder}/1") == step
+    True
     """
     config = dataclasses.replace(load_run(SpecGANConfig, train_dir), data_moments_fp="", **changes)
     import keras
@@ -88,6 +95,11 @@ def import_tf1_run(tf1_dir: str, train_dir: str, data_moments_fp: str) -> int:
 
     Raises:
       UserError: the original or the moments cannot be read, or `train_dir` cannot be used.
+
+    >>> import tempfile, specgan_tf
+    >>> original = "tests/goldens/specgan"
+    >>> specgan_tf.import_tf1_run(f"{original}/checkpoint", tempfile.mkdtemp(), f"{original}/moments.pkl") > 0
+    True
     """
     # Where its moments were on another machine says nothing here.
     config = options_from_args(SpecGANConfig, read_args(tf1_dir), skipped=["data_moments_fp"])

@@ -7,11 +7,15 @@ import importlib
 import inspect
 import pkgutil
 import sys
+from pathlib import Path
 
 import pytest
 
-# Packages whose public names all have an example, with their sub-modules.
-PACKAGES = ("eval.metrics",)
+ROOT = Path(__file__).parents[1]
+# Packages whose public functions all have an example, and other modules with examples.
+PACKAGES = ("wavegan_tf", "specgan_tf", "gansynth_tf", "eval.metrics")
+API = ("wavegan_tf.api", "specgan_tf.api", "gansynth_tf.api")
+OTHERS = ("wavegan_tf.core.errors", "wavegan_tf.core.serving.loading", "wavegan_tf.core.serving.model")
 
 
 def modules_of(package: str) -> list[str]:
@@ -20,8 +24,11 @@ def modules_of(package: str) -> list[str]:
     return [package, *(module.name for module in pkgutil.walk_packages(found.__path__, f"{package}."))]
 
 
-@pytest.mark.parametrize("name", [name for package in PACKAGES for name in modules_of(package)])
-def test_examples_run(name):
+@pytest.mark.parametrize(
+    "name", [*modules_of("eval.metrics"), *OTHERS, *(pytest.param(name, marks=pytest.mark.slow) for name in API)]
+)
+def test_examples_run(name, monkeypatch):
+    monkeypatch.chdir(ROOT)  # paths in examples are those of a clone
     importlib.import_module(name)
     module = sys.modules[name]  # an attribute of the package by this name may be a function
     results = doctest.testmod(module, optionflags=doctest.IGNORE_EXCEPTION_DETAIL)

@@ -50,6 +50,12 @@ def export_model(train_dir: str, export_dir: str, step: int | None = None, float
 
     Raises:
       UserError: there is no such checkpoint, or the folder exists or cannot be written.
+
+    >>> import tempfile, wavegan_tf
+    >>> folder = tempfile.mkdtemp()
+    >>> step = wavegan_tf.import_tf1_run("tests/goldens/wavegan/checkpoint", f"{folder}/run")
+    >>> wavegan_tf.export_model(f"{folder}/run", f"{folder}/1") == step
+    True
     """
     config = load_run(WaveGANConfig, train_dir)
     import keras
@@ -73,6 +79,10 @@ def import_tf1_run(tf1_dir: str, train_dir: str) -> int:
 
     Raises:
       UserError: the original cannot be read, or `train_dir` cannot be used.
+
+    >>> import tempfile, wavegan_tf
+    >>> wavegan_tf.import_tf1_run("tests/goldens/wavegan/checkpoint", tempfile.mkdtemp()) > 0
+    True
     """
     config = options_from_args(WaveGANConfig, read_args(tf1_dir))
     import keras

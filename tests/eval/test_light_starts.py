@@ -26,7 +26,7 @@ for arguments in json.loads(sys.argv[2]):
         module.main()
         results.append("")
     except Exception as error:
-        results.append(type(error).__name__ + ": " + str(error))
+        results.append(type(error).__name__ + ": " + getattr(error, "on_command_line", str(error)))
     for name in set(flags.FLAGS) - before:
         delattr(flags.FLAGS, name)
 print(json.dumps([results, [name for name in {HEAVY} if name in sys.modules]]))
@@ -65,8 +65,8 @@ PATHS = {
     "listening_page": [
         (["--set=A=DIR", "--set=B=NONE"], "set B: NONE: is not a folder"),
         (["--set=A=DIR", "--scores=NONE"], "--scores=NONE: cannot be read"),
-        (["--set=A=DIR", "--output=DIR"], "--output=DIR: cannot be written (Is a directory"),
-        (["--set=A=DIR", "--output=DIR/a.wav/page.html"], "--output=DIR/a.wav: cannot be written"),
+        (["--set=A=DIR", "--output=DIR"], "--output=DIR: is a folder; name a file in it"),
+        (["--set=A=DIR", "--output=DIR/a.wav/page.html"], "--output=DIR/a.wav/page.html: cannot be written"),
         (["--description=NONE"], "--description=NONE: cannot be read"),
         (["--description=DIR/page.json"], "set B: DIR/none.wav: cannot be read (No such file"),
         (["--description=DIR/table.json"], "'decimals' must be a whole number"),

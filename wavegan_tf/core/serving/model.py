@@ -109,6 +109,12 @@ class GeneratorModel:
 
         Raises:
           UserError: an argument is impossible, which the message names.
+
+        >>> import wavegan_tf
+        >>> model = wavegan_tf.load_model("wavegan_tf/demo/trained/wavegan_drums")
+        >>> first, second = model.latents(2, seed=1)
+        >>> model.interpolate(first, second, steps=2).shape
+        (3, 16384, 1)
         """
         if steps < 1:
             raise UserError(f"steps={steps}: must be at least 1")
