@@ -246,8 +246,10 @@ def test_a_signal_ends_the_command_line_within_seconds(number, tmp_path):
 
 def test_missing_matplotlib_is_found_before_anything_is_read(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setattr(train_classifier, "_read", None)
+    data = write_words(tmp_path / "data", 4)
     with raises_user_error(r"^matplotlib is missing: pip install 'adversarial-audio-tf\[eval\]'$"):
-        call(train_classifier, "--task=sc09", f"--data_dir={tmp_path}/nowhere", f"--classifier_dir={tmp_path}/out")
+        call(train_classifier, "--task=sc09", f"--data_dir={data}", f"--classifier_dir={tmp_path}/out")
 
 
 def test_training_that_comes_to_nothing_says_so(tmp_path):
