@@ -22,7 +22,7 @@ NOT_RUN = {
     "tests.device": "takes minutes; tests/device runs it small",
 }
 _TINY_NOTES = (
-    "--audio_length=4096", "--data_type=linear", "--start_height=16", "--start_width=64", "--num_resolutions=2",
+    "--audio_length=2000", "--data_type=linear", "--start_height=16", "--start_width=64", "--num_resolutions=2",
     "--fmap_base=16", "--fmap_max=8", "--latent_vector_size=4", "--batch_size_schedule=2", "--fake_batch_size=1",
     "--preview_n=1", "--save_summaries_num_images=1000",
 )  # fmt: skip
