@@ -55,6 +55,16 @@ def test_contents_are_complete(document):
     assert [anchor for level, anchor in documents.headings(document) if level == 2 and f"#{anchor}" not in listed] == []
 
 
+@_every_document
+def test_files_exist(document):
+    """Those in packages, tests and documents; of core, as in wavegan_tf."""
+    text = document.path.read_text(encoding="utf-8")
+    tops = "wavegan_tf|specgan_tf|gansynth_tf|eval|core|tests|docs|notebooks"
+    for name in re.findall(rf"(?<![\w/])((?:{tops})/(?:[\w.-]+/)*(?:[\w-]+\.(?:py|md|ipynb|png|mid|npz))?)", text):
+        wanted = ROOT / "wavegan_tf" / name if name.startswith("core/") else ROOT / name
+        assert wanted.exists() or name.startswith("eval/inception/"), name  # which the original has
+
+
 def test_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
 
