@@ -64,7 +64,7 @@ def test_every_layers_values_are_counted():
 
 
 def test_the_default_sizes_are_those_of_the_papers_and_fit():
-    # BUILD.md's figures.
+    # Figures of docs/wavegan.md.
     assert WaveGANConfig(wavegan_dim=32).num_parameters() == 5_180_673 + 4_361_985
     for config in (WaveGANConfig(), SpecGANConfig()):
         config.require_memory()
