@@ -10,7 +10,7 @@ from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.hparams import read_experiment
 from wavegan_tf.core.audio.files import require_folder
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.options import load_options, require_fixed
+from wavegan_tf.core.options import load_options, require_fixed, require_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAGENTAS_LOWEST_PITCH = 24
 
 
-def train(config: GANSynthConfig, train_dir: str) -> int:
+def train(config: GANSynthConfig, train_dir: str | os.PathLike[str]) -> int:
     """Trains a GANSynth, or continues a run.
 
     Ctrl-C and SIGTERM end it after the current step, saved.
@@ -37,7 +37,7 @@ def train(config: GANSynthConfig, train_dir: str) -> int:
 
     >>> import tempfile, gansynth_tf
     >>> config = gansynth_tf.GANSynthConfig(
-    ...     data_dir="gansynth_tf/demo/notes", audio_length=4096, data_type="linear", start_height=16, start_width=64,
+    ...     data_dir="gansynth_tf/demo/notes", audio_length=4096, data_type="linear", start_height=16, start_width=128,
     ...     num_resolutions=2, fmap_base=16, fmap_max=8, latent_vector_size=4, batch_size_schedule=(2,),
     ...     stable_stage_num_images=2, transition_stage_num_images=2, total_num_images=6, fake_batch_size=1,
     ...     preview_n=1,
@@ -45,6 +45,8 @@ def train(config: GANSynthConfig, train_dir: str) -> int:
     >>> gansynth_tf.train(config, train_dir=tempfile.mkdtemp())
     6
     """
+    require_options(config, GANSynthConfig)
+    train_dir = os.fspath(train_dir)
     path = os.path.join(train_dir, CONFIG_FILE)
     if os.path.exists(path):
         values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
@@ -57,7 +59,12 @@ def train(config: GANSynthConfig, train_dir: str) -> int:
 
 
 def export_model(
-    train_dir: str, export_dir: str, step: int | None = None, float16: bool = False, stage: int | None = None
+    train_dir: str | os.PathLike[str],
+    export_dir: str | os.PathLike[str],
+    step: int | None = None,
+    float16: bool = False,
+    *,
+    stage: int | None = None,
 ) -> int:
     """Exports the moving average of a run's generator as a SavedModel, for `load_model` and TensorFlow Serving.
 
@@ -74,6 +81,7 @@ def export_model(
     Raises:
       UserError: there is no such checkpoint, or the folder exists or cannot be written.
     """
+    train_dir, export_dir = os.fspath(train_dir), os.fspath(export_dir)
     config = load_options(GANSynthConfig, os.path.join(train_dir, CONFIG_FILE), MODEL)
     from gansynth_tf.stages import exporting
 
@@ -81,7 +89,10 @@ def export_model(
 
 
 def import_tf1_run(
-    tf1_dir: str, train_dir: str, stage: int | None = None, data_min_pitch: int = MAGENTAS_LOWEST_PITCH
+    tf1_dir: str | os.PathLike[str],
+    train_dir: str | os.PathLike[str],
+    stage: int | None = None,
+    data_min_pitch: int = MAGENTAS_LOWEST_PITCH,
 ) -> int:
     """Turns a train_root_dir of Magenta's into a run: weights, optimiser slots, average and step.
 
@@ -97,13 +108,14 @@ def import_tf1_run(
     Raises:
       UserError: the original cannot be read, or `train_dir` cannot be used.
     """
+    tf1_dir, train_dir = os.fspath(tf1_dir), os.fspath(train_dir)
     values = read_experiment(tf1_dir)
     from gansynth_tf.stages import importing
 
     return importing.import_tf1_run(values, tf1_dir, train_dir, stage, data_min_pitch)
 
 
-def render_midi(model: GeneratorModel, midi_file: str, **options: Any) -> np.ndarray:
+def render_midi(model: GeneratorModel, midi_file: str | os.PathLike[str], **options: Any) -> np.ndarray:
     """Plays a MIDI file with a GANSynth; see `midi.rendering.render_midi` for the options.
 
     Args:
@@ -127,4 +139,4 @@ def render_midi(model: GeneratorModel, midi_file: str, **options: Any) -> np.nda
         raise UserError(f"--midi_file={midi_file}: not found")
     from gansynth_tf.midi import rendering
 
-    return rendering.render_midi(model, midi_file, **options)
+    return rendering.render_midi(model, os.fspath(midi_file), **options)

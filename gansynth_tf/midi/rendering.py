@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -14,7 +16,9 @@ from gansynth_tf.midi import instruments, mixing, reading
 from wavegan_tf.core.audio import decode, store
 from wavegan_tf.core.audio.files import display_name
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving.model import GeneratorModel, checked_latents, checked_seed
+from wavegan_tf.core.serving.arguments import checked_int, checked_seed
+from wavegan_tf.core.serving.latents import checked_latents
+from wavegan_tf.core.serving.model import GeneratorModel
 
 _BLOCK = 1 << 18  # samples
 
@@ -100,10 +104,19 @@ def render_midi(
     Raises:
       UserError: the file cannot be used, or an argument is impossible.
     """
+    if secs_per_instrument is not None:
+        _check_length(secs_per_instrument)
+    checked_int(batch_size, "batch_size")
     given = None if z is None else checked_latents(z, model.latent_dim, "z")
     played = prepare(model, midi_file, given, secs_per_instrument, checked_seed(seed), sustain, drums)
     waves = [wave[:, 0] for wave in model.stream(played.rows(), batch_size)]
     return mixing.combine_notes(waves, played.notes, model.sample_rate).astype(np.float32)[:, None]
+
+
+def _check_length(seconds: Any) -> None:
+    low, high = instruments.SECS_LIMITS
+    if not isinstance(seconds, numbers.Real) or isinstance(seconds, bool) or not low <= float(seconds) <= high:
+        raise UserError(f"--secs_per_instrument={seconds!r}: must be seconds from {low:g} to {high:g}")
 
 
 def write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> None:

@@ -28,7 +28,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.training import loop
-from wavegan_tf.core.training.runtime import Runtime, start
+from wavegan_tf.core.training.runtime import Runtime, settings_given_back, start
 from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import digest
 
@@ -74,10 +74,11 @@ def train(config: GANSynthConfig, run_dir: str) -> int:
       UserError: the data, a checkpoint or a value does not allow it, or training diverged.
     """
     sizes.require_memory(config)
-    run = start(config)
-    with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
-        image_id = train_held(config, run_dir, run)
-        run.cluster.leave()
+    with settings_given_back():
+        run = start(config)
+        with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
+            image_id = train_held(config, run_dir, run)
+            run.cluster.leave()
     return image_id
 
 

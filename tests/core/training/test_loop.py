@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -142,6 +143,13 @@ def test_signals_end_the_run_after_the_current_step_with_a_save(number):
     assert run.saves == [8] and run.updates[-1] == 7
     assert run.summaries[-1][0] == 8
     assert signal.getsignal(number) is before
+
+
+def test_a_run_in_another_thread_stops_by_its_time_and_leaves_signals_alone(monkeypatch):
+    run, before = FakeRun(Clock(monkeypatch), seconds=3.0), signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run.go, train_time_limit_secs=10.0).result() == 4
+    assert run.saves == [4] and signal.getsignal(signal.SIGINT) is before
 
 
 def test_second_interrupt_ends_the_run_at_once():

@@ -168,10 +168,11 @@ def train(config: GanOptions, train_dir: str, prepare: Prepare) -> int:
       UserError: the data, the checkpoint or a value does not allow it, workers differ in these, or training diverged.
     """
     config.require_memory()
-    run = runtime.start(config)
-    with run.cluster.guard(), run.held_by_chief(train_dir, gan_options.CONFIG_FILE):
-        step = train_held(config, train_dir, prepare, run)
-        run.cluster.leave()
+    with runtime.settings_given_back():
+        run = runtime.start(config)
+        with run.cluster.guard(), run.held_by_chief(train_dir, gan_options.CONFIG_FILE):
+            step = train_held(config, train_dir, prepare, run)
+            run.cluster.leave()
     return step
 
 
