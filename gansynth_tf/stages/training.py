@@ -24,6 +24,7 @@ from gansynth_tf.stages import sizes
 from gansynth_tf.stages.features import make_features, normalizer_path, run_normalizer, stage_reader
 from gansynth_tf.stages.model import StageModel, StageUpdates, check_batch_sizes
 from gansynth_tf.stages.summaries import Rendering, StageSummaries, log_weights
+from wavegan_tf.core import messages
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.progress import Progress
@@ -74,7 +75,7 @@ def train(config: GANSynthConfig, run_dir: str) -> int:
       UserError: the data, a checkpoint or a value does not allow it, or training diverged.
     """
     sizes.require_memory(config)
-    with settings_given_back():
+    with messages.shown(), settings_given_back():
         run = start(config)
         with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
             image_id = train_held(config, run_dir, run)

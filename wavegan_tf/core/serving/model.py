@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from wavegan_tf.core import messages
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
@@ -49,7 +50,8 @@ class GeneratorModel:
             self.pitches = range(self.metadata["min_pitch"], self.metadata["max_pitch"] + 1)
         try:
             # The signatures hold their variables only as long as the model itself is held.
-            self._model = tf.saved_model.load(self._dir)
+            with messages.of_ours_alone():
+                self._model = tf.saved_model.load(self._dir)
             self._outputs = self.metadata.get("signatures") or _earlier_signatures(self._model)
         except (OSError, tf.errors.OpError, ValueError, IndexError, KeyError) as error:
             raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
