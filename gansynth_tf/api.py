@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.hparams import read_experiment
@@ -14,6 +14,7 @@ from wavegan_tf.core.options import load_options, require_fixed, require_options
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import ArrayLike
 
     from wavegan_tf.core.serving.model import GeneratorModel
 
@@ -115,13 +116,29 @@ def import_tf1_run(
     return importing.import_tf1_run(values, tf1_dir, train_dir, stage, data_min_pitch)
 
 
-def render_midi(model: GeneratorModel, midi_file: str | os.PathLike[str], **options: Any) -> np.ndarray:
-    """Plays a MIDI file with a GANSynth; see `midi.rendering.render_midi` for the options.
+def render_midi(
+    model: GeneratorModel,
+    midi_file: str | os.PathLike[str],
+    *,
+    z: ArrayLike | None = None,
+    secs_per_instrument: float | None = None,
+    seed: int | None = None,
+    sustain: bool = True,
+    drums: bool = True,
+    batch_size: int = 8,
+) -> np.ndarray:
+    """Plays a MIDI file with a GANSynth, going from instrument to instrument.
 
     Args:
       model: from `load_model`.
       midi_file: path of a Standard MIDI File.
-      **options: z, secs_per_instrument, seed, sustain, drums, batch_size.
+      z: latents of the instruments [k, latent_dim] to go through; by default random ones.
+      secs_per_instrument: seconds from one instrument to the next, 0.05 to 1e6; by default 6 with random ones, and for
+        given ones what goes through them once.
+      seed: of random instruments; None for others each time.
+      sustain: whether the sustain pedal holds notes; the original ignores it.
+      drums: whether the drum channel is played too, by its pitches, as the original does.
+      batch_size: notes to compute at a time.
 
     Returns:
       float32 [t, 1], with a peak of one half.
@@ -139,4 +156,7 @@ def render_midi(model: GeneratorModel, midi_file: str | os.PathLike[str], **opti
         raise UserError(f"--midi_file={midi_file}: not found")
     from gansynth_tf.midi import rendering
 
-    return rendering.render_midi(model, os.fspath(midi_file), **options)
+    return rendering.render_midi(
+        model, os.fspath(midi_file), z=z, secs_per_instrument=secs_per_instrument, seed=seed, sustain=sustain,
+        drums=drums, batch_size=batch_size,
+    )  # fmt: skip

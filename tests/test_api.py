@@ -252,7 +252,7 @@ def test_midi_is_the_same_for_the_same_seed_and_takes_latents(models):
     np.testing.assert_array_equal(given, gansynth_tf.render_midi(model, TUNE, z=z.tolist(), seed=5))
 
 
-TINY = {"data_first_slice": True, "train_batch_size": 4, "preview_n": 2}
+TINY: dict[str, Any] = {"data_first_slice": True, "train_batch_size": 4, "preview_n": 2}
 
 
 def wavegan_config(**changes: Any) -> WaveGANConfig:

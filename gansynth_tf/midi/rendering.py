@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from absl import logging
+from numpy.typing import ArrayLike
 
 from gansynth_tf.midi import instruments, mixing, reading
 from wavegan_tf.core.audio import decode, store
@@ -78,28 +79,14 @@ def render_midi(
     model: GeneratorModel,
     midi_file: str,
     *,
-    z: np.ndarray | None = None,
-    secs_per_instrument: float | None = None,
-    seed: int | None = None,
-    sustain: bool = True,
-    drums: bool = True,
-    batch_size: int = 8,
+    z: ArrayLike | None,
+    secs_per_instrument: float | None,
+    seed: int | None,
+    sustain: bool,
+    drums: bool,
+    batch_size: int,
 ) -> np.ndarray:
-    """Plays a MIDI file.
-
-    Args:
-      model: a GANSynth.
-      midi_file: path of a Standard MIDI File.
-      z: latents of the instruments [k, latent_dim] to go through; by default random ones.
-      secs_per_instrument: seconds from one instrument to the next; by default 6 with random ones, and for given ones
-        what goes through them once.
-      seed: of random instruments; None for others each time.
-      sustain: whether the sustain pedal holds notes; the original ignores it.
-      drums: whether the drum channel is played too, by its pitches, as the original does.
-      batch_size: notes to compute at a time.
-
-    Returns:
-      float32 [t, 1], with a peak of one half.
+    """Plays a MIDI file; see `gansynth_tf.render_midi`, whose arguments these are.
 
     Raises:
       UserError: the file cannot be used, or an argument is impossible.
