@@ -38,7 +38,7 @@ def train(config: GANSynthConfig, train_dir: str | os.PathLike[str]) -> int:
 
     >>> import tempfile, gansynth_tf
     >>> config = gansynth_tf.GANSynthConfig(
-    ...     data_dir="gansynth_tf/demo/notes", audio_length=4096, data_type="linear", start_height=16, start_width=128,
+    ...     data_dir="gansynth_tf/demo/notes", audio_length=2048, data_type="linear", start_height=16, start_width=64,
     ...     num_resolutions=2, fmap_base=16, fmap_max=8, latent_vector_size=4, batch_size_schedule=(2,),
     ...     stable_stage_num_images=2, transition_stage_num_images=2, total_num_images=6, fake_batch_size=1,
     ...     preview_n=1,

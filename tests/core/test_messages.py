@@ -47,3 +47,12 @@ def test_tensorflow_can_be_left_out(caplog):
                 exec(program, {"log": log})
             absl_logging.warning("ours")
     assert caplog.messages == ["ours", "of TensorFlow", "of TensorFlow", "ours"]
+
+
+def test_advice_about_retracing_is_left_out_while_training(caplog):
+    advice = "5 out of the last 5 calls to %s triggered tf.function retracing."
+    for context in (messages.shown(), contextlib.nullcontext()):
+        with context:
+            tf.compat.v1.logging.warning(advice, "f")
+            tf.compat.v1.logging.warning("other")
+    assert caplog.messages == ["other", advice % "f", "other"]

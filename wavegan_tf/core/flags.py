@@ -97,12 +97,13 @@ def require(**values: str) -> None:
 
 
 def _log_plainly() -> None:
-    """Messages without prefix, and none below a warning from TensorFlow."""
+    """Messages without prefix, and none from TensorFlow below a warning, or of advice to those who program with it."""
     logging.use_absl_handler()
     handler = logging.get_absl_handler()
     handler.setFormatter(messages.PLAIN)
     handler.python_handler.addFilter(messages.is_wanted)
     standard_logging.getLogger("tensorflow").setLevel(standard_logging.WARNING)
+    standard_logging.getLogger("tensorflow").addFilter(messages.is_no_advice)
     logging.set_verbosity(logging.INFO)
 
 

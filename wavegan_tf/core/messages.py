@@ -21,6 +21,11 @@ def is_wanted(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING or is_ours(record)
 
 
+def is_no_advice(record: logging.LogRecord) -> bool:
+    """False for TensorFlow's advice about functions that are traced often; ours are, for every run and stage."""
+    return "triggered tf.function retracing" not in str(record.msg)
+
+
 @contextlib.contextmanager
 def of_ours_alone() -> Iterator[None]:
     """Leaves out what TensorFlow says: its notes and warnings about SavedModels are about gradients and inner names."""
@@ -36,15 +41,28 @@ def of_ours_alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def shown() -> Iterator[None]:
-    """Shows messages, as training does with its progress; does nothing where logging has been set up.
+    """Shows messages, as training does with its progress; where logging has been set up, it leaves out advice alone.
 
     Python shows warnings alone by default. That counts as not set up, also where absl has called `logging.basicConfig`,
     which it does at its first message.
     """
+    tensorflow = logging.getLogger("tensorflow")
+    tensorflow.addFilter(is_no_advice)
+    try:
+        with contextlib.nullcontext() if _is_set_up() else _on_stderr():
+            yield
+    finally:
+        tensorflow.removeFilter(is_no_advice)
+
+
+def _is_set_up() -> bool:
     logger = logging.getLogger("absl")
-    if logger.level or logger.handlers or not all(map(_is_default, logging.root.handlers)):
-        yield
-        return
+    return bool(logger.level or logger.handlers) or not all(map(_is_default, logging.root.handlers))
+
+
+@contextlib.contextmanager
+def _on_stderr() -> Iterator[None]:
+    logger = logging.getLogger("absl")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PLAIN)
     handler.addFilter(is_wanted)
