@@ -9,12 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo demo-gansynth test test-slow bench lint lock wheel clean
+.PHONY: help demo demo-gansynth notebook test test-slow bench lint lock wheel clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo           train small models of all three on drum hits and notes, then write pages to listen to (minutes)'
 	@echo 'make demo-gansynth  the same for GANSynth alone'
+	@echo 'make notebook       install JupyterLab into .venv and open the notebooks: listening, training and scoring in Python'
 	@echo 'make test           the quick tests'
 	@echo 'make test-slow      the slow tests: training, crashes, several processes'
 	@echo 'make bench          measure input, features, training and generation against plain forms of the same (about 10 minutes on 2 cores)'
@@ -61,6 +62,11 @@ lint: $(INSTALLED)
 
 wheel: $(INSTALLED)
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+# JupyterLab is not in requirements.lock: nothing else here needs it.
+notebook: $(INSTALLED)
+	$(BIN)/python -m pip install --disable-pip-version-check jupyterlab
+	$(BIN)/python -m jupyter lab notebooks
 
 lock:
 	uv pip compile setup.py --constraints requirements.in --extra dev --extra io --extra notebook --extra eval --universal --python-version 3.10 \

@@ -48,6 +48,7 @@ setup(
                  "eval", "eval.*"]
     ),
     package_data={
+        **{package: ["py.typed"] for package in ("wavegan_tf", "specgan_tf", "gansynth_tf", "eval")},
         "wavegan_tf.demo": ["drums/*", "pretrained/**/*", "trained/**/*"],
         "gansynth_tf.demo": ["notes/**/*", "trained/**/*", "*.mid"],
         "eval.page": ["page.html", "page.css", "page.js"],

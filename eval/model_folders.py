@@ -7,9 +7,9 @@ import os
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, suggest_version
-from wavegan_tf.core.serving.metadata import METADATA_FILE
+from wavegan_tf.core.serving.metadata import METADATA_FILE, RUN_FILES
 
-_CONFIGS = ("config.json", "experiment.json", METADATA_FILE)
+_CONFIGS = (*RUN_FILES, METADATA_FILE)
 
 
 def is_saved_model(folder: str) -> bool:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.hparams import read_experiment
 from wavegan_tf.core.audio.files import require_folder
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.options import load_options, require_fixed
+from wavegan_tf.core.options import load_options, require_fixed, require_options
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import ArrayLike
 
     from wavegan_tf.core.serving.model import GeneratorModel
 
 MAGENTAS_LOWEST_PITCH = 24
 
 
-def train(config: GANSynthConfig, train_dir: str) -> int:
+def train(config: GANSynthConfig, train_dir: str | os.PathLike[str]) -> int:
     """Trains a GANSynth, or continues a run.
 
     Ctrl-C and SIGTERM end it after the current step, saved.
@@ -45,6 +46,8 @@ def train(config: GANSynthConfig, train_dir: str) -> int:
     >>> gansynth_tf.train(config, train_dir=tempfile.mkdtemp())
     6
     """
+    require_options(config, GANSynthConfig)
+    train_dir = os.fspath(train_dir)
     path = os.path.join(train_dir, CONFIG_FILE)
     if os.path.exists(path):
         values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
@@ -57,7 +60,12 @@ def train(config: GANSynthConfig, train_dir: str) -> int:
 
 
 def export_model(
-    train_dir: str, export_dir: str, step: int | None = None, float16: bool = False, stage: int | None = None
+    train_dir: str | os.PathLike[str],
+    export_dir: str | os.PathLike[str],
+    step: int | None = None,
+    float16: bool = False,
+    *,
+    stage: int | None = None,
 ) -> int:
     """Exports the moving average of a run's generator as a SavedModel, for `load_model` and TensorFlow Serving.
 
@@ -80,6 +88,7 @@ def export_model(
     >>> gansynth_tf.export_model(f"{folder}/run", f"{folder}/1") == images
     True
     """
+    train_dir, export_dir = os.fspath(train_dir), os.fspath(export_dir)
     config = load_options(GANSynthConfig, os.path.join(train_dir, CONFIG_FILE), MODEL)
     from gansynth_tf.stages import exporting
 
@@ -87,7 +96,10 @@ def export_model(
 
 
 def import_tf1_run(
-    tf1_dir: str, train_dir: str, stage: int | None = None, data_min_pitch: int = MAGENTAS_LOWEST_PITCH
+    tf1_dir: str | os.PathLike[str],
+    train_dir: str | os.PathLike[str],
+    stage: int | None = None,
+    data_min_pitch: int = MAGENTAS_LOWEST_PITCH,
 ) -> int:
     """Turns a train_root_dir of Magenta's into a run: weights, optimiser slots, average and step.
 
@@ -107,19 +119,36 @@ def import_tf1_run(
     >>> gansynth_tf.import_tf1_run("tests/goldens/gansynth/checkpoint", tempfile.mkdtemp()) > 0
     True
     """
+    tf1_dir, train_dir = os.fspath(tf1_dir), os.fspath(train_dir)
     values = read_experiment(tf1_dir)
     from gansynth_tf.stages import importing
 
     return importing.import_tf1_run(values, tf1_dir, train_dir, stage, data_min_pitch)
 
 
-def render_midi(model: GeneratorModel, midi_file: str, **options: Any) -> np.ndarray:
-    """Plays a MIDI file with a GANSynth; see `midi.rendering.render_midi` for the options.
+def render_midi(
+    model: GeneratorModel,
+    midi_file: str | os.PathLike[str],
+    *,
+    z: ArrayLike | None = None,
+    secs_per_instrument: float | None = None,
+    seed: int | None = None,
+    sustain: bool = True,
+    drums: bool = True,
+    batch_size: int = 8,
+) -> np.ndarray:
+    """Plays a MIDI file with a GANSynth, going from instrument to instrument.
 
     Args:
       model: from `load_model`.
       midi_file: path of a Standard MIDI File.
-      **options: z, secs_per_instrument, seed, sustain, drums, batch_size.
+      z: latents of the instruments [k, latent_dim] to go through; by default random ones.
+      secs_per_instrument: seconds from one instrument to the next, 0.05 to 1e6; by default 6 with random ones, and for
+        given ones what goes through them once.
+      seed: of random instruments; None for others each time.
+      sustain: whether the sustain pedal holds notes; the original ignores it.
+      drums: whether the drum channel is played too, by its pitches, as the original does.
+      batch_size: notes to compute at a time.
 
     Returns:
       float32 [t, 1], with a peak of one half.
@@ -137,4 +166,7 @@ def render_midi(model: GeneratorModel, midi_file: str, **options: Any) -> np.nda
         raise UserError(f"--midi_file={midi_file}: not found")
     from gansynth_tf.midi import rendering
 
-    return rendering.render_midi(model, midi_file, **options)
+    return rendering.render_midi(
+        model, os.fspath(midi_file), z=z, secs_per_instrument=secs_per_instrument, seed=seed, sustain=sustain,
+        drums=drums, batch_size=batch_size,
+    )  # fmt: skip

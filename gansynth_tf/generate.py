@@ -10,6 +10,7 @@ from absl import flags as absl_flags
 from absl import logging
 
 from gansynth_tf.config import MODEL
+from gansynth_tf.midi.instruments import SECS_LIMITS
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
@@ -141,8 +142,7 @@ def define_flags() -> None:
         "secs_per_instrument",
         None,
         "Seconds from one instrument to the next in a MIDI clip. Default: 6; with --latents_file: all of them, once.",
-        0.05,
-        1e6,
+        *SECS_LIMITS,
     )
     absl_flags.DEFINE_boolean("midi_sustain", True, "Let the sustain pedal hold notes; the original does not.")
     absl_flags.DEFINE_boolean("midi_drums", True, "Play the drum channel too, by its pitches, as the original does.")

@@ -10,9 +10,10 @@ from specgan_tf.config import SpecGANConfig
 from wavegan_tf.core.dcgan.args import options_from_args, read_args
 from wavegan_tf.core.dcgan.options import load_run, require_startable
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import require_options
 
 
-def train(config: SpecGANConfig, train_dir: str) -> int:
+def train(config: SpecGANConfig, train_dir: str | os.PathLike[str]) -> int:
     """Trains a SpecGAN, or continues a run.
 
     Ctrl-C and SIGTERM end it after the current step, saved.
@@ -34,6 +35,8 @@ def train(config: SpecGANConfig, train_dir: str) -> int:
     >>> specgan_tf.train(config, train_dir=tempfile.mkdtemp())
     1
     """
+    require_options(config, SpecGANConfig)
+    train_dir = os.fspath(train_dir)
     require_startable(config, train_dir)
     from specgan_tf import gan
     from wavegan_tf.core.dcgan import trainer
@@ -42,7 +45,13 @@ def train(config: SpecGANConfig, train_dir: str) -> int:
 
 
 def export_model(
-    train_dir: str, export_dir: str, step: int | None = None, float16: bool = False, **changes: Any
+    train_dir: str | os.PathLike[str],
+    export_dir: str | os.PathLike[str],
+    step: int | None = None,
+    float16: bool = False,
+    *,
+    specgan_ngl: int | None = None,
+    specgan_inversion: str | None = None,
 ) -> int:
     """Exports the generator of a run as a SavedModel, for `load_model` and TensorFlow Serving.
 
@@ -51,7 +60,8 @@ def export_model(
       export_dir: the version folder to write, such as models/drums/1.
       step: which checkpoint; None is the newest.
       float16: whether to store the weights as float16, half the size.
-      **changes: options that are to differ from the run's, such as specgan_ngl.
+      specgan_ngl: iterations of Griffin-Lim; None for the run's.
+      specgan_inversion: kind of Griffin-Lim, "original", "exact" or "fast"; None for the run's.
 
     Returns:
       The step that was exported.
@@ -66,6 +76,9 @@ def export_model(
     >>> specgan_tf.export_model(f"{folder}/run", f"{folder}/1") == step
     True
     """
+    train_dir, export_dir = os.fspath(train_dir), os.fspath(export_dir)
+    given = {"specgan_ngl": specgan_ngl, "specgan_inversion": specgan_inversion}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     config = dataclasses.replace(load_run(SpecGANConfig, train_dir), data_moments_fp="", **changes)
     import keras
 
@@ -82,7 +95,9 @@ def export_model(
     )  # fmt: skip
 
 
-def import_tf1_run(tf1_dir: str, train_dir: str, data_moments_fp: str) -> int:
+def import_tf1_run(
+    tf1_dir: str | os.PathLike[str], train_dir: str | os.PathLike[str], data_moments_fp: str | os.PathLike[str]
+) -> int:
     """Turns a training directory of the original code into a run: weights, optimiser slots and step.
 
     Args:
@@ -101,6 +116,7 @@ def import_tf1_run(tf1_dir: str, train_dir: str, data_moments_fp: str) -> int:
     >>> specgan_tf.import_tf1_run(f"{original}/checkpoint", tempfile.mkdtemp(), f"{original}/moments.pkl") > 0
     True
     """
+    tf1_dir, train_dir, data_moments_fp = os.fspath(tf1_dir), os.fspath(train_dir), os.fspath(data_moments_fp)
     # Where its moments were on another machine says nothing here.
     config = options_from_args(SpecGANConfig, read_args(tf1_dir), skipped=["data_moments_fp"])
     if not os.path.isfile(data_moments_fp):

@@ -13,9 +13,7 @@ from wavegan_tf.core.options import LARGEST_INT
 def main() -> None:
     """Reads the flags and exports."""
     values = absl_flags.FLAGS
-    names = ("specgan_ngl", "specgan_inversion")
-    changes = {name: values[name].value for name in names if values[name].value is not None}
-    commands.export(api.export_model, **changes)
+    commands.export(api.export_model, specgan_ngl=values.specgan_ngl, specgan_inversion=values.specgan_inversion)
 
 
 def run() -> None:

@@ -91,6 +91,13 @@ def test_version_packages_and_data(arguments):
             assert list(ROOT.joinpath(*package.split(".")).glob(pattern)), pattern
 
 
+def test_the_packages_say_that_they_are_typed(arguments):
+    typed = {package for package, patterns in arguments["package_data"].items() if "py.typed" in patterns}
+    assert typed == {name for name in arguments["packages"] if "." not in name}
+    for package in typed:
+        assert (ROOT / package / "py.typed").read_bytes() == b"", "a marker, or mypy takes it for a partial stub"
+
+
 def test_every_console_script_exists(arguments):
     for script in arguments["entry_points"]["console_scripts"]:
         module, function = script.split("=")[1].split(":")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan.args import options_from_args, read_args
 from wavegan_tf.core.dcgan.options import load_run, require_startable
+from wavegan_tf.core.options import require_options
 
 
-def train(config: WaveGANConfig, train_dir: str) -> int:
+def train(config: WaveGANConfig, train_dir: str | os.PathLike[str]) -> int:
     """Trains a WaveGAN, or continues a run.
 
     Ctrl-C and SIGTERM end it after the current step, saved.
@@ -29,6 +32,8 @@ def train(config: WaveGANConfig, train_dir: str) -> int:
     >>> wavegan_tf.train(config, train_dir=tempfile.mkdtemp())
     1
     """
+    require_options(config, WaveGANConfig)
+    train_dir = os.fspath(train_dir)
     require_startable(config, train_dir)
     from wavegan_tf import gan
     from wavegan_tf.core.dcgan import trainer
@@ -36,7 +41,12 @@ def train(config: WaveGANConfig, train_dir: str) -> int:
     return trainer.train(config, train_dir, gan.prepare)
 
 
-def export_model(train_dir: str, export_dir: str, step: int | None = None, float16: bool = False) -> int:
+def export_model(
+    train_dir: str | os.PathLike[str],
+    export_dir: str | os.PathLike[str],
+    step: int | None = None,
+    float16: bool = False,
+) -> int:
     """Exports the generator of a run as a SavedModel, for `load_model` and TensorFlow Serving.
 
     Args:
@@ -57,6 +67,7 @@ def export_model(train_dir: str, export_dir: str, step: int | None = None, float
     >>> wavegan_tf.export_model(f"{folder}/run", f"{folder}/1") == step
     True
     """
+    train_dir, export_dir = os.fspath(train_dir), os.fspath(export_dir)
     config = load_run(WaveGANConfig, train_dir)
     import keras
 
@@ -67,7 +78,7 @@ def export_model(train_dir: str, export_dir: str, step: int | None = None, float
     return exporting.export_run(config, train_dir, export_dir, step, made, signatures.make_module, float16)
 
 
-def import_tf1_run(tf1_dir: str, train_dir: str) -> int:
+def import_tf1_run(tf1_dir: str | os.PathLike[str], train_dir: str | os.PathLike[str]) -> int:
     """Turns a training directory of the original code into a run: weights, optimiser slots and step.
 
     Args:
@@ -84,6 +95,7 @@ def import_tf1_run(tf1_dir: str, train_dir: str) -> int:
     >>> wavegan_tf.import_tf1_run("tests/goldens/wavegan/checkpoint", tempfile.mkdtemp()) > 0
     True
     """
+    tf1_dir, train_dir = os.fspath(tf1_dir), os.fspath(train_dir)
     config = options_from_args(WaveGANConfig, read_args(tf1_dir))
     import keras
 

@@ -1,6 +1,6 @@
 """Pictures of a clip, and the numbers that clips are sorted by.
 
-A clip is float32 [t, c] in full-scale units; pictures are PNG files as bytes, and the waveform is the path of an SVG.
+A clip is float32 [t, c] in full-scale units; a picture is uint8 [height, width, 3], a waveform the path of an SVG.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def _power_of_two(samples: float) -> int:
     return max(64, 2 ** round(math.log2(max(samples, 1.0))))
 
 
-def spectrogram_png(clip: np.ndarray, sample_rate: int, bands: int = 96) -> bytes:
-    """PNG [bands, frames] of a clip, channels averaged: time rightwards, mel frequency upwards.
+def spectrogram(clip: np.ndarray, sample_rate: int, bands: int = 96) -> np.ndarray:
+    """Picture of a clip, channels averaged: time rightwards, mel frequency upwards; uint8 [bands, frames, 3].
 
     Frames are about 64 ms long and 8 ms apart, or further in a clip of more than 1024 of them. The colours span 80 dB
     below a full-scale sine, the same for every clip, so that pictures can be compared.
@@ -58,17 +58,21 @@ def spectrogram_png(clip: np.ndarray, sample_rate: int, bands: int = 96) -> byte
         np.abs(spectrum / full_scale) ** 2
     )
     decibels = 10.0 * np.log10(np.maximum(power, 1e-20))
-    return png(colours(1.0 + decibels[::-1] / RANGE_DB))
+    return colours(1.0 + decibels[::-1] / RANGE_DB)
 
 
-def rainbowgram_png(clip: np.ndarray, sample_rate: int) -> bytes:
-    """PNG of a clip's rainbowgram, channels averaged, by frames of about 64 ms, a quarter of a frame apart."""
+def rainbowgram(clip: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Picture of a clip's rainbowgram, channels averaged, by frames of about 64 ms, a quarter of a frame apart.
+
+    Returns:
+      uint8 [height, width, 3].
+    """
     from gansynth_tf.rainbowgram import wave_rainbowgrams
 
     bins = _power_of_two(sample_rate / 32)
     wave = np.pad(clip.mean(axis=1), (0, max(0, 2 * bins - len(clip))))
     picture = wave_rainbowgrams(wave[None], sample_rate, bins)[0]
-    return png(picture[:, :: math.ceil(picture.shape[1] / _MAX_COLUMNS)])
+    return picture[:, :: math.ceil(picture.shape[1] / _MAX_COLUMNS)]
 
 
 def waveform_path(clip: np.ndarray, columns: int = 160) -> str:

@@ -165,13 +165,13 @@ def _section(clip_set: ClipSet, label: str, preload: str) -> str:
 
 def _card(clip_set: ClipSet, clip: Clip, index: int, preload: str) -> str:
     sound, rate = clip.samples.astype(np.float32) / 32768.0, clip.sample_rate
-    draw = pictures.rainbowgram_png if clip_set.picture == "rainbowgram" else pictures.spectrogram_png
-    name = _escape(f"{clip_set.name}: {clip.caption}")
+    draw = pictures.rainbowgram if clip_set.picture == "rainbowgram" else pictures.spectrogram
+    name, image = _escape(f"{clip_set.name}: {clip.caption}"), pictures.png(draw(sound, rate))
     seconds, level, centroid = len(sound) / rate, pictures.level_db(sound), pictures.centroid_hz(sound, rate)
     return (
         f'<figure data-index="{index}" data-name="{_escape(clip.caption)}" data-level="{_attribute(level)}" '
         f'data-centroid="{_attribute(centroid)}" data-duration="{seconds:.6f}">'
-        f'<img alt="{clip_set.picture.capitalize()} of {name}" src="{_data_uri("image/png", draw(sound, rate))}">'
+        f'<img alt="{clip_set.picture.capitalize()} of {name}" src="{_data_uri("image/png", image)}">'
         f'<svg role="img" aria-label="Waveform of {name}" viewBox="0 0 160 100" preserveAspectRatio="none">'
         f'<path d="{pictures.waveform_path(sound)}"/></svg>'
         f"<figcaption>{_escape(clip.caption)}<small>{_facts(seconds, level, centroid)}</small></figcaption>"

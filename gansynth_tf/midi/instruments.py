@@ -9,6 +9,7 @@ import numpy as np
 from wavegan_tf.core.serving.latents import slerp
 
 SECS_PER_INSTRUMENT = 6.0
+SECS_LIMITS = (0.05, 1e6)
 # The original's first instrument stands a little before the first note, so that a note at 0 lies between two.
 _FIRST_TIME = -0.0001
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from absl import logging
+from numpy.typing import ArrayLike
 
 from gansynth_tf.midi import instruments, mixing, reading
 from wavegan_tf.core.audio import decode, store
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
-from wavegan_tf.core.serving.model import GeneratorModel, checked_latents, checked_seed
+from wavegan_tf.core.serving.arguments import checked_int, checked_seed
+from wavegan_tf.core.serving.latents import checked_latents
+from wavegan_tf.core.serving.model import GeneratorModel
 
 _BLOCK = 1 << 18  # samples
 
@@ -74,36 +79,31 @@ def render_midi(
     model: GeneratorModel,
     midi_file: str,
     *,
-    z: np.ndarray | None = None,
-    secs_per_instrument: float | None = None,
-    seed: int | None = None,
-    sustain: bool = True,
-    drums: bool = True,
-    batch_size: int = 8,
+    z: ArrayLike | None,
+    secs_per_instrument: float | None,
+    seed: int | None,
+    sustain: bool,
+    drums: bool,
+    batch_size: int,
 ) -> np.ndarray:
-    """Plays a MIDI file.
-
-    Args:
-      model: a GANSynth.
-      midi_file: path of a Standard MIDI File.
-      z: latents of the instruments [k, latent_dim] to go through; by default random ones.
-      secs_per_instrument: seconds from one instrument to the next; by default 6 with random ones, and for given ones
-        what goes through them once.
-      seed: of random instruments; None for others each time.
-      sustain: whether the sustain pedal holds notes; the original ignores it.
-      drums: whether the drum channel is played too, by its pitches, as the original does.
-      batch_size: notes to compute at a time.
-
-    Returns:
-      float32 [t, 1], with a peak of one half.
+    """Plays a MIDI file; see `gansynth_tf.render_midi`, whose arguments these are.
 
     Raises:
       UserError: the file cannot be used, or an argument is impossible.
     """
+    if secs_per_instrument is not None:
+        _check_length(secs_per_instrument)
+    checked_int(batch_size, "batch_size")
     given = None if z is None else checked_latents(z, model.latent_dim, "z")
     played = prepare(model, midi_file, given, secs_per_instrument, checked_seed(seed), sustain, drums)
     waves = [wave[:, 0] for wave in model.stream(played.rows(), batch_size)]
     return mixing.combine_notes(waves, played.notes, model.sample_rate).astype(np.float32)[:, None]
+
+
+def _check_length(seconds: Any) -> None:
+    low, high = instruments.SECS_LIMITS
+    if not isinstance(seconds, numbers.Real) or isinstance(seconds, bool) or not low <= float(seconds) <= high:
+        raise UserError(f"--secs_per_instrument={seconds!r}: must be seconds from {low:g} to {high:g}")
 
 
 def write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> None:

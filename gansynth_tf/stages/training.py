@@ -24,11 +24,12 @@ from gansynth_tf.stages import sizes
 from gansynth_tf.stages.features import make_features, normalizer_path, run_normalizer, stage_reader
 from gansynth_tf.stages.model import StageModel, StageUpdates, check_batch_sizes
 from gansynth_tf.stages.summaries import Rendering, StageSummaries, log_weights
+from wavegan_tf.core import messages
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.training import loop
-from wavegan_tf.core.training.runtime import Runtime, start
+from wavegan_tf.core.training.runtime import Runtime, settings_given_back, start
 from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import digest
 
@@ -74,10 +75,11 @@ def train(config: GANSynthConfig, run_dir: str) -> int:
       UserError: the data, a checkpoint or a value does not allow it, or training diverged.
     """
     sizes.require_memory(config)
-    run = start(config)
-    with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
-        image_id = train_held(config, run_dir, run)
-        run.cluster.leave()
+    with messages.shown(), settings_given_back():
+        run = start(config)
+        with run.cluster.guard(), run.held_by_chief(run_dir, CONFIG_FILE, DIRECTORY_KEY):
+            image_id = train_held(config, run_dir, run)
+            run.cluster.leave()
     return image_id
 
 

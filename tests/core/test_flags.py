@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from absl import flags as absl_flags
@@ -71,6 +72,13 @@ def test_impossible_values_are_named(values, message):
     with pytest.raises(UserError) as error:
         Example(**values)
     assert error.value.on_command_line == message
+
+
+def test_a_path_may_be_a_path_object():
+    given: Any = Path("a") / "b"
+    assert Example(example_name=given).example_name == os.path.join("a", "b")
+    with pytest.raises(UserError, match="^example_dim=PosixPath"):
+        Example(example_dim=given)
 
 
 def test_borders_are_allowed_and_whole_numbers_pass_as_floats():
@@ -141,7 +149,7 @@ def test_resumed_run_refuses_to_change_a_fixed_flag_even_to_its_default(parse, a
         flags.from_flags(Example, Example(example_dim=16, example_loss="lsgan"))
     message = error.value.on_command_line
     assert message.startswith(f"{argument}: the run in this directory was started with {old}; ")
-    assert "leave the flag out" in message and "another directory" in message
+    assert "keep that" in message and "another directory" in message
 
 
 def test_json_round_trip(tmp_path):

@@ -107,13 +107,12 @@ def test_spectrogram_is_bright_where_the_tone_is(rate):
     # 96 triangles between 98 points, equally spaced in mel: a tone is in the one with the nearest centre.
     centres = librosa.mel_frequencies(98, fmax=rate / 2)[1:-1]
     for hertz in (rate / 8, 3 * rate / 8):
-        image = tf.io.decode_png(pictures.spectrogram_png(tone(hertz, rate=rate), rate)).numpy().astype(int)
+        image = pictures.spectrogram(tone(hertz, rate=rate), rate).astype(int)
         steady = image.sum(axis=-1)[:, 6:-6]  # at the ends the tone starts and stops
         np.testing.assert_array_equal(np.argmax(steady, axis=0), 95 - np.argmin(np.abs(centres - hertz)))
         assert steady[95 - np.argmin(np.abs(centres - rate / 4))].max() < 60
-    assert tf.io.decode_png(pictures.spectrogram_png(np.zeros((9000, 1)), rate)).numpy().max() <= 1
-    long = pictures.spectrogram_png(np.zeros((60 * rate, 1)), rate)
-    assert tf.io.decode_png(long).shape[1] in (1024, 1025)
+    assert pictures.spectrogram(np.zeros((9000, 1)), rate).max() <= 1
+    assert pictures.spectrogram(np.zeros((60 * rate, 1)), rate).shape[1] in (1024, 1025)
 
 
 def test_colours_are_those_of_inferno():

@@ -14,9 +14,19 @@ class UserError(Exception):
     Messages are written with the names of flags, `--data_dir=sounds: ...`, as commands print them, without a traceback
     and with exit code 1. To callers from Python, `str` gives the names of arguments: `data_dir=sounds: ...`.
 
+    Args:
+      message: the line.
+      **arguments: names of the arguments of flags that are called otherwise, by flag.
+
     >>> str(UserError("--data_dir=sounds: is not a folder"))
     'data_dir=sounds: is not a folder'
+    >>> str(UserError("--train_root_dir=a: cannot be written", train_root_dir="train_dir"))
+    'train_dir=a: cannot be written'
     """
+
+    def __init__(self, message: str, **arguments: str):
+        super().__init__(message)
+        self._arguments = arguments
 
     @property
     def on_command_line(self) -> str:
@@ -24,4 +34,7 @@ class UserError(Exception):
         return super().__str__()
 
     def __str__(self) -> str:
-        return _DASHES.sub("", self.on_command_line)
+        message = self.on_command_line
+        for flag, argument in self._arguments.items():
+            message = re.sub(rf"--{flag}\b", f"--{argument}", message)
+        return _DASHES.sub("", message)

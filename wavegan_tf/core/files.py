@@ -26,7 +26,7 @@ def replacing(path: str) -> Iterator[str]:
             os.remove(temporary)
 
 
-def suggest_version(folder: str) -> str:
+def suggest_version(folder: str | os.PathLike[str]) -> str:
     """Words for a message, with the newest SavedModel among the sub-folders: "; did you mean ...?"; else empty."""
     try:
         names = os.listdir(folder)

@@ -6,7 +6,6 @@ import dataclasses
 import errno
 import logging as standard_logging
 import math
-import os
 import signal
 import sys
 import typing
@@ -15,7 +14,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from wavegan_tf.core import effects, usage
+from wavegan_tf.core import effects, messages, usage
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import Options, OptionsT, is_list, require_fixed, value_type
 
@@ -97,25 +96,14 @@ def require(**values: str) -> None:
             raise UserError(f"--{name} must be given")
 
 
-def _from_tensorflow(record: standard_logging.LogRecord) -> bool:
-    return f"{os.sep}tensorflow{os.sep}python{os.sep}" in record.pathname
-
-
-def _is_no_advice(record: standard_logging.LogRecord) -> bool:
-    """False for TensorFlow's advice about functions that are traced often; ours are, for every stage of a run."""
-    return "triggered tf.function retracing" not in str(record.msg)
-
-
 def _log_plainly() -> None:
     """Messages without prefix, and none from TensorFlow below a warning, or of advice to those who program with it."""
     logging.use_absl_handler()
     handler = logging.get_absl_handler()
-    handler.setFormatter(standard_logging.Formatter("%(message)s"))
-    handler.python_handler.addFilter(
-        lambda record: record.levelno >= standard_logging.WARNING or not _from_tensorflow(record)
-    )
+    handler.setFormatter(messages.PLAIN)
+    handler.python_handler.addFilter(messages.is_wanted)
     standard_logging.getLogger("tensorflow").setLevel(standard_logging.WARNING)
-    standard_logging.getLogger("tensorflow").addFilter(_is_no_advice)
+    standard_logging.getLogger("tensorflow").addFilter(messages.is_no_advice)
     logging.set_verbosity(logging.INFO)
 
 

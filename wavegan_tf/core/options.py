@@ -62,7 +62,7 @@ def option(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Base of all options classes: checks every value when one is made.
+    """Base of all options classes: checks every value when one is made. Paths may be `pathlib.Path`.
 
     Raises:
       UserError: a value has the wrong type or is impossible; the message names it.
@@ -72,6 +72,9 @@ class Options:
         types = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if isinstance(value, os.PathLike) and value_type(types[field.name]) is str:
+                value = os.fspath(value)
+                object.__setattr__(self, field.name, value)
             if is_list(types[field.name]) and isinstance(value, list | tuple):
                 object.__setattr__(self, field.name, tuple(value))
                 if not value:
@@ -155,6 +158,12 @@ def load_options(options_class: type[OptionsT], path: str, model: str) -> Option
 MAX_SEED = 2**31 - 1
 
 
+def require_options(config: Any, options_class: type[Options]) -> None:
+    """Raises UserError if `config`, which somebody handed over, is not of this class."""
+    if not isinstance(config, options_class):
+        raise UserError(f"config: must be a {options_class.__name__}, not {type(config).__name__}")
+
+
 def require_fixed(values: Mapping[str, Any], saved: Options) -> None:
     """Raises UserError if one of these values differs from that of a run that cannot change it."""
     for field in dataclasses.fields(saved):
@@ -164,5 +173,5 @@ def require_fixed(values: Mapping[str, Any], saved: Options) -> None:
         if field.metadata["resume"] == "fixed" and value != old:
             raise UserError(
                 f"--{field.name}={value}: the run in this directory was started with {old}; "
-                "leave the flag out to continue it, or choose another directory"
+                "keep that to continue it, or choose another directory"
             )

@@ -8,9 +8,12 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
+# Seconds between two texts of the line: where each takes the place of the one before, and in a file.
+_REWRITTEN_SECS, _PRINTED_SECS = 0.5, 30.0
+
 
 class Progress:
-    """One line that says how far a run is: rewritten in place on a terminal, else printed now and then.
+    """One line that says how far a run is: rewritten in place on a terminal and in notebooks, else printed at times.
 
     Attributes:
       label: stands before the step, such as "step" or "stage 0 image".
@@ -38,8 +41,9 @@ class Progress:
         self.label = label
         self._total, self._clips, self._unit = total, clips_per_step, rate
         self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
-        self._interval = 0.5 if self._terminal else 30.0
+        self._terminal, self._notebook = self._stream.isatty(), _is_notebook(self._stream)
+        self._interval = _REWRITTEN_SECS if self._terminal or self._notebook else _PRINTED_SECS
+        self._width = 0
         self._rate, self._windows = 0.0, 0
         self._since, self._since_step = time.monotonic(), start
         self._next = 0.0
@@ -78,6 +82,10 @@ class Progress:
     def _write(self, text: str) -> None:
         if self._terminal:
             self._stream.write(f"\r\x1b[K{text}")
+        elif self._notebook:
+            # A notebook goes back to the start of the line, but knows no sequence that erases it.
+            self._stream.write(f"\r{text:{self._width}}")
+            self._width = len(text)
         else:
             self._stream.write(text + "\n")
         self._stream.flush()
@@ -91,6 +99,11 @@ class Progress:
         """Leaves a line of the last step standing."""
         if self._unshown:
             self._show(*self._unshown)
-        if self._terminal and self._windows:
+        if (self._terminal or self._notebook) and self._windows:
             self._stream.write("\n")
             self._stream.flush()
+
+
+def _is_notebook(stream: TextIO) -> bool:
+    """True for what a cell of a notebook writes to, which is no terminal."""
+    return type(stream).__module__.partition(".")[0] == "ipykernel" and not stream.isatty()

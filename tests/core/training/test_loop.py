@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -154,6 +155,13 @@ def test_messages_name_what_is_counted(caplog):
     run.at = {4: lambda: {"D_loss": math.nan}}
     with pytest.raises(UserError, match="^stage 1 image 6: D_loss is nan"):
         run.go(step_size=2)
+
+
+def test_a_run_in_another_thread_stops_by_its_time_and_leaves_signals_alone(monkeypatch):
+    run, before = FakeRun(Clock(monkeypatch), seconds=3.0), signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run.go, train_time_limit_secs=10.0).result() == 4
+    assert run.saves == [4] and signal.getsignal(signal.SIGINT) is before
 
 
 def test_second_interrupt_ends_the_run_at_once():

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from absl import logging
 from tensorflow.python.eager import context as eager_context
+from tensorflow.python.framework import config as framework_config
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import TF1Adam
@@ -243,3 +244,15 @@ def test_deterministic_operations_are_asked_for(monkeypatch):
     assert asked == []
     runtime.start(RuntimeOptions(deterministic=True))
     assert asked == [True]
+
+
+def test_settings_of_a_run_end_with_it():
+    before = framework_config.is_op_determinism_enabled(), tf.config.experimental.tensor_float_32_execution_enabled()
+    with pytest.raises(KeyError), runtime.settings_given_back():
+        runtime.start(RuntimeOptions(deterministic=True, tf32=not before[1]))
+        tf.config.optimizer.set_experimental_options({"remapping": False})
+        assert framework_config.is_op_determinism_enabled()
+        raise KeyError
+    after = framework_config.is_op_determinism_enabled(), tf.config.experimental.tensor_float_32_execution_enabled()
+    assert after == before
+    assert tf.config.optimizer.get_experimental_options()["remapping"] is True

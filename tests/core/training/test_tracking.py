@@ -190,6 +190,28 @@ def test_terminal_line_is_rewritten_in_place_twice_a_second(clock):
     assert lines[-1] == "step 30/50  D_loss -1.235  G_loss 0.5  10 updates/s  640 clips/s  ETA 0:00:02\n"
 
 
+class Cell(io.StringIO):
+    """What a notebook's cell writes to: no terminal, but goes back to the start of a line."""
+
+
+Cell.__module__ = "ipykernel.iostream"
+
+
+def test_notebook_line_is_rewritten_in_place_without_leftovers(clock):
+    stream = Cell()
+    progress = Progress(0, 50, clips_per_step=64, stream=stream)
+    for step, loss in ((1, -1.2345), (2, 1.0), (3, -12.345)):
+        clock.now += 5.0
+        progress.update(step, {"D_loss": loss})
+    progress.close()
+    text = stream.getvalue()
+    assert "\x1b" not in text and text.count("\n") == 1 and text.endswith("\n")
+    lines = text.rstrip("\n").split("\r")
+    assert lines[0] == "" and [line.split()[1] for line in lines[1:]] == ["1/50", "2/50", "3/50"]
+    # Each covers all of the one before.
+    assert all(len(new) >= len(old.rstrip()) for old, new in zip(lines[1:], lines[2:], strict=False))
+
+
 def test_pipe_shows_the_last_step_too(clock):
     stream = io.StringIO()
     progress = Progress(0, 4, clips_per_step=1, stream=stream)
@@ -199,7 +221,7 @@ def test_pipe_shows_the_last_step_too(clock):
     assert "1 updates/s  1 clips/s  ETA 0:00:00" in stream.getvalue().splitlines()[1]
 
 
-@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal, Cell])
 def test_nothing_is_written_for_a_run_without_steps(clock, kind):
     stream = kind()
     Progress(7, 7, clips_per_step=1, stream=stream).close()

@@ -139,7 +139,7 @@ class _Order:
         count = tf.function(
             lambda block: tf.reduce_sum(clip_counts(self._lengths - self._offsets(block), self._slicing)),
             input_signature=[tf.TensorSpec([], tf.int64)],
-        )
+        ).get_concrete_function()  # TensorFlow warns of many functions that are traced by their first call
         with tf.device("CPU:0"):
             if not self._slicing.random_start:
                 return divmod(example, int(count(tf.constant(0, tf.int64))))

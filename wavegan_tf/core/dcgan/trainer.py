@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from wavegan_tf.core import draws
+from wavegan_tf.core import draws, messages
 from wavegan_tf.core.audio import clips
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.draws import UpdateDraws, rows
@@ -155,10 +155,11 @@ def train(config: GanOptions, train_dir: str, prepare: Prepare) -> int:
       UserError: the data, the checkpoint or a value does not allow it, workers differ in these, or training diverged.
     """
     config.require_memory()
-    run = runtime.start(config)
-    with run.cluster.guard(), run.held_by_chief(train_dir, gan_options.CONFIG_FILE):
-        step = train_held(config, train_dir, prepare, run)
-        run.cluster.leave()
+    with messages.shown(), runtime.settings_given_back():
+        run = runtime.start(config)
+        with run.cluster.guard(), run.held_by_chief(train_dir, gan_options.CONFIG_FILE):
+            step = train_held(config, train_dir, prepare, run)
+            run.cluster.leave()
     return step
 
 

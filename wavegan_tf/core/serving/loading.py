@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from wavegan_tf.core.serving.metadata import read_metadata
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from wavegan_tf.core.serving.model import GeneratorModel
 
 
-def load_model(model_dir: str, model: str | None = None) -> GeneratorModel:
+def load_model(model_dir: str | os.PathLike[str], model: str | None = None) -> GeneratorModel:
     """Loads an exported model: a WaveGAN, a SpecGAN or a GANSynth.
 
     Args:

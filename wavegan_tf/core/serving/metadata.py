@@ -10,10 +10,12 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import suggest_version
 
 METADATA_FILE = os.path.join("assets.extra", "model.json")
+# Options of a run of any model, by which a training directory is known.
+RUN_FILES = ("config.json", "experiment.json")
 MIDDLE_C = 60  # MIDI number
 
 
-def read_metadata(model_dir: str, model: str | None = None) -> dict[str, Any]:
+def read_metadata(model_dir: str | os.PathLike[str], model: str | None = None) -> dict[str, Any]:
     """Reads the metadata of an exported model.
 
     Args:
@@ -27,6 +29,8 @@ def read_metadata(model_dir: str, model: str | None = None) -> dict[str, Any]:
       UserError: the folder holds no SavedModel of ours, or another model's.
     """
     if not os.path.exists(os.path.join(model_dir, "saved_model.pb")):
+        if any(os.path.exists(os.path.join(model_dir, name)) for name in RUN_FILES):
+            raise UserError(f"--model_dir={model_dir}: holds a training run; export it, and give the exported folder")
         raise UserError(f"--model_dir={model_dir}: holds no SavedModel{suggest_version(model_dir)}")
     try:
         with open(os.path.join(model_dir, METADATA_FILE), encoding="utf-8") as file:

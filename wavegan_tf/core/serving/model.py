@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from wavegan_tf.core import messages
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
 from wavegan_tf.core.serving.metadata import MIDDLE_C, read_metadata
 
@@ -29,7 +31,7 @@ class GeneratorModel:
       pitches: MIDI numbers that it plays; None for a model without pitches.
     """
 
-    def __init__(self, model_dir: str, model: str | None = None):
+    def __init__(self, model_dir: str | os.PathLike[str], model: str | None = None):
         """Loads it.
 
         Args:
@@ -39,7 +41,7 @@ class GeneratorModel:
         Raises:
           UserError: the folder holds no SavedModel of ours, or another model's.
         """
-        self._dir, self.metadata = model_dir, read_metadata(model_dir, model)
+        self._dir, self.metadata = os.fspath(model_dir), read_metadata(model_dir, model)
         self.name: str = self.metadata["model"]
         self.sample_rate: int = self.metadata["sample_rate"]
         self.latent_dim: int = self.metadata["latent_dim"]
@@ -48,7 +50,8 @@ class GeneratorModel:
             self.pitches = range(self.metadata["min_pitch"], self.metadata["max_pitch"] + 1)
         try:
             # The signatures hold their variables only as long as the model itself is held.
-            self._model = tf.saved_model.load(model_dir)
+            with messages.of_ours_alone():
+                self._model = tf.saved_model.load(self._dir)
             self._outputs = self.metadata.get("signatures") or _earlier_signatures(self._model)
         except (OSError, tf.errors.OpError, ValueError, IndexError, KeyError) as error:
             raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
@@ -88,6 +91,7 @@ class GeneratorModel:
         (2, 16384, 1)
         """
         rows = self._rows(n, z, pitch, checked_seed(seed))
+        checked_int(batch_size, "batch_size")
         return np.stack(list(self.stream(rows, batch_size, **inputs)))
 
     def interpolate(
@@ -116,8 +120,7 @@ class GeneratorModel:
         >>> model.interpolate(first, second, steps=2).shape
         (3, 16384, 1)
         """
-        if steps < 1:
-            raise UserError(f"steps={steps}: must be at least 1")
+        checked_int(steps, "steps")
         ends = np.concatenate([checked_latents(z, self.latent_dim, name) for name, z in (("z0", z0), ("z1", z1))])
         if len(ends) != 2:
             raise UserError(f"z0, z1: must be one latent vector each, not {len(ends)} together")
@@ -135,9 +138,17 @@ class GeneratorModel:
         assert self.pitches is not None
         return min(max(MIDDLE_C, self.pitches[0]), self.pitches[-1])
 
-    def latents(self, n: int, seed: int) -> np.ndarray:
-        """All of `latent_blocks`: float32 [n, latent_dim]."""
-        return np.concatenate(list(self.latent_blocks(n, seed)))
+    def latents(self, n: int, seed: int | None = None) -> np.ndarray:
+        """Draws latents as `generate` does: all of `latent_blocks`, float32 [n, latent_dim].
+
+        Args:
+          n: how many.
+          seed: of the draw; None for others each time.
+
+        Raises:
+          UserError: an argument is impossible, which the message names.
+        """
+        return np.concatenate(list(self.latent_blocks(checked_int(n, "n"), checked_seed(seed))))
 
     def latent_blocks(self, n: int, seed: int) -> Iterator[np.ndarray]:
         """Draws latents, however many, in blocks of at most `LATENTS_BLOCK`: float32 [n, latent_dim] each.
@@ -174,7 +185,7 @@ class GeneratorModel:
           rows: inputs by name, [n, ...] each: z [n, latent_dim], and pitch int32 [n] of a model with pitches.
           batch_size: rows to compute at a time.
           what: "waveform", or "waveform_int16" for 16-bit samples.
-          **inputs: what is the same for all rows, such as `ngl`.
+          **inputs: numbers that are the same for all rows, such as `ngl`.
 
         Returns:
           float32 or int16 [t, c] each.
@@ -187,7 +198,7 @@ class GeneratorModel:
             raise UserError(f"--{next(iter(inputs), what)}: this {self.name} model has no such input")
         function = self._model.signatures[self._outputs[names]["signature"]]
         kinds = function.structured_input_signature[1]
-        others = {name: tf.constant(value, kinds[name].dtype) for name, value in inputs.items()}
+        others = {name: tf.constant(checked_int(value, name, 0), kinds[name].dtype) for name, value in inputs.items()}
         for start in range(0, len(next(iter(rows.values()))), batch_size):
             batch = {name: tf.constant(values[start : start + batch_size]) for name, values in rows.items()}
             made = function(**batch, **others)[self._outputs[names]["output"]].numpy()
@@ -203,9 +214,7 @@ class GeneratorModel:
                 raise UserError(f"--pitch={pitch!r}: must be a MIDI number, or a list of them")
             self.check_pitch(rows["pitch"])
         lengths = {name: len(values) for name, values in rows.items()}
-        count = n if n is not None else max(lengths.values(), default=1)
-        if count < 1:
-            raise UserError(f"n={count}: must be at least 1")
+        count = checked_int(max(lengths.values(), default=1) if n is None else n, "n")
         for name, length in lengths.items():
             if length not in (1, count):
                 raise UserError(f"{name}: has {length} rows for {count} sounds")
@@ -216,15 +225,6 @@ class GeneratorModel:
             drawn = rows["pitch"] if pitch is not None else self.draw_pitches(count, np.random.default_rng(seed))
             rows["pitch"] = drawn.astype(np.int32)
         return rows
-
-
-def checked_seed(seed: int | None) -> int:
-    """A seed that a model takes; for None, a new one each time."""
-    if seed is None:
-        return secrets.randbits(63)
-    if not 0 <= seed < 2**63:
-        raise UserError(f"--seed={seed}: must be from 0 to 2^63 - 1")
-    return int(seed)
 
 
 def _block_seed(seed: int, block: int) -> int:

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core import draws
+from wavegan_tf.core import draws, messages
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.metadata import METADATA_FILE
 
@@ -164,7 +164,8 @@ def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -
     temporary = os.path.join(os.path.dirname(export_dir), f".{os.path.basename(export_dir)}.{os.getpid()}.tmp")
     try:
         os.makedirs(os.path.dirname(export_dir), exist_ok=True)
-        tf.saved_model.save(module, temporary, signatures=dict(module.endpoints))
+        with messages.of_ours_alone():
+            tf.saved_model.save(module, temporary, signatures=dict(module.endpoints))
         os.makedirs(os.path.join(temporary, os.path.dirname(METADATA_FILE)), exist_ok=True)
         with open(os.path.join(temporary, METADATA_FILE), "w", encoding="utf-8") as file:
             json.dump({**metadata, "signatures": module.waveforms}, file, indent=2)

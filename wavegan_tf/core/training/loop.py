@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -20,7 +21,7 @@ from wavegan_tf.core.workers.cluster import Cluster
 class Stop:
     """Asks for a stop after the current step: once its time is over, or on SIGTERM or Ctrl-C while it is entered.
 
-    A second Ctrl-C interrupts at once.
+    A second Ctrl-C interrupts at once. Signals reach the main thread alone: in another thread only the time counts.
     """
 
     def __init__(self, limit_secs: float = 0.0) -> None:
@@ -34,7 +35,9 @@ class Stop:
         return time.monotonic() >= self._deadline
 
     def __enter__(self) -> Stop:
-        self._previous = {s: signal.signal(s, self._receive) for s in (signal.SIGTERM, signal.SIGINT)}
+        is_main = threading.current_thread() is threading.main_thread()
+        heard = (signal.SIGTERM, signal.SIGINT) if is_main else ()
+        self._previous = {number: signal.signal(number, self._receive) for number in heard}
         return self
 
     def __exit__(self, *_: object) -> None:

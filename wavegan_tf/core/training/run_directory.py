@@ -35,17 +35,18 @@ class RunDirectory:
           options_file: name of the file of its options.
           flag: the directory's name on the command line.
         """
-        name = f"--{flag}={directory}"
+        name, arguments = f"--{flag}={directory}", {flag: "train_dir"}
         if re.search(r"[*?\[\\]", os.path.abspath(directory)):
-            raise UserError(f"{name}: TensorFlow takes * ? [ and \\ for patterns; choose another path")
+            raise UserError(f"{name}: TensorFlow takes * ? [ and \\ for patterns; choose another path", **arguments)
         self._directory, self._options_file = directory, options_file
+        self._arguments = arguments
         self._made = _missing(directory)
         try:
             os.makedirs(directory, exist_ok=True)
             self._file = self._take(name)
         except OSError as error:
             self._remove_made()
-            raise UserError(f"{name}: cannot be written ({error.strerror})") from None
+            raise UserError(f"{name}: cannot be written ({error.strerror})", **arguments) from None
         self._before = set(os.listdir(directory))
 
     def _take(self, name: str) -> IO[str]:
@@ -58,12 +59,13 @@ class RunDirectory:
                 file.seek(0)
                 owner = file.read().strip() or "unknown"
                 file.close()
-                raise UserError(f"{name}: process {owner} is already training in this directory") from None
+                message = f"{name}: process {owner} is already training in this directory"
+                raise UserError(message, **self._arguments) from None
             except OSError as error:
                 file.close()
                 _remove(path)
                 self._remove_made()
-                raise UserError(f"{name}: cannot be locked ({error.strerror})") from None
+                raise UserError(f"{name}: cannot be locked ({error.strerror})", **self._arguments) from None
             # Whoever held it may have removed the file meanwhile; another process may hold a new one.
             if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
                 file.truncate(0)

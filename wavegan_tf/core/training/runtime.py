@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ import tensorflow as tf
 from absl import logging
 from tensorflow.python.distribute import collective_all_reduce_strategy
 from tensorflow.python.eager import context as eager_context
+from tensorflow.python.framework import config as framework_config
 
 from wavegan_tf import __version__
 from wavegan_tf.core.errors import UserError
@@ -132,6 +133,21 @@ class Runtime:
             return rows(start, start + share)
 
         return self.strategy.experimental_distribute_values_from_function(of_replica)
+
+
+@contextlib.contextmanager
+def settings_given_back() -> Iterator[None]:
+    """Gives the process back those settings of TensorFlow that a run makes: another run may follow, or generation."""
+    deterministic = framework_config.is_op_determinism_enabled()
+    tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+    remapping = tf.config.optimizer.get_experimental_options().get("remapping", True)
+    try:
+        yield
+    finally:
+        if not deterministic:
+            framework_config.disable_op_determinism()
+        tf.config.experimental.enable_tensor_float_32_execution(tf32)
+        tf.config.optimizer.set_experimental_options({"remapping": remapping})
 
 
 def start(options: RuntimeOptions) -> Runtime:
