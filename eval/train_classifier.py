@@ -17,6 +17,7 @@ from absl import logging
 from eval.classifiers import confusion, places
 from eval.classifiers.labels import NO_FAMILY
 from eval.classifiers.options import PITCH_WIDTH, FitOptions
+from eval.classifiers.parts import Parts, divide
 from eval.classifiers.places import ClassifierInfo
 from eval.metrics.confusion import confusion_matrix
 from gansynth_tf.notes.options import NoteOptions
@@ -31,7 +32,7 @@ from wavegan_tf.core.options import option
 if TYPE_CHECKING:
     from eval.classifiers.labelled_audio import LabelledAudio
     from eval.classifiers.registry import Classifier
-    from wavegan_tf.core.training.loop import Stop
+    from wavegan_tf.core.stop import Stop
 
 _WORDS, _PITCHES = effects.only_with("task", values=("sc09",)), effects.only_with("task", values=("pitch",))
 SPLIT_FILE, CONFUSION_TABLE, CONFUSION_PICTURE = "split.json", "confusion.csv", "confusion.png"
@@ -66,15 +67,6 @@ _RULES = {
 }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
-class Parts:
-    """Indices of the clips to learn from, to choose the best epoch by, and to test on, which may be elsewhere."""
-
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-
-
 def _read(options: ClassifierNotes, test_of: Sequence[str] | None = None) -> LabelledAudio:
     """The clips to learn from; or those of --test_dir, given the labels of the others."""
     from eval.classifiers.labelled_audio import labelled_notes, read_words
@@ -91,25 +83,6 @@ def _read(options: ClassifierNotes, test_of: Sequence[str] | None = None) -> Lab
     except UserError as error:
         message = error.on_command_line.replace(f"--data_dir={options.data_dir}", f"--{flag}={options.data_dir}")
         raise UserError(message) from None
-
-
-def divide(audio: LabelledAudio, validation: float, test: float, has_test_dir: bool, seed: int) -> Parts:
-    """Splits the clips by class.
-
-    Raises:
-      UserError: a part is empty.
-    """
-    from eval.classifiers.labelled_audio import split
-
-    fractions = [validation, 0.0 if has_test_dir else test]
-    validation_part, test_part, train = split(audio.classes[:, 0], fractions, seed)
-    parts = {"learn from": train, "--validation_fraction": validation_part}
-    if not has_test_dir:
-        parts["--test_fraction"] = test_part
-    for name, part in parts.items():
-        if not len(part):
-            raise UserError(f"{len(audio.names)} clips leave none for {name}; give more clips or another fraction")
-    return Parts(train, validation_part, test_part)
 
 
 def _networks() -> list[str]:
@@ -271,7 +244,7 @@ def main() -> None:
     with output_folder(values.classifier_dir, "classifier_dir"):
         extras.load("matplotlib")
         from eval.classifiers import sizes
-        from wavegan_tf.core.training.loop import Stop
+        from wavegan_tf.core.stop import Stop
 
         sizes.require_memory(values.task, options, notes, values.pitch_width, values.pitch_family)
         audio = _read(notes)

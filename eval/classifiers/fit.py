@@ -17,7 +17,7 @@ from eval.classifiers.places import WEIGHTS_FILE
 from eval.classifiers.progress import Stopped, Watch, watched
 from eval.classifiers.registry import Classifier
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.training.loop import Stop
+from wavegan_tf.core.stop import Stop
 
 _SUMMARIES = "logs"
 # Of the norms' moving averages. The original's 0.99 is for its 100 000 steps; here a few hundred must do.

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import keras
 
 from wavegan_tf.core.progress import Progress
-from wavegan_tf.core.training.loop import Stop
+from wavegan_tf.core.stop import Stop
 
 T = TypeVar("T")
 

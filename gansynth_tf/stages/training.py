@@ -28,6 +28,7 @@ from wavegan_tf.core import messages
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.progress import Progress
+from wavegan_tf.core.stop import Stop
 from wavegan_tf.core.training import loop
 from wavegan_tf.core.training.runtime import Runtime, settings_given_back, start
 from wavegan_tf.core.training.tracking import Tracker
@@ -48,7 +49,7 @@ class _Run:
     store: NoteStore
     rendering: Rendering
     normalizer: Normalizer
-    stop: loop.Stop
+    stop: Stop
 
 
 def stages_to_train(config: GANSynthConfig, run_dir: str) -> list[Stage]:
@@ -104,7 +105,7 @@ def train_held(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> int:
     )
     runtime.cluster.agree({"normaliser": digest(normalizer.scale, normalizer.offset)})
     tracker: Tracker | None = None
-    with loop.Stop(config.train_time_limit_secs) as stop:
+    with Stop(config.train_time_limit_secs) as stop:
         run = _Run(
             config=config,
             directory=run_dir,

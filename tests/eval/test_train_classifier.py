@@ -28,7 +28,7 @@ from tests import commands
 from tests.eval.small import call, raises_user_error, write_words
 from wavegan_tf.core import flags, memory
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.training.loop import Stop
+from wavegan_tf.core.stop import Stop
 
 FAST = ["--max_epochs=2", "--batch_size=8"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar

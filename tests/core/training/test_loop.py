@@ -12,6 +12,7 @@ import pytest
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import Options
 from wavegan_tf.core.progress import Progress
+from wavegan_tf.core.stop import Stop
 from wavegan_tf.core.training import loop
 from wavegan_tf.core.training.options import LoopOptions
 from wavegan_tf.core.workers.cluster import Cluster
@@ -80,7 +81,7 @@ class FakeRun:
     def go(self, step=0, step_size=1, **values):
         options = LoopOptions(**values)
         summaries = loop.Schedule(options.train_summary_secs, at_start=True)
-        with loop.Stop(options.train_time_limit_secs) as stop:
+        with Stop(options.train_time_limit_secs) as stop:
             return self.run(options, step, step_size, stop, summaries)
 
     def run(self, options, step, step_size, stop, summaries):

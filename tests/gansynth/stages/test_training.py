@@ -21,7 +21,8 @@ from tests.commands import checkpoint_values
 from tests.gansynth.notes.test_files import NOTES
 from tests.gansynth.small import SMALL, SMALLER
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.training import loop, runtime
+from wavegan_tf.core.stop import Stop
+from wavegan_tf.core.training import runtime
 
 
 def trained(run_dir, **changes):
@@ -37,7 +38,7 @@ def straight(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("straight"))
 
 
-class StopAfter(loop.Stop):
+class StopAfter(Stop):
     """Is late after so many questions."""
 
     def __init__(self, steps):

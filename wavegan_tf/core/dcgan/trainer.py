@@ -21,6 +21,7 @@ from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.nn import optimizers
 from wavegan_tf.core.nn.losses import WGAN_CLIP
 from wavegan_tf.core.progress import Progress
+from wavegan_tf.core.stop import Stop
 from wavegan_tf.core.training import checkpoints, loop, preview, runtime, tracking
 from wavegan_tf.core.training import update as training
 from wavegan_tf.core.training.draws import ReplicaDraws
@@ -198,7 +199,7 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
         gan_options.save_run(config, train_dir)
     writer = _ChiefWriter(config, gan, trainables, train_dir, step) if run.is_chief else _SilentWriter()
     summaries = loop.Schedule(config.train_summary_secs, at_start=True)
-    with loop.Stop(config.train_time_limit_secs) as stop:
+    with Stop(config.train_time_limit_secs) as stop:
         return loop.run(
             config,
             step=step,
