@@ -13,7 +13,9 @@ from absl import logging
 from wavegan_tf.core import messages
 if {warns}:
     logging.warning("before")
+logging.set_verbosity(logging.get_verbosity())  # as TensorFlow does when it writes a SavedModel
 with messages.shown():
+    logging.set_verbosity(logging.get_verbosity())
     logging.info("one of %d", 2)
     logging.warning("two")
     exec(compile("logging.info('of TensorFlow')\\nlogging.warning('its warning')", "/x/tensorflow/python/y.py", "exec"))

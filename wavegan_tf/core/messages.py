@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from absl import logging as absl_logging
+
 PLAIN = logging.Formatter("%(message)s")
 
 
@@ -57,7 +59,9 @@ def shown() -> Iterator[None]:
 
 def _is_set_up() -> bool:
     logger = logging.getLogger("absl")
-    return bool(logger.level or logger.handlers) or not all(map(_is_default, logging.root.handlers))
+    # TensorFlow sets the level to a warning's, which it is anyway, when it writes a SavedModel.
+    is_default = logger.level in (logging.NOTSET, logging.WARNING) and not logger.handlers
+    return not is_default or not all(map(_is_default, logging.root.handlers))
 
 
 @contextlib.contextmanager
@@ -67,13 +71,16 @@ def _on_stderr() -> Iterator[None]:
     handler.setFormatter(PLAIN)
     handler.addFilter(is_wanted)
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    verbosity, level = absl_logging.get_verbosity(), logger.level
+    # By absl, which TensorFlow asks for the level to go back to.
+    absl_logging.set_verbosity(absl_logging.INFO)
     logger.propagate = False
     try:
         yield
     finally:
         logger.propagate = True
-        logger.setLevel(logging.NOTSET)
+        absl_logging.set_verbosity(verbosity)
+        logger.setLevel(level)
         logger.removeHandler(handler)
 
 
