@@ -50,7 +50,7 @@ def name_of(place: str, output_dir: str, classifiers: Sequence[str], asked: str 
 
 
 def _keys(name: str, classifiers: Sequence[str]) -> list[str]:
-    """What two sets must not have in common."""
+    """Names that two sets must not share."""
     return [name.replace(os.sep, "_"), *(probabilities_file(name, classifier) for classifier in classifiers)]
 
 

@@ -23,7 +23,7 @@ def he_scale(shape: tuple[int, ...], slope: float) -> float:
 
 
 class _Scaled(keras.layers.Layer):
-    """What the two layers share: a standard normal kernel, scaled by He's constant whenever it is used.
+    """Common parts of the two layers: a standard normal kernel, scaled by He's constant whenever it is used.
 
     Every weight so learns at the same rate (section 4.1 of the paper). Without weight scaling the constant is in the
     initial kernel instead.
@@ -110,7 +110,7 @@ class ScaledConv2D(_Scaled):
         return x + self.bias
 
     def _spread(self, x, kernel):
-        """What zero-padding 1 x 1 by kernel_size - 1 and a valid convolution give: the kernel, turned round."""
+        """Zero-pads 1 x 1 by kernel_size - 1 and convolves without padding: the kernel, turned round."""
         products = tf.matmul(x[None, :, 0, 0], tf.reshape(kernel, [-1, *kernel.shape[2:]]))  # [kh kw, b, filters]
         return tf.reverse(tf.reshape(tf.transpose(products, [1, 0, 2]), [-1, *self.kernel_size, self.filters]), [1, 2])
 

@@ -240,7 +240,7 @@ class ProgressiveDiscriminator(Progressive):
         return self.layer_of(1, "logits")(x)[:, 0], self.layer_of(1, "classification_logits")(x)
 
     def last_conv(self, images, progress, training: bool = False):
-        """What both heads see, [b, filters[0]]."""
+        """Input of both heads, [b, filters[0]]."""
         x = None
         for block in range(self.num_blocks, 0, -1):
             seen = self._from_rgb(block, images, training)

@@ -29,7 +29,7 @@ class Normalizer:
 
     @property
     def per_frequency(self) -> bool:
-        """Whether there is a scale for each frequency."""
+        """True if there is a scale for each frequency."""
         return self.scale.shape[2] > 1
 
     def normalize(self, x: tf.Tensor) -> tf.Tensor:
@@ -72,7 +72,7 @@ class RangeStatistics:
         self._high = high if self._high is None else np.maximum(self._high, high)
 
     def rows(self, kind: str, margin: float) -> np.ndarray:
-        """What brings the range to [-margin, margin], as the original stores it.
+        """Scales and offsets that bring the range to [-margin, margin], as the original stores it.
 
         Args:
           kind: `SIMPLE` or `FREQ`.

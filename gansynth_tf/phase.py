@@ -41,7 +41,7 @@ def unwrap(phase: tf.Tensor, axis: int = -1) -> tf.Tensor:
 
 
 def wrap_frames(frequency: tf.Tensor, time_axis: int = -2, use_unwrap: bool = True) -> tf.Tensor:
-    """What `instantaneous_frequency` makes of a phase that turns by so much from frame to frame.
+    """Result of `instantaneous_frequency` for a phase that turns by so much from frame to frame.
 
     Args:
       frequency: half turns a frame, without bounds.

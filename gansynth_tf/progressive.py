@@ -1,4 +1,4 @@
-"""What GANSynth's generator and discriminator share, and the original's names for their variables."""
+"""Common parts of GANSynth's generator and discriminator, and the original's names for their variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def block_name(block_id: int) -> str:
 
 
 class Progressive(keras.Model):
-    """What both networks share: their constructor's arguments, and layers whose names tell their block."""
+    """Common parts of both networks: their constructor's arguments, and layers whose names have their block."""
 
     original_scope: str
 

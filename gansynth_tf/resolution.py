@@ -29,7 +29,7 @@ from gansynth_tf.schedule import ResolutionSchedule, Size
 
 @dataclasses.dataclass(frozen=True)
 class StageData:
-    """What lies between data and networks with `num_blocks` blocks.
+    """Conversions between data and networks with `num_blocks` blocks.
 
     "Images" are what networks see and make, [b, h, w, 2] at the resolution of the last block. "Data" are in the
     units of the features, at the same resolution, or with a normaliser for each frequency at the full one along
@@ -83,7 +83,7 @@ class StageData:
         return box_downscale(self.normalizer.normalize(data), self._frequency_scale)
 
     def to_data(self, images: tf.Tensor) -> tf.Tensor:
-        """What the generator makes -> data."""
+        """Images of the generator -> data."""
         return self.normalizer.denormalize(box_upscale(images, self._frequency_scale))
 
     def to_features(self, data: tf.Tensor) -> tf.Tensor:

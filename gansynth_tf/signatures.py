@@ -1,4 +1,4 @@
-"""What an exported GANSynth answers.
+"""Signatures of an exported GANSynth.
 
 z is float32 [n, latent_dim], pitch int32 [n] of MIDI numbers; a pitch that the model has not learned is an error. Notes
 come from the moving average of the generator.

@@ -31,7 +31,7 @@ def log_magnitudes(x: tf.Tensor) -> tf.Tensor:
 
 
 def waveforms_to_spectrograms(x: tf.Tensor, moments: Moments, clip_nstd: float = 3.0) -> tf.Tensor:
-    """What SpecGAN's discriminator sees (`t_to_f` in the original).
+    """Input of SpecGAN's discriminator (`t_to_f` in the original).
 
     Args:
       x: waveforms [b, t, 1] in [-1, 1].

@@ -1,4 +1,4 @@
-"""What an exported SpecGAN answers.
+"""Signatures of an exported SpecGAN.
 
 In addition to the signatures of `saved_model.LatentsModule`, whose waveforms come with the normalised spectrograms
 G_z_norm [n, frames, 128, 1], it has

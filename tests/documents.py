@@ -1,4 +1,4 @@
-"""What the documents hold: text, headings, links, blocks of code, and the project's commands in them."""
+"""Contents of the documents: text, headings, links, blocks of code, and the project's commands in them."""
 
 from __future__ import annotations
 

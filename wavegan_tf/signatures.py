@@ -1,4 +1,4 @@
-"""What an exported WaveGAN answers."""
+"""Signatures of an exported WaveGAN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training a classifier needs of memory at the least, by arithmetic."""
+"""Least memory of training a classifier, by arithmetic."""
 
 from __future__ import annotations
 

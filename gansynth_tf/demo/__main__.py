@@ -88,7 +88,7 @@ def _write(folder: Path, waves: np.ndarray) -> list[Path]:
 
 
 def _description(folder: Path, minutes: float) -> dict[str, Any]:
-    """What the page shows, for eval_listening_page; writes the notes that no command has written."""
+    """Contents of the page, for eval_listening_page; writes the notes that no command has written."""
     model = json.loads((folder / "model" / "1" / METADATA_FILE).read_text(encoding="utf-8"))
     length, rate = model["audio_length"], model["sample_rate"]
     real, real_pitches, instruments = real_notes(length)

@@ -1,4 +1,4 @@
-"""What the demo trains on, how, and what it plays."""
+"""Data, options and tune of the demo."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def mix(waves: Iterable[np.ndarray], notes: NoteSequence, sample_rate: int) -> I
 
 
 def clip_gain(peak: float) -> float:
-    """What brings a clip of this peak to one half; 1 for silence."""
+    """The factor that brings a clip of this peak to one half; 1 for silence."""
     return 0.5 / peak if peak > 0 else 1.0
 
 

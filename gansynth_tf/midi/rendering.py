@@ -26,7 +26,7 @@ _BLOCK = 1 << 18  # samples
 
 @dataclasses.dataclass(frozen=True)
 class Performance:
-    """What is to be played, and on what.
+    """Notes to be played, and the instruments to play them on.
 
     Attributes:
       notes: in the order of their starts.

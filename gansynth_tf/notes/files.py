@@ -1,4 +1,4 @@
-"""Which notes a folder holds: by NSynth's examples.json and audio/, or by file names that encode the pitch."""
+"""Notes of a folder: by NSynth's examples.json and audio/, or by file names that encode the pitch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ADVICE = "name it as bass_acoustic_000-036-100, flute_C#4 or flute_midi61"
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """What is known of a note before it is decoded.
+    """A note before it is decoded.
 
     Attributes:
       name: for messages.

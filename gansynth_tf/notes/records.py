@@ -79,7 +79,7 @@ def first_damage(path: str) -> str:
 
 
 def parse(place: str, record: bytes | str) -> tuple[Note, np.ndarray, int | None]:
-    """What a record holds.
+    """Reads a record.
 
     Args:
       place: the note's name if it has none.

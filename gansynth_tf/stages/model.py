@@ -64,7 +64,7 @@ def restore_average(
 
 
 class StageModel:
-    """What one stage trains.
+    """Networks and optimisers of one stage.
 
     Attributes:
       generator: with the stage's blocks.

@@ -1,4 +1,4 @@
-"""What a run shows of a stage: generated notes, interpolations, real notes as they are blended, sounds and losses."""
+"""Summaries of a stage: generated notes, interpolations, real notes as they are blended, sounds and losses."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _SHARED = f"all workers must see the same --{DIRECTORY_KEY}"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Run:
-    """What all stages of a run share."""
+    """Common values of all stages of a run."""
 
     config: GANSynthConfig
     directory: str

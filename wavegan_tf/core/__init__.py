@@ -1,4 +1,4 @@
-"""What the three models share. It knows none of them, and stands inside `wavegan_tf` because the project's top level is
+"""Everything that the three models share. It knows none of them, and stands inside `wavegan_tf` because the project's top level is
 fixed: `specgan_tf` and `gansynth_tf` import it from here.
 
 Files of this folder itself (options, flags, errors, files, progress, draws) are for every room. Rooms import downwards:

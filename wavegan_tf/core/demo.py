@@ -1,4 +1,4 @@
-"""What the demos share: a folder for each, the project's commands run as a user would, and the index of all pages."""
+"""Common parts of the demos: a folder for each, the project's commands run as a user would, and the index of all pages."""
 
 from __future__ import annotations
 

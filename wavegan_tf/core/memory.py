@@ -53,7 +53,7 @@ def of_machine() -> int:
 
 
 def holds_layers() -> bool:
-    """Whether the layers' values are in the machine's memory, as there is no GPU."""
+    """True if the layers' values are in the machine's memory, as there is no GPU."""
     import tensorflow as tf
 
     return not tf.config.list_physical_devices("GPU")

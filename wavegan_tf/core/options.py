@@ -87,7 +87,7 @@ class Options:
 
 
 def is_list(kind: Any) -> bool:
-    """Whether a type is `tuple[int, ...]`: a list of integers, in JSON too, and as a flag with commas between."""
+    """True if a type is `tuple[int, ...]`: a list of integers, in JSON too, and as a flag with commas between."""
     return typing.get_origin(kind) is tuple
 
 

@@ -63,7 +63,7 @@ TRAINING = {"train_batch_size": 8, "train_save_secs": 60, "train_summary_secs": 
 
 
 class Trained(NamedTuple):
-    """What became of a model: how long its training was, its clips [count, SLICE_LEN, 1] and the folder of them."""
+    """Result of a model: how long its training was, its clips [count, SLICE_LEN, 1] and the folder of them."""
 
     model: Model
     updates: int
@@ -181,7 +181,7 @@ def _description(
     captions: list[str],
     longer: np.ndarray | None,
 ) -> dict[str, Any]:
-    """What the page shows, for eval_listening_page; writes the clips that no command has written."""
+    """Contents of the page, for eval_listening_page; writes the clips that no command has written."""
     noise, resynthesis = _white_noise(len(reference)), _without_phases(held_out)
     table = {"Real hits, other half": held_out, "The same through Griffin-Lim": resynthesis}
     table |= {f"{run.model.name}, {run.minutes:.1f} minutes": run.clips for run in trained}

@@ -191,7 +191,7 @@ def test_terminal_line_is_rewritten_in_place_twice_a_second(clock):
 
 
 class Cell(io.StringIO):
-    """What a notebook's cell writes to: no terminal, but goes back to the start of a line."""
+    """The output of a notebook's cell: no terminal, but goes back to the start of a line."""
 
 
 Cell.__module__ = "ipykernel.iostream"

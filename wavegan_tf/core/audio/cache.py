@@ -175,7 +175,7 @@ def index_path(cache_path: str) -> str:
 
 
 def read_index(cache_path: str, key: str) -> dict[str, Any] | None:
-    """What `SampleSpool.save` was given, or None if there is no whole cache of this key."""
+    """The values that `SampleSpool.save` was given, or None if there is no whole cache of this key."""
     if not os.path.exists(index_path(cache_path)):
         return None
     try:

@@ -27,7 +27,7 @@ _BLOCK_DRAWS = 1 << 16
 
 @dataclasses.dataclass(frozen=True)
 class ClipSummary:
-    """What was found.
+    """Audio that was found.
 
     Attributes:
       files: usable files.
@@ -91,7 +91,7 @@ def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
 
 
 class _Order:
-    """Which clips follow which: blocks of whole epochs, each a pure function of (seed, block)."""
+    """The order of the clips: blocks of whole epochs, each a pure function of (seed, block)."""
 
     def __init__(self, store: ClipStore, seed: int) -> None:
         self._seed, self._slicing = seed, store.slicing

@@ -68,7 +68,7 @@ def normalize_peak(audio: np.ndarray) -> np.ndarray:
 
 
 def peak_divisor(peak: float) -> np.float32:
-    """What samples are divided by so that their peak becomes 1; 1 for silence."""
+    """The divisor of samples that brings their peak to 1; 1 for silence."""
     return np.float32(peak if peak > 0 else 1.0)
 
 

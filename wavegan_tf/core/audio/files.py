@@ -1,4 +1,4 @@
-"""Which files of a folder are audio."""
+"""Finds the audio files of a folder."""
 
 from __future__ import annotations
 

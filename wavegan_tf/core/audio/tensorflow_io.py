@@ -53,7 +53,7 @@ def decode(path: str, file: soundfile.SoundFile) -> np.ndarray | None:
 
 
 def _has_plain_header(path: str, file: soundfile.SoundFile) -> bool:
-    """Whether the file begins as the simplest 16-bit wav of the frames that soundfile found."""
+    """True if the file begins as the simplest 16-bit wav of the frames that soundfile found."""
     with open(path, "rb") as stream:
         head = stream.read(_HEADER.size)
     if len(head) < _HEADER.size:

@@ -1,4 +1,4 @@
-"""What is random in one update of WaveGAN and SpecGAN."""
+"""Random numbers of one update of WaveGAN and SpecGAN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one model brings to a training run; WaveGAN and SpecGAN differ in nothing else."""
+"""The parts that one model brings to a training run; WaveGAN and SpecGAN differ in nothing else."""
 
 from __future__ import annotations
 

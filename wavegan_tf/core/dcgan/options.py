@@ -1,4 +1,4 @@
-"""What the options of WaveGAN and SpecGAN have in common; each names its own with its prefix, as the originals do."""
+"""Common options of WaveGAN and SpecGAN; each names its own with its prefix, as the originals do."""
 
 from __future__ import annotations
 
@@ -149,5 +149,5 @@ def save_run(config: GanOptions, train_dir: str) -> None:
 
 
 def run_exists(train_dir: str) -> bool:
-    """Whether a directory holds a run."""
+    """True if a directory holds a run."""
     return os.path.exists(os.path.join(train_dir, CONFIG_FILE))

@@ -201,7 +201,7 @@ def _padding(length: int, kernel_len: int, stride: int) -> tuple[int, int]:
 
 
 def _patches(x: tf.Tensor, kernel_len: int, stride: int) -> tf.Tensor:
-    """What each output along one axis sees: [b, length, c] -> [b, outputs, kernel_len * c]."""
+    """Inputs of each output along one axis: [b, length, c] -> [b, outputs, kernel_len * c]."""
     if kernel_len == stride == 1:
         return x
     length, channels = x.shape[1:]

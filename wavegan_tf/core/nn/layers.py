@@ -22,7 +22,7 @@ def replica_mean(x: tf.Tensor) -> tf.Tensor:
 
 
 class _Convolution(keras.layers.Layer):
-    """What the four convolutions share: SAME padding, Glorot uniform kernel and zero bias, as TF1's `tf.layers`.
+    """Common parts of the four convolutions: SAME padding, Glorot uniform kernel and zero bias, as TF1's `tf.layers`.
 
     Args:
       filters: channels of the output.
@@ -87,7 +87,7 @@ class _Convolution(keras.layers.Layer):
 
 
 class _TransposedConvolution(_Convolution):
-    """What the two transposed convolutions share.
+    """Common parts of the two transposed convolutions.
 
     Glorot's fans are taken as TF1 takes them: from the kernel's last two axes as (in, out), here (filters, c). The
     limit depends on their sum alone, so the exchanged order does not matter.

@@ -14,7 +14,7 @@ WGAN_CLIP = 0.01
 
 
 def discriminator_loss(name: str, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """What the discriminator minimises, without the gradient penalty of wgan-gp.
+    """Loss of the discriminator, without the gradient penalty of wgan-gp.
 
     dcgan: sigmoid cross-entropy (Goodfellow et al. 2014); lsgan: least squares to 1 and 0 (Mao et al. 2017), both
     halved as the original halves them; wgan, wgan-gp: Wasserstein (Arjovsky et al. 2017).
@@ -31,7 +31,7 @@ def discriminator_loss(name: str, real_logits: tf.Tensor, fake_logits: tf.Tensor
 
 
 def generator_loss(name: str, fake_logits: tf.Tensor) -> tf.Tensor:
-    """What the generator minimises: the non-saturating form for dcgan."""
+    """Loss of the generator: the non-saturating form for dcgan."""
     if name == "dcgan":
         return tf.reduce_mean(
             tf.nn.sigmoid_cross_entropy_with_logits(logits=fake_logits, labels=tf.ones_like(fake_logits))

@@ -61,7 +61,7 @@ def _all(items: dict[str, Saved]) -> dict[str, dict[str, tf.Variable]]:
 
 
 def _reason(error: Exception) -> str:
-    """What TensorFlow's message says, in one line."""
+    """TensorFlow's message in one line."""
     if isinstance(error, AssertionError):
         return "it lacks variables of these networks or optimisers"
     if "No space left" in str(error) or "quota" in str(error):

@@ -1,4 +1,4 @@
-"""What is random in an update: drawn on the CPU for the whole batch, and divided among the replicas."""
+"""Random numbers of an update: drawn on the CPU for the whole batch, and divided among the replicas."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Schedule:
         self._next = time.monotonic() + (0 if self.at_start else self.seconds)
 
     def due(self) -> bool:
-        """Whether it is time; if so, the next time is `seconds` from now."""
+        """True if it is time; if so, the next time is `seconds` from now."""
         if time.monotonic() < self._next:
             return False
         self._next = time.monotonic() + self.seconds

@@ -26,7 +26,7 @@ class LoopOptions(PaceOptions):
     train_summary_secs: float = option(120.0, "Seconds between summaries.", minimum=0)
 
     def is_end(self, step: int) -> bool:
-        """Whether a run is over after `step`."""
+        """True if a run is over after `step`."""
         return 0 < self.train_steps <= step
 
 

@@ -28,7 +28,7 @@ _FLOAT16_INNER_SCALE = 1024.0
 
 @dataclasses.dataclass(frozen=True)
 class Runtime:
-    """What `start` made of the options.
+    """Devices, precision and workers, as `start` chose them by the options.
 
     Attributes:
       strategy: places variables and runs replicas.
@@ -50,7 +50,7 @@ class Runtime:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes the run's files."""
+        """True if this process writes the run's files."""
         return self.worker == 0
 
     @property

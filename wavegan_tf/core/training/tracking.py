@@ -1,4 +1,4 @@
-"""What a run shows while it goes: TensorBoard, stats.jsonl and a line of progress."""
+"""Records of a run while it goes: TensorBoard, stats.jsonl and a line of progress."""
 
 from __future__ import annotations
 

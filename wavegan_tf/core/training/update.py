@@ -79,7 +79,7 @@ class Update:
 
 
 def clipping(network: keras.Model, limit: float) -> Callable[[], None]:
-    """What keeps all weights of a network in [-limit, limit] after each step (wgan)."""
+    """A function that keeps all weights of a network in [-limit, limit] after each step (wgan)."""
 
     def clip() -> None:
         for variable in network.trainable_variables:
@@ -89,7 +89,7 @@ def clipping(network: keras.Model, limit: float) -> Callable[[], None]:
 
 
 def moving_average(average: keras.Model, network: keras.Model, decay: float) -> Callable[[], None]:
-    """What moves every weight of `average` towards that of `network` after each step.
+    """A function that moves every weight of `average` towards that of `network` after each step.
 
     As `tf.train.ExponentialMovingAverage`: average -= (average - weight) * (1 - decay), with 1 - decay in float32.
     """
