@@ -1,4 +1,4 @@
-"""Common parts of the demos: a folder for each, the project's commands run as a user would, and the index of all pages."""
+"""Common parts of the demos: a folder for each, the commands run as a user would, and the index of all pages."""
 
 from __future__ import annotations
 

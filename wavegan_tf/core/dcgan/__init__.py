@@ -1,1 +1,1 @@
-"""Everything that WaveGAN and SpecGAN share and GANSynth does not: networks, options, trainer, commands and TF1 names."""
+"""Everything that WaveGAN and SpecGAN share, but not GANSynth: networks, options, trainer, commands and TF1 names."""
