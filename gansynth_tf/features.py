@@ -57,6 +57,8 @@ class Features:
         audio_length: int,
         sample_rate: int,
         overlap: float = 0.75,
+        mel_downscale: int = 1,
+        discard_dc: bool = True,
         use_unwrap: bool = True,
     ):
         """Sets the sizes.
@@ -67,6 +69,8 @@ class Features:
           audio_length: samples of a sound.
           sample_rate: Hz.
           overlap: of successive frames, as a part of a frame.
+          mel_downscale: linear bins for each mel bin.
+          discard_dc: skip the bin of 0 Hz, else that of half the sample rate.
           use_unwrap: see `phase.instantaneous_frequency`.
 
         Raises:
@@ -75,7 +79,8 @@ class Features:
         if data_type not in DATA_TYPES:
             raise ValueError(f"data_type={data_type!r}: must be one of {', '.join(DATA_TYPES)}")
         self.data_type, self.spec_shape, self.audio_length = data_type, spec_shape, audio_length
-        self.sample_rate, self._use_unwrap = sample_rate, use_unwrap
+        self.sample_rate, self._mel_downscale = sample_rate, mel_downscale
+        self._discard_dc, self._use_unwrap = discard_dc, use_unwrap
         frames, bins = self.spec_shape
         if self.is_spectral:
             if bins & (bins - 1):
@@ -105,12 +110,12 @@ class Features:
         """Waves [b, t, 1] -> complex64 [b, frames, bins]; all padding stands before the sound."""
         padded = tf.pad(waves[:, :, 0], [[0, 0], [self.padding, 0]])
         spectra = spectral.stft(padded, self.frame_length, self.frame_step)
-        return spectra[:, :, 1:]  # without 0 Hz
+        return spectra[:, :, 1:] if self._discard_dc else spectra[:, :, :-1]
 
     def spectra_to_waves(self, spectra: tf.Tensor) -> tf.Tensor:
         """Complex64 [b, frames, bins] -> waves [b, t, 1]."""
         waves = tf.signal.inverse_stft(
-            tf.pad(spectra, [[0, 0], [0, 0], [1, 0]]),
+            tf.pad(spectra, [[0, 0], [0, 0], [1, 0] if self._discard_dc else [0, 1]]),
             self.frame_length,
             self.frame_step,
             window_fn=tf.signal.inverse_stft_window_fn(self.frame_step),
@@ -118,7 +123,7 @@ class Features:
         return waves[:, self.padding :, None]
 
     def spectra_to_specgrams(self, spectra: tf.Tensor) -> tf.Tensor:
-        """Complex64 [b, frames, bins] -> [b, frames, bins, 2], on the linear axis."""
+        """Complex64 [b, frames, bins] -> [b, frames, bins / mel_downscale, 2], on the linear axis."""
         magnitudes, second = self._polar(spectra)
         return _channels(_safe_log(magnitudes), second)
 
@@ -139,7 +144,7 @@ class Features:
         return phase.polar_to_complex(tf.exp(specgrams[..., 0]), angles)
 
     def specgrams_to_melspecgrams(self, specgrams: tf.Tensor) -> tf.Tensor:
-        """Linear axis -> mel axis: [b, frames, bins, 2]."""
+        """Linear axis -> mel axis: [b, frames, bins / mel_downscale, 2]."""
         return self._to_melspecgrams(tf.exp(2.0 * specgrams[..., 0]), specgrams[..., 1])
 
     def _to_melspecgrams(self, powers: tf.Tensor, frequency: tf.Tensor) -> tf.Tensor:
@@ -186,7 +191,7 @@ class Features:
     @functools.cached_property
     def _mel_matrix(self) -> np.ndarray:
         bins = self.spec_shape[1]
-        return mel.linear_to_mel_matrix(bins, bins, self.sample_rate, 0.0, self.sample_rate / 2)
+        return mel.linear_to_mel_matrix(bins // self._mel_downscale, bins, self.sample_rate, 0.0, self.sample_rate / 2)
 
     @functools.cached_property
     def _to_mel(self) -> BandedMatrix:

@@ -55,7 +55,7 @@ def _export(options: argparse.Namespace) -> int:
             shown = {name: value for name, value in named.items() if value is not None}
             export(subject, options.model, shown, options.precision, options.output)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error.on_command_line}", file=sys.stderr)
         return 1
     print(f"{options.output}: written; take it to the device and run `python {options.output.name}/run.py` there")
     return 0

@@ -78,7 +78,7 @@ def test_mistakes_are_one_line(tmp_path):
         assert not (tmp_path / "new" / CONFIG_FILE).exists()
     with open(old / ".lock", "a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        errors = run(TRAIN, f"--train_root_dir={old}", code=1)
+        errors = run(TRAIN, f"--train_root_dir={old}", f"--data_dir={NOTES}", code=1)
     assert f"--train_root_dir={old}: process unknown is already training" in one_line_error(errors)
 
 

@@ -57,7 +57,7 @@ def test_it_generates_the_originals_notes(imported, tmp_path):
     z, pitches = EXPECTED["z"].astype(np.float32), EXPECTED["pitches"].astype(np.int32)
     for batch_size in (1, 3, 5):
         waves = np.stack(list(model.stream({"z": z, "pitch": pitches}, batch_size)))
-        assert_near(waves, EXPECTED["waves"], 2e-5)
+        assert_near(waves[:, :, 0], EXPECTED["waves"], 2e-5)
     served = tf.saved_model.load(str(tmp_path / "1"))
     data = served.signatures["specgram"](z=tf.constant(z), pitch=tf.constant(pitches))["data"].numpy()
     # Two adjacent float32 sums of the original differ by as much; its README has the figures.

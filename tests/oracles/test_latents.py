@@ -140,12 +140,13 @@ def test_clips_in_batches(data, n, size):
         calls.append(len(z))
         return {"audio": mock.Mock(numpy=lambda: (z.numpy()[:, :1] * 10 + pitch.numpy()[:, None]) + offset.numpy())}
 
-    function = mock.Mock(side_effect=signature, structured_input_signature=((), {"offset": tf.TensorSpec([])}))
+    inputs = ((), {"offset": tf.TensorSpec([], tf.int32)})
+    function = mock.Mock(side_effect=signature, structured_input_signature=inputs)
 
     model = model_module.GeneratorModel.__new__(model_module.GeneratorModel)
     model._model = mock.Mock(signatures={"serving_default": function})
     model._outputs = {"waveform_offset": {"signature": "serving_default", "output": "audio"}}
     rows = {"z": np.arange(n * 2, dtype=np.float32).reshape(n, 2), "pitch": np.arange(n, dtype=np.int32)}
-    found = [clip.item() for clip in model.stream(rows, size, offset=0.5)]
-    assert found == [20.0 * index + index + 0.5 for index in range(n)]
+    found = [clip.item() for clip in model.stream(rows, size, offset=5)]
+    assert found == [20.0 * index + index + 5 for index in range(n)]
     assert calls == [size] * (n // size) + [n % size] * (n % size > 0)

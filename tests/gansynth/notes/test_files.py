@@ -53,8 +53,8 @@ def test_nsynths_names_tell_more():
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("kick", "tells no pitch"), ("take 3 of 61", "tells several pitches"), ("c4-e4", "tells several pitches"),
-        ("sound_440", "tells no pitch"), ("midi200", "pitch 200 is not a MIDI number from 0 to 127"),
+        ("kick", "encodes no pitch"), ("take 3 of 61", "encodes several pitches"), ("c4-e4", "encodes several pitches"),
+        ("sound_440", "encodes no pitch"), ("midi200", "pitch 200 is not a MIDI number from 0 to 127"),
         ("bass_acoustic_000-136-100", "pitch 136 is not a MIDI number"),
         ("C 4", r"no clear pitch \(C 4\)"), ("flute_C_4", r"no clear pitch \(C_4\)"), ("A-4", "no clear pitch"),
         ("C-1", "no clear pitch"), ("C♯ 4", "no clear pitch"), ("part b 4 061", "no clear pitch"),

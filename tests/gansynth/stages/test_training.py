@@ -61,7 +61,7 @@ def assert_same(run_dir, expected_dir, checkpoint="stage_00002/model.ckpt-14"):
 def test_a_run_stopped_again_and_again_is_the_straight_one(straight, tmp_path, monkeypatch):
     """Inside of stages and exactly between them."""
     for steps in (1, 1, 2, 2):
-        monkeypatch.setattr(training.loop, "Stop", lambda _, steps=steps: StopAfter(steps))
+        monkeypatch.setattr(training, "Stop", lambda _, steps=steps: StopAfter(steps))
         trained(tmp_path)
     monkeypatch.undo()
     assert not (tmp_path / "stage_00002" / "model.ckpt-14.index").exists()
@@ -155,7 +155,7 @@ def test_stages_that_end_by_the_clock(tmp_path, monkeypatch):
 def test_the_clock_runs_while_images_are_counted(tmp_path, monkeypatch):
     """A run that goes on by the clock is where it was, a step being a second long."""
     monkeypatch.setattr(training, "time", types.SimpleNamespace(monotonic=itertools.count().__next__))
-    monkeypatch.setattr(training.loop, "Stop", lambda _: StopAfter(3))
+    monkeypatch.setattr(training, "Stop", lambda _: StopAfter(3))
     trained(tmp_path)  # two steps of stage 0 and one of stage 1, which fades in
     monkeypatch.undo()
     monkeypatch.setattr(training, "time", types.SimpleNamespace(monotonic=itertools.count().__next__))

@@ -14,7 +14,7 @@ from wavegan_tf.core import messages
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
-from wavegan_tf.core.serving.metadata import MIDDLE_C, read_metadata
+from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, read_metadata
 
 # Latents that are drawn together.
 LATENTS_BLOCK = 1 << 16
@@ -55,6 +55,9 @@ class GeneratorModel:
             self._outputs = self.metadata.get("signatures") or _earlier_signatures(self._model)
         except (OSError, tf.errors.OpError, ValueError, IndexError, KeyError) as error:
             raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
+        takes_pitch = "pitch" in self._model.signatures["serving_default"].structured_input_signature[1]
+        if takes_pitch and self.pitches is None:
+            raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({KeyError('min_pitch')!r})")
 
     def __repr__(self) -> str:
         return f"<{self.name} model of {self._dir}: {self.sample_rate} Hz, {self.latent_dim} latent dimensions>"
