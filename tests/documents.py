@@ -148,7 +148,7 @@ def commands(document: Document, mentions: bool = True) -> list[Command]:
 
 
 def make_targets(document: Document) -> set[str]:
-    """What the document has `make` do."""
+    """Targets of `make` that the document names."""
     texts = [line for block in document.blocks for line in block.lines]
     texts += re.findall(r"`(make [^`\n]*)`", "\n".join(document.text))
     lines = [line.split("#")[0].split() for line in texts if line.startswith("make ")]

@@ -24,7 +24,7 @@ CALLED_UNNAMED = ("__init__", "__call__", "__enter__", "__exit__", "__iter__", "
 
 @dataclasses.dataclass
 class Class:
-    """What is known of a class by its name."""
+    """Facts about a class, by its name."""
 
     bases: list[str]
     attributes: dict[str, set[str]]  # types
@@ -146,7 +146,7 @@ class Program:
 
 
 class Scope:
-    """What the names in a function stand for."""
+    """Meanings of the names in a function."""
 
     def __init__(self, program: Program, function: Function):
         """Goes through its arguments and assignments."""

@@ -1,4 +1,4 @@
-"""What stands in Python source: functions, imports, type variables and assignments, as the `ast` module has them."""
+"""Contents of Python source: functions, imports, type variables and assignments, as the `ast` module has them."""
 
 from __future__ import annotations
 

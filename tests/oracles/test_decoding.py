@@ -39,7 +39,7 @@ def mapped(whole, num_channels):
 
 
 def at_rate(whole, rate, wanted):
-    """What librosa makes of all samples at once."""
+    """All samples resampled at once by librosa."""
     return librosa.resample(whole.T, orig_sr=rate, target_sr=wanted, res_type="soxr_hq").T if rate != wanted else whole
 
 

@@ -1,4 +1,4 @@
-"""What is SpecGAN's own in its networks; tests/core/dcgan/test_networks.py holds them against the original."""
+"""Parts of SpecGAN's networks that are its own; tests/core/dcgan/test_networks.py holds them against the original."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Slicing:
 
 @dataclasses.dataclass(frozen=True)
 class Decoding:
-    """How files become waveforms; the arguments of `audio.decode`."""
+    """How files become waveforms; the arguments of `decode.decode`."""
 
     sample_rate: int
     num_channels: int = 1
