@@ -106,6 +106,17 @@ def test_the_port_is_free_again_for_tensorflow():
                 pass
 
 
+def test_the_port_is_free_once_a_worker_has_hung_up_while_it_waited(quick):
+    for _ in range(5):
+        port = free_ports(1)[0]
+        waiting = Worker([f"localhost:{port}", f"localhost:{free_ports(1)[0]}"], 0)
+        together([waiting], Worker.join)
+        eventually(lambda waiting=waiting: waiting.links._accepting)
+        waiting.links.close()
+        with socket.create_server(("localhost", port)):
+            pass
+
+
 def test_a_worker_that_hangs_up_is_missed_by_name_and_once():
     with joined(3) as workers:
         workers[1].links.close()

@@ -56,6 +56,7 @@ class Links:
         self._unknown_since: dict[int, float] = {}
         self._error: str | None = None
         self._joined = self._closed = False
+        self._accepting: threading.Thread | None = None
         self._sending = {peer: threading.Lock() for peer in self._peers}
         self._inbox: dict[int, queue.SimpleQueue] = {peer: queue.SimpleQueue() for peer in self._peers}
         self._round = 0
@@ -67,7 +68,7 @@ class Links:
           UserError: the port of this worker is taken, a host stays unknown, or the workers' TF_CONFIGs contradict.
         """
         server = greeting.listen(self._place)
-        accepting = _start(self._accept, server)
+        self._accepting = _start(self._accept, server)
         _start(self._beat)
         for peer in self._peers:
             _start(self._call, peer)
@@ -77,7 +78,7 @@ class Links:
             self.close()
             raise
         # TensorFlow is to listen at this port.
-        accepting.join()
+        self._accepting.join()
 
     def _wait(self) -> None:
         begun, announced = time.monotonic(), ""
@@ -133,11 +134,13 @@ class Links:
         self.close()
 
     def close(self) -> None:
-        """Hangs up."""
+        """Hangs up; the port of this worker is free then."""
         with self._changed:
             self._closed = True
             for link in [*self._out.values(), *self._in.values()]:
                 greeting.hang_up(link)
+        if self._accepting:
+            self._accepting.join()
 
     def _send(self, peer: int, **message: Any) -> None:
         """Sends if that can be done; that a worker is gone is seen by who reads from it."""
