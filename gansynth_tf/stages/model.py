@@ -1,9 +1,9 @@
-"""Networks, optimisers and checkpoints of one stage, what it takes over from the stage before, and its updates."""
+"""Networks, optimisers and checkpoints of one stage, and what it takes over from the stage before."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,8 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from gansynth_tf.config import GANSynthConfig
-from gansynth_tf.draws import NoteDraws
-from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.networks import ProgressiveDiscriminator, ProgressiveGenerator
 from gansynth_tf.progressive import Progressive, block_name
 from gansynth_tf.schedule import Stage
@@ -20,10 +18,6 @@ from wavegan_tf.core import draws
 from wavegan_tf.core.nn.optimizers import TF1Adam
 from wavegan_tf.core.options import MAX_SEED
 from wavegan_tf.core.training import checkpoints, update
-from wavegan_tf.core.training.draws import ReplicaDraws
-from wavegan_tf.core.training.runtime import Runtime
-
-AVERAGE_DECAY = 0.999
 
 
 def _unchanged(optimizer: Any) -> Any:
@@ -147,9 +141,7 @@ class StageModel:
         Raises:
           UserError: training has diverged; the last checkpoint stays.
         """
-        update.check_sound(
-            f"image {image_id}", list(self._networks().values()), [self.g_optimizer, self.d_optimizer]
-        )
+        update.check_sound(f"image {image_id}", list(self._networks().values()), [self.g_optimizer, self.d_optimizer])
         self.checkpoints.save(image_id)
 
 
@@ -157,57 +149,3 @@ def _of_blocks(network: Progressive, num_blocks: int) -> dict[str, tf.Variable]:
     """The variables of the first blocks, named as they are in checkpoints."""
     prefixes = tuple(f"{block_name(block)}_" for block in range(1, num_blocks + 1))
     return {n: v for n, v in checkpoints.named_variables(network).items() if n.startswith(prefixes)}
-
-
-def check_batch_sizes(stages: Sequence[Stage], run: Runtime) -> None:
-    """Raises UserError if the batch of a stage cannot be divided among the replicas."""
-    for stage in stages:
-        run.share(stage.batch_size, f"--batch_size_schedule: batches of {stage.batch_size} in stage {stage.stage_id}")
-
-
-class StageUpdates:
-    """The updates of one step, in the original's order: the generator and its average, then the discriminator."""
-
-    def __init__(
-        self, config: GANSynthConfig, model: StageModel, losses: GANSynthLosses, run: Runtime, pitch_counts: np.ndarray
-    ):
-        """Prepares both compiled updates."""
-        batch_size = model.stage.batch_size
-        self._run, self._share = run, run.share(batch_size, f"batches of {batch_size}")
-        options = {"strategy": run.strategy, "jit_compile": run.jit_compile}
-        self._generator = update.Update(
-            losses.generator_loss,
-            model.generator.trainable_variables,
-            model.g_optimizer,
-            after_step=update.moving_average(model.average, model.generator, AVERAGE_DECAY),
-            **options,
-        )
-        self._discriminator = update.Update(
-            losses.discriminator_loss, model.discriminator.trainable_variables, model.d_optimizer, **options
-        )
-        draw = NoteDraws(
-            seed=config.seed, batch_size=batch_size, latent_dim=config.latent_vector_size, pitch_counts=pitch_counts
-        )
-        self._draw = ReplicaDraws(run, self._share, draw, _rows)
-
-    def __call__(self, image_id: int, progress: np.float32, real: tuple[tf.Tensor, tf.Tensor]) -> dict[str, float]:
-        """Makes both updates and returns their metrics.
-
-        Args:
-          image_id: images trained on before.
-          progress: at that image, for both updates.
-          real: features of real notes, downsampled to the stage's resolution, and their one-hot pitches; this worker's
-            part of the batch.
-        """
-        scalar = tf.constant(progress, tf.float32)
-        metrics = self._generator(self._draw("generator", image_id), scalar)
-        features, pitches = self._run.per_replica(
-            self._share, lambda start, stop: tuple(part[start:stop] for part in real), of_worker=True
-        )
-        drawn = self._draw("discriminator", image_id)
-        metrics = {**metrics, **self._discriminator(features, pitches, drawn, scalar)}
-        return {name: float(value) for name, value in metrics.items()}
-
-
-def _rows(drawn: dict[str, tf.Tensor], start: int, stop: int) -> dict[str, tf.Tensor]:
-    return {name: value[start:stop] for name, value in drawn.items()}

@@ -8,6 +8,7 @@ import functools
 import gc
 import os
 import time
+from concurrent.futures import Future
 
 import numpy as np
 import tensorflow as tf
@@ -22,14 +23,16 @@ from gansynth_tf.resolution import StageData
 from gansynth_tf.schedule import Stage, TrainingSchedule, stage_ids
 from gansynth_tf.stages import sizes
 from gansynth_tf.stages.features import make_features, normalizer_path, run_normalizer, stage_reader
-from gansynth_tf.stages.model import StageModel, StageUpdates, check_batch_sizes
+from gansynth_tf.stages.model import StageModel
 from gansynth_tf.stages.summaries import Rendering, StageSummaries, log_weights
+from gansynth_tf.stages.updates import StageUpdates, check_batch_sizes
 from wavegan_tf.core import messages
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.stop import Stop
 from wavegan_tf.core.training import loop
+from wavegan_tf.core.training.iterations import Rows
 from wavegan_tf.core.training.runtime import Runtime, settings_given_back, start
 from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import digest
@@ -146,8 +149,9 @@ class _StageTraining:
             self._model = StageModel(
                 config, stage, config.num_pitches, run.directory, runtime.policy, runtime.loss_scaled
             )
-        self._updates = StageUpdates(config, self._model, self._losses(), runtime, run.store.pitch_counts)
+        updates = StageUpdates(config, self._model, self._losses(), runtime, run.store.pitch_counts)
         self.image_id = self._model.restore()
+        self._train_time = float(self._model.train_time.numpy())
         # The chief writes nothing before all have read.
         runtime.cluster.agree({f"image of the checkpoint of stage {stage.stage_id}": self.image_id}, _SHARED)
         cache_dir = os.path.join(run.directory, _CACHE_FOLDER)
@@ -160,6 +164,8 @@ class _StageTraining:
             worker=runtime.worker,
             num_workers=runtime.workers,
         )
+        self._coming: Future[Rows] | None = None
+        self._iterations = updates.iterations(self._batches, self.image_id)
         self._announce()
 
     def _losses(self) -> GANSynthLosses:
@@ -196,14 +202,14 @@ class _StageTraining:
             summaries = StageSummaries(config, run.directory, model, self._data, run.rendering, tracker)
             if model.checkpoints.last_saved is None:
                 self._save(self.image_id, summaries, tracker)
-        batches = iter(self._batches)
         every, batch_size = config.save_summaries_num_images, self._stage.batch_size
         image_id = loop.run(
             config,
             step=self.image_id,
             stop=run.stop,
             is_end=self._is_end,
-            update=lambda step: self._update(step, next(batches)),
+            iterate=self._iterate,
+            room=lambda step: self._room(step, every),
             is_summary_due=lambda step: step // every > (step - batch_size) // every,
             summarize=lambda step, means: self._summarize(step, means, summaries, tracker),
             save=lambda step: self._save(step, summaries, tracker),
@@ -225,20 +231,32 @@ class _StageTraining:
         if self._shared.config.train_time_limit is None:
             return image_id >= self._stage.end_image
         limit = self._shared.schedule.end_time(self._stage.stage_id)
-        return limit is not None and float(self._model.train_time.numpy()) > limit
+        return limit is not None and self._train_time > limit
+
+    def _room(self, image_id: int, summary_every: int) -> int:
+        """See `loop.run`. The clock, by which progress may go, is read between calls, as weights to be logged are."""
+        config, batch_size = self._shared.config, self._stage.batch_size
+        if config.train_time_limit is not None or config.debug_hook:
+            return 1
+        images = min(self._stage.end_image - image_id, summary_every - image_id % summary_every)
+        return -(-images // batch_size)
 
     def _progress(self, image_id: int) -> np.float32:
-        return self._shared.config.progress(self._stage.num_blocks, image_id, float(self._model.train_time.numpy()))
+        return self._shared.config.progress(self._stage.num_blocks, image_id, self._train_time)
 
-    def _update(self, image_id: int, real: tuple[tf.Tensor, tf.Tensor]) -> dict[str, float]:
+    def _iterate(self, image_id: int, count: int) -> Future[Rows]:
         started = time.monotonic()
-        progress = self._progress(image_id)
-        metrics = self._updates(image_id, progress, real)
-        if self._shared.config.debug_hook:
+        batch_size, config = self._stage.batch_size, self._shared.config
+        progress = [self._progress(image_id + batch_size * number) for number in range(count)]
+        rows = self._iterations(count, np.stack(progress))
+        if config.debug_hook:
             log_weights(image_id, self._model)
+        # A device may compute beside Python: its time is known once it has come to an end.
+        (rows if config.train_time_limit is not None else self._coming or rows).result()
+        self._coming = rows
         # Always: a run that counts images can go on by the clock.
-        self._model.train_time.assign_add(time.monotonic() - started)
-        return {**metrics, "progress": float(progress)}
+        self._train_time += time.monotonic() - started
+        return rows
 
     def _summarize(
         self, image_id: int, means: dict[str, float], summaries: StageSummaries | None, tracker: Tracker | None
@@ -248,13 +266,14 @@ class _StageTraining:
         progress = self._progress(image_id)
         real, _ = next(iter(self._batches.take(1)))
         shown = summaries.write(image_id, progress, real)
-        times = {"train_time": float(self._model.train_time.numpy())} if self._shared.config.train_time_limit else {}
+        times = {"train_time": self._train_time} if self._shared.config.train_time_limit else {}
         state = {"progress": float(progress), "stage_id": self._stage.stage_id, **times}
         tracker.scalars(image_id, {**means, **state, **shown})
 
     def _save(self, image_id: int, summaries: StageSummaries | None, tracker: Tracker | None) -> None:
         if summaries is None or tracker is None:
             return
+        self._model.train_time.assign(self._train_time)
         self._model.save(image_id)
         summaries.preview(image_id, self._progress(image_id))
         tracker.flush()

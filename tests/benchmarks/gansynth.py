@@ -25,7 +25,8 @@ from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.notes.stream import note_batches
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer, stage_reader
-from gansynth_tf.stages.model import StageModel, StageUpdates
+from gansynth_tf.stages.model import StageModel
+from gansynth_tf.stages.updates import AVERAGE_DECAY, StageUpdates
 from tests.benchmarks.measure import best_seconds, row, wait_for
 from tests.gansynth.full_size import FullSizeLosses
 from wavegan_tf.core.options import save_options
@@ -99,7 +100,7 @@ def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Calla
         model.generator.trainable_variables,
         model.g_optimizer,
         run.strategy,
-        after_step=update.moving_average(model.average, model.generator, 0.999),
+        after_step=update.moving_average(model.average, model.generator, AVERAGE_DECAY),
     )
     d_step = update.Update(
         lambda real, pitches, drawn: (twin.discriminator_loss(real, pitches, drawn, progress), {}),
@@ -107,13 +108,20 @@ def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Calla
         model.d_optimizer,
         run.strategy,
     )
+    notes = tf.data.Dataset.from_tensors((downsampled, pitches)).repeat()
+    _, generator, discriminator = next(iter(updates.elements(notes, 0)))
+    iterations = updates.iterations(notes, 0)
 
-    def blown_up() -> None:
-        g_step(updates._draw("generator", 0))
-        d_step(real, pitches, updates._draw("discriminator", 0))
+    @tf.function
+    def upsampled() -> None:
+        g_step(generator)
+        d_step(real, pitches, discriminator)
+
+    def twin_step() -> None:
+        upsampled()
         model.discriminator.variables[0].numpy()
 
-    return lambda: updates(0, progress, (downsampled, pitches)), blown_up
+    return lambda: iterations(1, np.stack([progress])).result(), twin_step
 
 
 def bench_training(runs: int, stages: tuple[tuple[int, int], ...] = STAGES) -> None:

@@ -108,8 +108,13 @@ def update_seconds(
     d_optimizer, g_optimizer = optimizers.for_loss("wgan-gp"), optimizers.for_loss("wgan-gp")
     d_optimizer.build(discriminator.trainable_variables)
     g_optimizer.build(generator.trainable_variables)
-    critic = Update(objective.discriminator_loss, discriminator.trainable_variables, d_optimizer, strategy)
-    actor = Update(objective.generator_loss, generator.trainable_variables, g_optimizer, strategy)
+    critic, actor = (
+        tf.function(Update(loss, network.trainable_variables, optimizer, strategy))
+        for loss, network, optimizer in (
+            (objective.discriminator_loss, discriminator, d_optimizer),
+            (objective.generator_loss, generator, g_optimizer),
+        )
+    )
     return (
         best_seconds(lambda: float(critic(real, draw("critic", 0, 3))["D_loss"]), runs),
         best_seconds(lambda: float(actor(draw("actor", 0, 1))["G_loss"]), runs),

@@ -1,4 +1,4 @@
-"""Tries the training code's updates on a device without TensorFlow: `export` here, `run` there (docs/device.md)."""
+"""Tries the training code's iteration on a device without TensorFlow: `export` here, `run` there (docs/device.md)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ from tests.device import run
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.device", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    export = commands.add_parser("export", help="write compiled updates, their inputs and TensorFlow's results")
+    export = commands.add_parser("export", help="write the compiled iteration, its inputs and TensorFlow's results")
     export.add_argument("--model", choices=("wavegan", "specgan", "gansynth"), required=True)
     export.add_argument("--dim", type=int, help="size of the networks, for GANSynth the most channels of a layer "
                         "(default: the paper's, 64 and 256)")  # fmt: skip
     export.add_argument("--batch", type=int, help="examples in a batch (default: the paper's, 64 and 8)")
     export.add_argument("--stage", type=int, default=12, help="GANSynth's, 0 to 12 (default: 12, the last)")
     export.add_argument("--precision", choices=run.PRECISIONS, default="float32", help="of the networks' arithmetic")
-    export.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="options",
-                        help="any other option of the model's training, as wavegan_loss=dcgan; may be repeated")
+    export.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="options",
+        help="any other option of the model's training, as wavegan_loss=dcgan; may be repeated",
+    )
     export.add_argument("--output", type=Path, required=True, metavar="DIR")
-    run.add_arguments(commands.add_parser("run", help="compile, check and time them with JAX"), None)
+    run.add_arguments(commands.add_parser("run", help="compile, check and time it with JAX"), None)
     return parser
 
 

@@ -1,8 +1,8 @@
-"""Writes the compiled updates of the project's own training code, for `run` to try on a device without TensorFlow.
+"""Writes the compiled iteration of the project's own training code, for `run` to try on a device without TensorFlow.
 
-Traced are the very updates that training makes, optimiser's step included (`core.training.Update`, as `trainer.Updates`
-and `StageUpdates` build them), in the form that they have on a GPU. Each becomes a function without state: it first
-assigns its arguments to the variables, and at last returns the variables' values.
+Traced is the very iteration that training makes, optimisers included (`dcgan.Updates` and `StageUpdates`), in the form
+that it has on a GPU. It becomes a function without state: it first assigns its arguments to the variables, and at last
+returns the variables' values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.device import program, run
-from tests.device.subjects import Kind, Subject
+from tests.device.subjects import Subject, Tensors
 from wavegan_tf.core.errors import UserError
 
 
@@ -50,7 +50,7 @@ def export(subject: Subject, model: str, options: Mapping[str, Any], precision: 
             "format": run.FORMAT, "model": model, "options": dict(options), "batch": subject.batch,
             "precision": precision,
             "versions": {"tensorflow": tf.__version__, "keras": keras.__version__, "jax": jax.__version__},
-            "state": specs, "updates": [_write(kind, variables, specs, folder) for kind in subject.kinds],
+            "state": specs, "iteration": _write(subject, variables, specs, folder),
         }  # fmt: skip
         shutil.copyfile(run.__file__, folder / "run.py")
         temporary = folder / f"{run.MANIFEST}.tmp"
@@ -61,7 +61,7 @@ def export(subject: Subject, model: str, options: Mapping[str, Any], precision: 
 
 
 def named_variables(subject: Subject) -> dict[str, keras.Variable]:
-    """All variables that the updates may use, as OWNER/PATH."""
+    """All variables that an iteration may use, as OWNER/PATH."""
     found = [(f"{owner}/{variable.path}", variable) for owner, all_of in subject.owners.items() for variable in all_of]
     variables = dict(found)
     if len(variables) < len(found):
@@ -94,38 +94,39 @@ def describe(subject: Subject, variables: Mapping[str, keras.Variable]) -> dict[
     return specs
 
 
-def trace(kind: Kind, variables: Mapping[str, keras.Variable]) -> tuple[program.Program, list[str], list[str]]:
-    """The program of an update, the variables that it uses, and its metrics.
+def trace(subject: Subject, variables: Mapping[str, keras.Variable]) -> tuple[program.Program, list[str], list[str]]:
+    """The program of an iteration, the variables that it uses, and its metrics.
 
-    The program's arguments are these variables and then those inputs of `kind.draw` that hold anything; its results the
-    metrics and then these variables; see `program.Program` for which of them are left.
+    The program's arguments are these variables and then those inputs of `subject.draw` that hold anything; its results
+    the metrics and then these variables; see `program.Program` for which of them are left.
 
     Raises:
-      ValueError: the update uses a variable that is none of `variables`.
+      ValueError: the iteration uses a variable that is none of `variables`.
     """
-    inputs = kind.draw(0)
+    inputs = subject.draw(0)
     given, empty = _parted(inputs)
     with _as_on_gpu():
-        probe = tf.function(lambda inputs: kind.update(*kind.arrange(inputs))).get_concrete_function(inputs)
+        probe = subject.iterate.get_concrete_function(inputs)
         used_references = {variable.ref() for variable in probe.graph.variables}
         used = [name for name, variable in variables.items() if variable.value.ref() in used_references]
         if len(used) < len(used_references):
-            raise ValueError(f"the {kind.name}'s update uses variables that belong to no network and no optimiser")
+            raise ValueError("the iteration uses variables that belong to no network and no optimiser")
         metrics = sorted(probe.structured_outputs)
 
-        def update(state: list[tf.Tensor], values: list[tf.Tensor]) -> list[tf.Tensor]:
+        def iterate(state: list[tf.Tensor], values: list[tf.Tensor]) -> list[tf.Tensor]:
             for name, value in zip(used, state, strict=True):
                 variables[name].assign(value)
             constants = {name: tf.zeros_like(value) for name, value in empty.items()}
-            found = kind.update(*kind.arrange({**dict(zip(given, values, strict=True)), **constants}))
+            found = subject.iterate({**dict(zip(given, values, strict=True)), **constants})
             return [tf.cast(found[name], tf.float32) for name in metrics] + [
                 tf.identity(variables[name].value) for name in used
             ]
 
         state, values = [tf.identity(variables[name].value) for name in used], list(given.values())
-        hlo = tf.function(update, jit_compile=True).experimental_get_compiler_ir(state, values)(stage="hlo_serialized")
+        hlo = tf.function(iterate, jit_compile=True).experimental_get_compiler_ir(state, values)(stage="hlo_serialized")
     passed_on = [*(None for _ in metrics), *range(len(used))]
-    return program.translate(hlo, len(used) + len(values), len(used), passed_on), used, metrics
+    found = program.translate(hlo, len(used) + len(values), len(used), passed_on, subject.critic_updates)
+    return found, used, metrics
 
 
 def _parted(inputs: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
@@ -142,37 +143,37 @@ def _as_on_gpu() -> Iterator[None]:
 
 
 def results(
-    kind: Kind, variables: Mapping[str, keras.Variable], state: Mapping[str, np.ndarray], inputs: Mapping[str, Any]
+    subject: Subject, variables: Mapping[str, keras.Variable], state: Mapping[str, np.ndarray], inputs: Tensors
 ) -> dict[str, np.ndarray]:
-    """Metrics and variables after TensorFlow has made one update from `state`."""
+    """Metrics and variables after TensorFlow has made one iteration from `state`."""
     for name, value in state.items():
         variables[name].assign(value)
-    metrics = kind.update(*kind.arrange(dict(inputs)))
+    metrics = subject.iterate(inputs)
     return {name: value.numpy() for name, value in [*metrics.items(), *variables.items()]}
 
 
 def _write(
-    kind: Kind, variables: Mapping[str, keras.Variable], specs: Mapping[str, Any], folder: Path
+    subject: Subject, variables: Mapping[str, keras.Variable], specs: Mapping[str, Any], folder: Path
 ) -> dict[str, Any]:
-    """Writes the files of one update, which must not have been called yet; returns its entry in the manifest."""
-    found, used, metrics = trace(kind, variables)
-    drawn = kind.draw(0)
+    """Writes the files of the iteration, which must not have been called yet; returns its entry in the manifest."""
+    found, used, metrics = trace(subject, variables)
+    drawn = subject.draw(0)
     inputs = {name: value.numpy() for name, value in _parted(drawn)[0].items()}
     changes = [used[number - len(metrics)] for number in found.results[len(metrics) :]]
     reads = [name for name in used if name not in changes]
-    expected = results(kind, variables, run.draw(specs), drawn)
+    expected = results(subject, variables, run.draw(specs), drawn)
     expected = {name: expected[name] for name in (*metrics, *changes)}
-    programs = {"on": f"{kind.name}.mlirbc", "off": f"{kind.name}.exact.mlirbc"}
+    programs = {"on": "iteration.mlirbc", "off": "iteration.exact.mlirbc"}
     (folder / programs["on"]).write_bytes(found.rounding)
     (folder / programs["off"]).write_bytes(found.exact)
-    arrays = f"{kind.name}.npz"
+    arrays = "iteration.npz"
     np.savez(
         folder / arrays,
         **{f"input/{name}": value for name, value in inputs.items()},
         **{f"expected/{name}": run.sample(value) for name, value in expected.items()},
     )
     return {
-        "name": kind.name, "per_step": kind.per_step, "programs": programs, "arrays": arrays, "flops": found.flops,
+        "programs": programs, "arrays": arrays, "flops": found.flops,
         "changes": changes, "reads": reads, "metrics": metrics, "scales": scales(expected, metrics),
         "inputs": {name: {"shape": list(value.shape), "dtype": str(value.dtype)} for name, value in inputs.items()},
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 # Old enough for any JAX that has jax.export, and readable to every newer one as StableHLO's rules of compatibility go.
@@ -32,7 +32,9 @@ class Program:
     flops: float
 
 
-def translate(hlo: bytes, num_arguments: int, num_variables: int, passed_on: Sequence[int | None]) -> Program:
+def translate(
+    hlo: bytes, num_arguments: int, num_variables: int, passed_on: Sequence[int | None], turns: int = 1
+) -> Program:
     """Makes a program out of a serialised HLO module, and drops what it does not need.
 
     Args:
@@ -41,6 +43,7 @@ def translate(hlo: bytes, num_arguments: int, num_variables: int, passed_on: Seq
       num_variables: that the function uses; TensorFlow adds a parameter and a result for each of them.
       passed_on: for each result of the function the argument whose value it has if the function does not change it;
         unchanged ones are skipped. None for a result of another kind.
+      turns: of each loop in it, which an operation in one is counted for.
 
     Raises:
       ValueError: the function reads a variable before it assigns it, or XLA has dropped an argument.
@@ -71,7 +74,9 @@ def translate(hlo: bytes, num_arguments: int, num_variables: int, passed_on: Seq
         ]  # fmt: skip
         changed = [argument for argument in (passed_on[result] for result in results) if argument is not None]
         arguments = changed + [number for number in range(num_arguments) if number not in changed]
-        flops = sum(_product_flops(op) for op in _operations(module.operation))
+        flops = _flops(
+            main, {function.attributes["sym_name"].value: function for function in module.body.operations}, turns
+        )
         text = _with_entry(module, main, arguments, results)
         return Program(arguments, results, _serialized(text), _serialized(_in_full_precision(text)), flops)
 
@@ -148,10 +153,21 @@ def _source(value: Any) -> Any:
 def _operations(op: Any) -> Iterator[Any]:
     """An operation and all within it."""
     yield op
-    for region in op.regions:
-        for block in region.blocks:
-            for inner in block.operations:
-                yield from _operations(inner.operation)
+    for inner in _inner(op):
+        yield from _operations(inner.operation)
+
+
+def _inner(op: Any) -> Iterator[Any]:
+    """What the regions of an operation hold."""
+    return (inner for region in op.regions for block in region.blocks for inner in block.operations)
+
+
+def _flops(op: Any, functions: Mapping[str, Any], turns: int) -> float:
+    """Operations of the products in an operation, and in the functions that it calls."""
+    inner = sum(_flops(part.operation, functions, turns) for part in _inner(op))
+    if op.name == "func.call":
+        inner += _flops(functions[op.attributes["callee"].value], functions, turns)
+    return _product_flops(op) + inner * (turns if op.name == "stablehlo.while" else 1)
 
 
 def _product_flops(op: Any) -> float:

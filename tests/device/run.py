@@ -1,4 +1,4 @@
-"""Runs compiled updates of the training code with JAX, on whatever device it sees, without TensorFlow.
+"""Runs a compiled iteration of the training code with JAX, on whatever device it sees, without TensorFlow.
 
     python run.py [DIR] [--steps=N] [--tf32=on|off] [--json=FILE]
 
@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 PRECISIONS = ("float32", "bfloat16", "float16")
-# What is compared: losses and the like, and the weights and slots that an update changes.
+# What is compared: losses and the like, and the weights and slots that an iteration changes.
 _PARTS = ("metrics", "state")
 # Largest difference from TensorFlow, relative to an output's largest element, by how finely products round. Each is far
 # above rounding: where that turns the sign before a ReLU, gradients jump.
@@ -34,11 +34,11 @@ _SAMPLE = 1 << 14
 
 
 class Failure(Exception):
-    """Something that keeps the updates from running; its message is one line."""
+    """Something that keeps the iteration from running; its message is one line."""
 
 
 def draw(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Weights and optimiser slots before the update, made from their descriptions in the manifest.
+    """Weights and optimiser slots before the iteration, made from their descriptions in the manifest.
 
     Each is `mean`, plus for a `spread` above 0 numbers from [-spread, spread). They come from the raw bits of PCG64,
     which NumPy keeps the same from version to version, so that a model's weights need not be carried along.
@@ -99,8 +99,8 @@ def import_jax() -> Any:
     return jax
 
 
-class Update:
-    """One kind of update, compiled for JAX's first device.
+class Iteration:
+    """All updates of an iteration, compiled for JAX's first device.
 
     Attributes:
       entry: its part of the manifest.
@@ -108,19 +108,19 @@ class Update:
       compile_seconds: what compiling took.
     """
 
-    def __init__(self, folder: Path, entry: Mapping[str, Any], specs: Mapping[str, Any], tf32: bool):
+    def __init__(self, folder: Path, manifest: Mapping[str, Any], tf32: bool):
         """Reads and compiles.
 
         Args:
           folder: the export.
-          entry: of the manifest's updates.
-          specs: of the manifest's state.
+          manifest: of it.
           tf32: whether products of float32 may round their operands.
 
         Raises:
           Failure: a file is missing, JAX cannot use the program, or memory does not suffice.
         """
-        self.entry = entry
+        self.entry = entry = manifest["iteration"]
+        specs = manifest["state"]
         path = folder / entry["programs"]["on" if tf32 else "off"]
         try:
             program = path.read_bytes()
@@ -136,7 +136,7 @@ class Update:
         self.compile_seconds = time.perf_counter() - started
 
     def __call__(self, state: dict[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Makes one update: changes `state`, whose old arrays are gone afterwards, and returns the metrics."""
+        """Makes the iteration: changes `state`, whose old arrays are gone afterwards, and returns the metrics."""
         entry = self.entry
         arguments = ([state[name] for name in entry["changes"]], [state[name] for name in entry["reads"]])
         results = self._call(*arguments, [inputs[name] for name in entry["inputs"]])
@@ -146,7 +146,7 @@ class Update:
 
     @property
     def inputs(self) -> dict[str, np.ndarray]:
-        """Batch and draws of the update that TensorFlow made."""
+        """Clips and draws of the iteration that TensorFlow made."""
         return {name: self.arrays[f"input/{name}"] for name in self.entry["inputs"]}
 
     @property
@@ -237,67 +237,60 @@ def seconds_of(call: Callable[[], Any], times: int) -> list[float]:
 
 
 def measure(folder: Path, steps: int, tf32: bool) -> dict[str, Any]:
-    """Makes every kind of update and compares, times and sizes it.
+    """Makes the iteration and compares, times and sizes it.
 
     Args:
       folder: the export.
-      steps: timed calls of each kind.
+      steps: timed calls.
       tf32: whether products of float32 may round their operands.
 
     Returns:
       What `show` prints.
 
     Raises:
-      Failure: see `Update`.
+      Failure: see `Iteration`.
     """
     manifest = read(folder)
     jax = import_jax()
     precision, device = manifest["precision"], jax.devices()[0]
     rounding = {"cpu": "float32", "tpu": "bfloat16"}.get(device.platform, "tf32") if tf32 else "float32"
-    state = {name: jax.device_put(value, device) for name, value in draw(manifest["state"]).items()}
-    rows = []
-    for entry in manifest["updates"]:
-        update = Update(folder, entry, manifest["state"], tf32)
-        # The update before has changed what this one starts from.
-        used = {name: manifest["state"][name] for name in (*entry["changes"], *entry["reads"])}
-        state.update({name: jax.device_put(value, device) for name, value in draw(used).items()})
-        rows.append(_measure_update(update, state, device, steps))
-        del update
+    iteration = Iteration(folder, manifest, tf32)
+    measured = _measure(iteration, draw(manifest["state"]), device, steps)
     rate = product_rate(precision, tf32)
-    for row in rows:
-        row["share_of_product_rate"] = row["flops"] / row["least_seconds"] / rate
     return {
         "model": manifest["model"], "options": manifest["options"], "batch": manifest["batch"], "precision": precision,
         "tf32": tf32, "jax": jax.__version__, "platform": device.platform, "device": device.device_kind, "steps": steps,
         "tolerance": max(TOLERANCES[precision], TOLERANCES[rounding]),
-        "product_flops_per_second": rate, "updates": rows,
-        "step_seconds": sum(row["median_seconds"] * row["per_step"] for row in rows),
+        "product_flops_per_second": rate, **measured,
+        "share_of_product_rate": measured["flops"] / measured["least_seconds"] / rate,
     }  # fmt: skip
 
 
-def _measure_update(update: Update, state: dict[str, Any], device: Any, steps: int) -> dict[str, Any]:
+def _measure(iteration: Iteration, values: Mapping[str, np.ndarray], device: Any, steps: int) -> dict[str, Any]:
     import jax
 
-    inputs = {name: jax.device_put(value, device) for name, value in update.inputs.items()}
-    metrics = update(state, inputs)
-    differences = update.differences({**state, **metrics})
-    seconds = seconds_of(lambda: (update(state, inputs), [state[name] for name in update.entry["changes"]]), steps)
+    state = {name: jax.device_put(value, device) for name, value in values.items()}
+    inputs = {name: jax.device_put(value, device) for name, value in iteration.inputs.items()}
+    metrics = iteration(state, inputs)
+    differences = iteration.differences({**state, **metrics})
+    seconds = seconds_of(
+        lambda: (iteration(state, inputs), [state[name] for name in iteration.entry["changes"]]), steps
+    )
     peak = (device.memory_stats() or {}).get("peak_bytes_in_use")
     return {
-        "update": update.entry["name"], "per_step": update.entry["per_step"], "compile_seconds": update.compile_seconds,
-        "least_seconds": min(seconds), "median_seconds": statistics.median(seconds), "flops": update.entry["flops"],
-        "memory_bytes": peak or update.memory, "memory_of": "device" if peak else "compiler",
+        "compile_seconds": iteration.compile_seconds,
+        "least_seconds": min(seconds), "median_seconds": statistics.median(seconds), "flops": iteration.entry["flops"],
+        "memory_bytes": peak or iteration.memory, "memory_of": "device" if peak else "compiler",
         "differences": {part: {"relative": value, "output": name} for part, (value, name) in differences.items()},
     }  # fmt: skip
 
 
 def disagreement(report: Mapping[str, Any]) -> str:
     """One line on an output that differs more than is allowed from TensorFlow's; empty if none does."""
-    for row in report["updates"]:
-        for found in row["differences"].values():
-            if found["relative"] > report["tolerance"]:
-                by = f"by {found['relative']:.1e} of its largest element; {report['tolerance']:.0e} is allowed"
-                return f"{row['update']}: {found['output']} differs from TensorFlow's {by}"
+    for found in report["differences"].values():
+        if found["relative"] > report["tolerance"]:
+            by = f"by {found['relative']:.1e} of its largest element; {report['tolerance']:.0e} is allowed"
+            return f"{found['output']} differs from TensorFlow's {by}"
     return ""
 
 
@@ -307,25 +300,26 @@ def show(report: Mapping[str, Any]) -> None:
     print(f"{report['model']} ({options}), {report['precision']}")
     print(f"JAX {report['jax']} on {report['platform']}: {report['device']}, TF32 {'on' if report['tf32'] else 'off'}; "
           f"matrix product {report['product_flops_per_second'] / 1e12:.3g} TFLOP/s")  # fmt: skip
-    print("\n| update | compiled in | least | median | TFLOP | of the product's rate | memory "
+    print("\n| compiled in | least | median | TFLOP | of the product's rate | memory "
           "| difference of metrics | of weights and slots |")  # fmt: skip
-    print("|---" * 9 + "|")
-    for row in report["updates"]:
-        differences = " | ".join(f"{row['differences'][part]['relative']:.1e}" for part in _PARTS)
-        print(f"| {row['update']} | {row['compile_seconds']:.1f} s | {row['least_seconds']:.4g} s "
-              f"| {row['median_seconds']:.4g} s | {row['flops'] / 1e12:.3g} | {row['share_of_product_rate']:.1%} "
-              f"| {row['memory_bytes'] / 2**30:.3g} GiB ({row['memory_of']}) | {differences} |")  # fmt: skip
-    counts = " and ".join(f"{row['per_step']} {row['update']}" for row in report["updates"])
-    print(f"\nA step ({counts}) takes {report['step_seconds']:.4g} s, input not counted.")
+    print("|---" * 8 + "|")
+    differences = " | ".join(f"{report['differences'][part]['relative']:.1e}" for part in _PARTS)
+    print(f"| {report['compile_seconds']:.1f} s | {report['least_seconds']:.4g} s "
+          f"| {report['median_seconds']:.4g} s | {report['flops'] / 1e12:.3g} | {report['share_of_product_rate']:.1%} "
+          f"| {report['memory_bytes'] / 2**30:.3g} GiB ({report['memory_of']}) | {differences} |")  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser, folder: Path | None) -> None:
     """Defines the command line; `folder` is what DIR is when it is skipped, None if it must be given."""
     parser.add_argument("folder", metavar="DIR", type=Path, nargs="?" if folder else None, default=folder,
                         help="what `python -m tests.device export` wrote")  # fmt: skip
-    parser.add_argument("--steps", type=int, default=10, help="timed calls of each update (default 10)")
-    parser.add_argument("--tf32", choices=("on", "off"), default="on",
-                        help="let products of float32 round their operands, as TensorFlow does on a GPU (default on)")
+    parser.add_argument("--steps", type=int, default=10, help="timed calls (default 10)")
+    parser.add_argument(
+        "--tf32",
+        choices=("on", "off"),
+        default="on",
+        help="let products of float32 round their operands, as TensorFlow does on a GPU (default on)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
 
 

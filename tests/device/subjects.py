@@ -1,4 +1,4 @@
-"""The three models as `export` takes them: networks, optimisers, and training's own updates with their inputs."""
+"""The three models as `export` takes them: networks, optimisers, and training's own iteration with its inputs."""
 
 from __future__ import annotations
 
@@ -17,36 +17,18 @@ from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.losses import GANSynthLosses, consistency_loss
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
-from gansynth_tf.stages.model import StageModel, StageUpdates
+from gansynth_tf.stages.model import StageModel
+from gansynth_tf.stages.updates import StageUpdates
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.geometry import BINS, Moments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan import trainer
+from wavegan_tf.core.dcgan.updates import Updates
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training import runtime
-from wavegan_tf.core.training.update import Update
 
 MODELS: dict[str, Any] = {"wavegan": WaveGANConfig, "specgan": SpecGANConfig, "gansynth": GANSynthConfig}
 Tensors = dict[str, tf.Tensor]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Kind:
-    """One kind of update.
-
-    Attributes:
-      name: "discriminator" or "generator".
-      per_step: how many of it a step of training makes.
-      update: the compiled update of the training code.
-      draw: step -> the tensors that it takes, by name.
-      arrange: these tensors -> its arguments.
-    """
-
-    name: str
-    per_step: int
-    update: Update
-    draw: Callable[[int], Tensors]
-    arrange: Callable[[Tensors], tuple[Any, ...]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,15 +36,20 @@ class Subject:
     """Everything that one model brings.
 
     Attributes:
-      owners: all variables that updates use, by what they belong to.
+      owners: all variables that an iteration uses, by what they belong to.
       optimizers: of these owners.
-      kinds: the updates of a step in their order. The first call of one fixes its form.
+      iterate: the training code's iteration, a `tf.function` of the tensors that `draw` gives by name. Its first call
+        fixes its form.
+      draw: step -> what the iteration after it takes.
+      critic_updates: of the discriminator in an iteration, which are a loop if there are several.
       batch: examples in a batch.
     """
 
     owners: dict[str, list[keras.Variable]]
     optimizers: list[keras.optimizers.Optimizer]
-    kinds: list[Kind]
+    iterate: Any
+    draw: Callable[[int], Tensors]
+    critic_updates: int
     batch: int
 
 
@@ -97,7 +84,7 @@ def make_config(model: str, dim: int | None, batch: int | None, precision: str, 
 
 
 def make_subject(config: Any, stage: int, directory: str) -> Subject:
-    """Networks, optimisers and updates of a run with these options.
+    """Networks, optimisers and the iteration of a run with these options.
 
     Args:
       config: from `make_config`.
@@ -121,30 +108,15 @@ def _latent_gan(config: Any, directory: str) -> Subject:
     gan = make_gan(config, placed.policy)
     trainables = trainer.Trainables(gan, directory, config.seed, placed.loss_scaled)
     batch, shape = config.train_batch_size, (config.data_slice_len, config.data_num_channels)
-    updates = trainer.Updates(gan, trainables, placed, config.seed, batch)
+    updates = Updates(gan, trainables.g_optimizer, trainables.d_optimizer, placed, config.seed, batch)
 
-    def clips(step: int) -> tf.Tensor:
-        return tf.random.stateless_uniform([batch, *shape], [config.seed, step], -1.0, 1.0)
-
-    def drawn(name: str, passes: int, step: int) -> Tensors:
-        return {f"drawn/{key}": value for key, value in updates._draw(name, step, passes).items()}
-
-    kinds = [
-        Kind(
-            name="discriminator",
-            per_step=gan.critic_updates,
-            update=updates._discriminator,
-            draw=lambda step: {"clips": clips(step), **drawn("discriminator", updates._passes, step)},
-            arrange=lambda inputs: (inputs["clips"], _drawn(inputs)),
-        ),
-        Kind(
-            name="generator",
-            per_step=1,
-            update=updates._generator,
-            draw=lambda step: drawn("generator", 1, step),
-            arrange=lambda inputs: (_drawn(inputs),),
-        ),
-    ]
+    def draw(step: int) -> Tensors:
+        first = step * gan.critic_updates
+        clips = tf.data.Dataset.range(first, first + gan.critic_updates).map(
+            lambda count: tf.random.stateless_uniform([batch, *shape], tf.stack([config.seed, count]), -1.0, 1.0)
+        )
+        critic, generator = next(iter(updates.elements(clips, step, first)))
+        return {**_named("critic", critic), **_named("generator", generator)}
 
     return Subject(
         owners={
@@ -152,14 +124,20 @@ def _latent_gan(config: Any, directory: str) -> Subject:
             "g_optimizer": trainables.g_optimizer.variables, "d_optimizer": trainables.d_optimizer.variables,
         },
         optimizers=[trainables.g_optimizer, trainables.d_optimizer],
-        kinds=kinds,
+        iterate=tf.function(lambda inputs: updates.iterate((_part(inputs, "critic"), _part(inputs, "generator")))),
+        draw=draw,
+        critic_updates=gan.critic_updates,
         batch=batch,
     )  # fmt: skip
 
 
-def _drawn(inputs: Tensors) -> Tensors:
-    """Names of an update's draws among its inputs -> their names in training."""
-    return {name.removeprefix("drawn/"): value for name, value in inputs.items() if name.startswith("drawn/")}
+def _named(part: str, tensors: Tensors) -> Tensors:
+    return {f"{part}/{name}": value for name, value in tensors.items()}
+
+
+def _part(inputs: Tensors, part: str) -> Tensors:
+    """The tensors that `_named` has named."""
+    return {name.removeprefix(f"{part}/"): value for name, value in inputs.items() if name.startswith(f"{part}/")}
 
 
 def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
@@ -182,33 +160,20 @@ def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
     progress = tf.constant(stage_id / 2.0, tf.float32)
     updates = StageUpdates(config, model, losses, placed, np.ones(config.num_pitches))
 
-    def notes(step: int) -> Tensors:
-        images = tf.random.stateless_uniform([batch, *size, 2], [config.seed, step], -1.0, 1.0)
+    def draw(step: int) -> Tensors:
+        images = data.to_data(tf.random.stateless_uniform([batch, *size, 2], [config.seed, step], -1.0, 1.0))
+        pitches = tf.one_hot(tf.range(batch) % config.num_pitches, config.num_pitches)
+        notes = tf.data.Dataset.from_tensors((images, pitches))
+        (features, labels), generator, discriminator = next(iter(updates.elements(notes, step * batch)))
         return {
-            "features": data.to_data(images),
-            "pitches": tf.one_hot(tf.range(batch) % config.num_pitches, config.num_pitches),
-        }
+            "progress": progress, "real/features": features, "real/pitches": labels,
+            **_named("generator", generator), **_named("discriminator", discriminator),
+        }  # fmt: skip
 
-    def drawn(name: str, step: int) -> Tensors:
-        found = updates._draw(name, step * batch)
-        return {"progress": progress, **{f"drawn/{key}": value for key, value in found.items()}}
-
-    kinds = [
-        Kind(
-            name="generator",
-            per_step=1,
-            update=updates._generator,
-            draw=lambda step: drawn("generator", step),
-            arrange=lambda inputs: (_drawn(inputs), inputs["progress"]),
-        ),
-        Kind(
-            name="discriminator",
-            per_step=1,
-            update=updates._discriminator,
-            draw=lambda step: {**notes(step), **drawn("discriminator", step)},
-            arrange=lambda inputs: (inputs["features"], inputs["pitches"], _drawn(inputs), inputs["progress"]),
-        ),
-    ]
+    def iterate(inputs: Tensors) -> Tensors:
+        real = (inputs["real/features"], inputs["real/pitches"])
+        drawn = (_part(inputs, "generator"), _part(inputs, "discriminator"))
+        return updates.iterate((real, *drawn), inputs["progress"])
 
     return Subject(
         owners={
@@ -217,6 +182,8 @@ def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
             "d_optimizer": model.d_optimizer.variables,
         },
         optimizers=[model.g_optimizer, model.d_optimizer],
-        kinds=kinds,
+        iterate=tf.function(iterate),
+        draw=draw,
+        critic_updates=1,
         batch=batch,
     )  # fmt: skip

@@ -17,7 +17,7 @@ def assert_agrees(found, expected, metrics, tolerance):
 
 
 @pytest.mark.parametrize("model", ["wavegan", pytest.param("specgan", marks=pytest.mark.slow), "gansynth"])
-def test_updates_in_a_row_are_those_of_training(exported, model):
+def test_iterations_in_a_row_are_those_of_training(exported, model):
     """From Adam's start and with other draws each time, which so cannot be part of the program."""
     run.import_jax()
     subject, folder = exported(model)
@@ -28,43 +28,37 @@ def test_updates_in_a_row_are_those_of_training(exported, model):
         if name.endswith("velocity"):
             state[name] = np.zeros_like(state[name])
         variables[name].assign(state[name])
-    kinds = {kind.name: kind for kind in subject.kinds}
-    updates = [run.Update(folder, entry, manifest["state"], tf32=True) for entry in manifest["updates"]]
-    assert {update.entry["name"]: update.entry["per_step"] for update in updates} == {
-        "discriminator": 1 if model == "gansynth" else 5, "generator": 1,
-    }  # fmt: skip
-    used = {name for update in updates for name in (*update.entry["changes"], *update.entry["reads"])}
+    iteration = run.Iteration(folder, manifest, tf32=True)
+    used = {*iteration.entry["changes"], *iteration.entry["reads"]}
     for step in range(3):
-        for update in updates:
-            kind = kinds[update.entry["name"]]
-            inputs = kind.draw(step)
-            expected = {name: value.numpy() for name, value in kind.update(*kind.arrange(inputs)).items()}
-            metrics = update(state, {name: inputs[name].numpy() for name in update.entry["inputs"]})
-            assert list(metrics) == sorted(expected)
-            assert_agrees(metrics, expected, list(expected), 1e-5)
+        inputs = subject.draw(step)
+        expected = {name: value.numpy() for name, value in subject.iterate(inputs).items()}
+        metrics = iteration(state, {name: inputs[name].numpy() for name in iteration.entry["inputs"]})
+        assert list(metrics) == sorted(expected)
+        assert_agrees(metrics, expected, list(expected), 1e-5)
     assert_agrees(state, {name: variables[name].numpy() for name in used}, [], 1e-4)
-    assert [int(state[name]) for name in state if name.endswith("/iteration")] == [3, 3]
+    updates = {name.split("/")[0]: int(state[name]) for name in state if name.endswith("/iteration")}
+    assert updates == {"g_optimizer": 3, "d_optimizer": 3 * (1 if model == "gansynth" else 5)}
 
 
-def test_export_holds_tensorflows_first_update(exported):
-    """The file holds what `run` compares with: from a state that it makes itself, only what an update changes."""
+def test_export_holds_tensorflows_first_iteration(exported):
+    """The file holds what `run` compares with: from a state that it makes itself, only what an iteration changes."""
     subject, folder = exported("specgan")
     manifest = run.read(folder)
     variables = named_variables(subject)
-    (entry,) = [entry for entry in manifest["updates"] if entry["name"] == "discriminator"]
-    assert {name.split("/")[0] for name in entry["changes"]} == {"discriminator", "d_optimizer"}
-    assert {name.split("/")[0] for name in entry["reads"]} == {"generator", "d_optimizer"}  # the latter: learning rate
+    entry = manifest["iteration"]
+    assert {name.split("/")[0] for name in entry["changes"]} == {*subject.owners}
+    assert {name.split("/")[-1] for name in entry["reads"]} == {"learning_rate"}
     for name, value in run.draw(manifest["state"]).items():
         variables[name].assign(value)
-    (kind,) = [kind for kind in subject.kinds if kind.name == "discriminator"]
     with np.load(folder / entry["arrays"]) as arrays:
-        inputs = {**kind.draw(0), **{name: tf.constant(arrays[f"input/{name}"]) for name in entry["inputs"]}}
-        metrics = kind.update(*kind.arrange(inputs))
+        inputs = {**subject.draw(0), **{name: tf.constant(arrays[f"input/{name}"]) for name in entry["inputs"]}}
+        metrics = subject.iterate(inputs)
         for name in entry["metrics"]:
             np.testing.assert_allclose(metrics[name], arrays[f"expected/{name}"][0], rtol=1e-6)
         for name in entry["changes"]:
             np.testing.assert_allclose(run.sample(variables[name].numpy()), arrays[f"expected/{name}"], rtol=1e-5)
-    # The weights are clipped after the step (wgan).
+    # The weights are clipped after each step (wgan).
     weights = [variables[name].numpy() for name in entry["changes"] if name.startswith("discriminator/")]
     assert max(np.abs(value).max() for value in weights) == pytest.approx(0.01)
 

@@ -57,6 +57,20 @@ def test_operations_are_two_for_each_product_that_is_made():
         assert translated(function, *ones).flops == expected, (number, shapes)
 
 
+def test_products_in_a_loop_count_for_each_turn():
+    @tf.function
+    def product(x, y):
+        return tf.matmul(x, y)
+
+    def looped(x, y):
+        turn = lambda index, value: (index + 1, product(value, y))  # noqa: E731
+        _, value = tf.while_loop(lambda index, _: index < 5, turn, (0, x), maximum_iterations=5)
+        return product(value, y)
+
+    ones = tf.ones([3, 3])
+    assert program.translate(hlo_of(looped, ones, ones), 2, 0, [None], turns=5).flops == 6 * 2 * 27
+
+
 def test_full_precision_is_demanded_of_every_product():
     from jax.extend.mlir import ir
     from jax.extend.mlir.dialects import stablehlo

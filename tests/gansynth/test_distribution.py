@@ -16,7 +16,8 @@ import tensorflow as tf
 from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
-from gansynth_tf.stages.model import StageModel, check_batch_sizes
+from gansynth_tf.stages.model import StageModel
+from gansynth_tf.stages.updates import check_batch_sizes
 from tests.commands import run, run_two_workers
 from tests.core.training.test_distribution import assert_same_run
 from tests.gansynth.reference import config_of

@@ -35,6 +35,7 @@ from specgan_tf.features import Moments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import tf1
 from wavegan_tf.core.dcgan import trainer
+from wavegan_tf.core.dcgan.updates import Updates
 from wavegan_tf.core.dcgan.tf1 import original_variables
 from wavegan_tf.core.training import runtime
 from wavegan_tf.gan import make_gan
@@ -62,9 +63,9 @@ for config_class, make, name, loss, dim, kernel_len in (
         trainables = trainer.Trainables(gan, out, config.seed)
     variables = {**original_variables(gan.generator), **original_variables(gan.discriminator)}
     tf1.assign(variables, variables_of(golden))
-    updates = trainer.Updates(gan, trainables, run, config.seed, config.train_batch_size)
-    real = iter([tf.constant(np.concatenate([golden["x"], -golden["x"]]))] * 4)
-    metrics = [list(updates(step, real).values()) for step in range(2)]
+    updates = Updates(gan, trainables.g_optimizer, trainables.d_optimizer, run, config.seed, config.train_batch_size)
+    real = tf.data.Dataset.from_tensors(np.concatenate([golden["x"], -golden["x"]])).repeat()
+    metrics = [list(row.values()) for row in updates.iterations(real, 0, 0)(2).result()]
     values = {name: variable.numpy() for name, variable in variables.items()}
     np.savez(f"{out}/{model}_{loss}.npz", metrics=metrics, **values)
 """
@@ -97,7 +98,7 @@ def overflowing_steps(strategy):
     def loss(x):  # its gradient is the batch
         return tf.reduce_sum(x @ tf.convert_to_tensor(kernel)), {}
 
-    update = Update(loss, network.trainable_variables, optimizer, strategy)
+    update = tf.function(Update(loss, network.trainable_variables, optimizer, strategy))
     replicas = strategy.num_replicas_in_sync
     good, other = np.array([[1.0, -2.0, 3.0]], np.float32), np.array([[2.0, 2.0, -1.0]], np.float32)
     everywhere = range(replicas)

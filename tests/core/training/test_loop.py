@@ -5,7 +5,7 @@ import math
 import os
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -58,14 +58,36 @@ class FakeCluster(Cluster):
         self.busy = False
 
 
-class FakeRun:
-    """A run whose updates only count, advance a clock and now and then do something else."""
+class Late(Future):
+    """Metrics that are there, and that say when they are asked for."""
 
-    def __init__(self, clock=None, seconds=1.0, at=None, cluster=None):
-        self.clock, self.seconds, self.at = clock, seconds, at or {}
-        self.updates, self.saves, self.summaries = [], [], []
+    def __init__(self, rows, asked):
+        super().__init__()
+        self.set_result(rows)
+        self.asked = asked
+
+    def result(self, timeout=None):
+        self.asked()
+        return super().result(timeout)
+
+
+class FakeRun:
+    """A run whose updates only count, advance a clock and now and then do something else.
+
+    Attributes:
+      told: what was called, in order: ("call", step, count), ("metrics", step), ("save", step), ("summary", step).
+    """
+
+    def __init__(self, clock=None, seconds=1.0, at=None, cluster=None, step_size=1, most=1):
+        self.most, self.clock, self.seconds, self.at, self.step_size = most, clock, seconds, at or {}, step_size
+        self.updates, self.saves, self.summaries, self.told = [], [], [], []
         self.progress = SilentProgress()
         self.cluster = cluster or FakeCluster()
+
+    def iterate(self, step, count):
+        self.told.append(("call", step, count))
+        rows = [self.update(step + number * self.step_size) for number in range(count)]
+        return Late(rows, lambda: self.told.append(("metrics", step)))
 
     def update(self, step):
         self.updates.append(step)
@@ -77,23 +99,32 @@ class FakeRun:
     def save(self, step):
         assert self.cluster.busy, "the end of another worker would cut it short"
         self.saves.append(step)
+        self.told.append(("save", step))
 
-    def go(self, step=0, step_size=1, **values):
+    def summarize(self, step, means):
+        self.summaries.append((step, means))
+        self.told.append(("summary", step))
+
+    def room(self, options, step):
+        return min(self.most, options.train_steps - step if options.train_steps else loop.NO_EVENT)
+
+    def go(self, step=0, **values):
         options = LoopOptions(**values)
         summaries = loop.Schedule(options.train_summary_secs, at_start=True)
         with Stop(options.train_time_limit_secs) as stop:
-            return self.run(options, step, step_size, stop, summaries)
+            return self.run(options, step, stop, summaries)
 
-    def run(self, options, step, step_size, stop, summaries):
+    def run(self, options, step, stop, summaries):
         return loop.run(
             options,
             step=step,
-            step_size=step_size,
+            step_size=self.step_size,
             stop=stop,
             is_end=options.is_end,
-            update=self.update,
+            iterate=self.iterate,
+            room=lambda step: self.room(options, step),
             is_summary_due=lambda _: summaries.due(),
-            summarize=lambda step, means: self.summaries.append((step, means)),
+            summarize=self.summarize,
             save=self.save,
             progress=self.progress,
             cluster=self.cluster,
@@ -108,8 +139,8 @@ def test_options_are_checked():
 
 
 def test_a_step_can_count_examples():
-    run = FakeRun()
-    assert run.go(2, step_size=4, train_steps=9) == 10
+    run = FakeRun(step_size=4)
+    assert run.go(2, train_steps=9) == 10
     assert run.updates == [2, 6] and run.saves == [10]
 
 
@@ -148,14 +179,14 @@ def test_signals_end_the_run_after_the_current_step_with_a_save(number):
 
 
 def test_messages_name_what_is_counted(caplog):
-    run = FakeRun(at={4: lambda: os.kill(os.getpid(), signal.SIGTERM)})
+    run = FakeRun(at={4: lambda: os.kill(os.getpid(), signal.SIGTERM)}, step_size=2)
     run.progress.label = "stage 1 image"
     with caplog.at_level(logging.INFO, logger="absl"):
-        run.go(step_size=2)
+        run.go()
     assert caplog.messages == ["SIGTERM: stopping after stage 1 image 6"]
     run.at = {4: lambda: {"D_loss": math.nan}}
     with pytest.raises(UserError, match="^stage 1 image 6: D_loss is nan"):
-        run.go(step_size=2)
+        run.go()
 
 
 def test_a_run_in_another_thread_stops_by_its_time_and_leaves_signals_alone(monkeypatch):
@@ -193,7 +224,8 @@ def test_metric_that_is_not_finite_stops_the_run_and_nothing_is_saved(value):
     run = FakeRun(at={4: lambda: {"D_loss": 1.0, "G_loss": value}})
     with pytest.raises(UserError, match=rf"^step 5: G_loss is {value}; .* the last checkpoint stays$"):
         run.go(train_save_secs=1000.0)
-    assert run.saves == [] and run.updates == [0, 1, 2, 3, 4]
+    assert run.saves == []
+    assert run.updates == [0, 1, 2, 3, 4, 5], "the next step is computed before the metrics are there"
     assert [step for step, _ in run.summaries] == [1]
     assert [step for step, _ in run.progress.shown] == [1, 2, 3, 4]
     assert run.progress.closed == 1, "the error would stand on the line of progress"
@@ -240,7 +272,7 @@ def test_means_start_anew():
     assert means.take() == {"a": 7.0}
 
 
-QUIET, SIGNALLED, LATE, TO_SAVE = [False] * 3, [True, False, False], [False, True, False], [False, False, True]
+QUIET, SIGNALLED, LATE, TO_SAVE = ([number == wish for wish in range(3)] + [1] for number in (3, 0, 1, 2))
 
 
 def test_workers_speak_once_a_step_whatever_their_own_clocks(monkeypatch):
@@ -278,3 +310,63 @@ def test_a_signal_to_any_worker_stops_all_at_the_same_step(chief):
     )
     assert run.go() == 3
     assert run.cluster.said[-1][0] is True and len(run.cluster.said) == 4
+
+
+def test_metrics_are_looked_at_while_the_next_step_is_computed(monkeypatch):
+    run = FakeRun(Clock(monkeypatch))
+    run.go(train_steps=4, train_summary_secs=1000.0)
+    assert run.told == [
+        ("call", 0, 1), ("metrics", 0), ("summary", 1),
+        ("call", 1, 1), ("call", 2, 1), ("metrics", 1), ("call", 3, 1), ("metrics", 2), ("metrics", 3),
+        ("summary", 4), ("save", 4),
+    ]  # fmt: skip
+
+
+def test_all_metrics_are_looked_at_before_a_save_or_a_summary(monkeypatch):
+    run = FakeRun(Clock(monkeypatch))
+    run.go(train_steps=30, train_save_secs=4.0, train_summary_secs=3.0)
+    seen = -1
+    for what, step, *_ in run.told:
+        if what in ("save", "summary"):
+            assert seen == step - 1, run.told
+        seen = step if what == "metrics" else seen
+
+
+@pytest.mark.parametrize("at", range(1, 12))
+def test_a_nan_is_reported_at_its_step_wherever_saves_and_summaries_fall(monkeypatch, at):
+    run = FakeRun(Clock(monkeypatch), at={at - 1: lambda: {"D_loss": math.nan}})
+    with pytest.raises(UserError, match=f"^step {at}: D_loss is nan"):
+        run.go(train_steps=11, train_save_secs=4.0, train_summary_secs=3.0)
+    assert run.saves == [step for step in (4, 8) if step < at]
+    assert [step for step, _ in run.summaries] == [step for step in (1, 4, 7, 10) if step < at]
+
+
+def test_short_iterations_share_a_call(monkeypatch):
+    """As many as take a tenth of a second, and none beyond the end or the next event."""
+    for seconds, most in ((1.0, 1), (0.06, 1), (0.03, 3), (0.001, 32)):
+        run = FakeRun(Clock(monkeypatch), seconds=seconds, most=1000)
+        assert run.go(train_steps=200, train_summary_secs=1000.0) == 200
+        counts = [count for what, _, *count in run.told if what == "call"]
+        assert max(counts) == [most] and counts[:2] == [[1], [1]]
+        assert run.updates == list(range(200)) and len(run.progress.shown) == 200
+    run = FakeRun(Clock(monkeypatch), seconds=0.001, step_size=2)
+    monkeypatch.setattr(run, "room", lambda options, step: (14 - step % 14) // 2)
+    run.go(train_steps=100, train_summary_secs=1000.0)
+    calls = {step: count for what, step, *count in run.told if what == "call"}
+    assert all(step % 14 == 0 or step // 14 == (step + 2 * count - 1) // 14 for step, (count,) in calls.items())
+    assert calls[14] == [7]
+
+
+def test_a_nan_within_a_call_is_reported_at_its_step(monkeypatch):
+    run = FakeRun(Clock(monkeypatch), seconds=0.001, at={70: lambda: {"D_loss": math.inf}}, most=1000)
+    with pytest.raises(UserError, match="^step 71: D_loss is inf"):
+        run.go(train_steps=300, train_save_secs=1000.0)
+    assert run.saves == [] and run.progress.shown[-1][0] == 70
+
+
+def test_all_workers_make_as_many_iterations_as_the_chief(monkeypatch):
+    run = FakeRun(
+        Clock(monkeypatch), seconds=0.001, cluster=FakeCluster(itertools.repeat([False] * 3 + [5]), chief=False)
+    )
+    run.go(train_steps=20)
+    assert [count for what, _, *count in run.told if what == "call"] == [[5]] * 4

@@ -49,7 +49,8 @@ def pretend_gpus(monkeypatch, count):
     logical = [FakeGpu() for _ in range(count)]
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: logical if kind == "GPU" else [])
     asked = []
-    for name in ("MirroredStrategy", "MultiWorkerMirroredStrategy"):
+    runtime.mirrored.cache_clear()
+    for name in ("OneDeviceStrategy", "MirroredStrategy", "MultiWorkerMirroredStrategy"):
 
         def make(*arguments, name=name, **_):
             asked.append(name)
@@ -84,7 +85,9 @@ def test_mistakes_in_tf_config_matter_only_where_it_is_used(monkeypatch, distrib
             runtime.start(RuntimeOptions(distribution=used))
 
 
-@pytest.mark.parametrize(("distribution", "asked"), [("auto", []), ("multiworker", ["MirroredStrategy"])])
+@pytest.mark.parametrize(
+    ("distribution", "asked"), [("auto", ["OneDeviceStrategy"]), ("multiworker", ["MirroredStrategy"])]
+)
 def test_a_cluster_of_one_is_alone(monkeypatch, distribution, asked):
     made = pretend_gpus(monkeypatch, 1)
     set_cluster(monkeypatch, {"worker": HOSTS[:1]}, {"type": "worker", "index": 0})
@@ -111,7 +114,7 @@ def test_multiworker_after_tensorflow_has_started(monkeypatch, capsys):
     ("gpus", "workers", "asked", "compiled"),
     [
         (0, 1, [], False),
-        (1, 1, [], True),
+        (1, 1, ["OneDeviceStrategy"], True),
         (2, 1, ["MirroredStrategy"], True),
         (0, 3, ["MultiWorkerMirroredStrategy"], False),
         (2, 3, ["MultiWorkerMirroredStrategy"], True),
@@ -132,9 +135,10 @@ def test_choices_of_the_user_win(monkeypatch):
     made = pretend_gpus(monkeypatch, 2)
     set_cluster(monkeypatch, WORKERS, {"type": "worker", "index": 2})
     run = runtime.start(RuntimeOptions(distribution="none", jit_compile=False))
-    assert made == [] and run.jit_compile is False and run.is_chief and run.workers == 1
-    runtime.start(RuntimeOptions(distribution="mirrored"))
-    assert made == ["MirroredStrategy"]
+    assert made == ["OneDeviceStrategy"] and run.jit_compile is False and run.is_chief and run.workers == 1
+    for _ in range(2):
+        runtime.start(RuntimeOptions(distribution="mirrored"))
+    assert made == ["OneDeviceStrategy", "MirroredStrategy"], "of one process, whose second run uses it again"
     monkeypatch.undo()
     assert runtime.start(RuntimeOptions(jit_compile=True)).jit_compile is True
 

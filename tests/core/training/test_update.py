@@ -88,6 +88,7 @@ def updates_of(generator, discriminator, config):
         ),
         "G": Update(objective.generator_loss, generator.trainable_variables, optimizer["G"], strategy),
     }
+    updates = {kind: tf.function(update) for kind, update in updates.items()}
     optimizer["D"].build(discriminator.trainable_variables)
     optimizer["G"].build(generator.trainable_variables)
     return updates, optimizer

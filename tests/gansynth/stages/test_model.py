@@ -7,13 +7,15 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.progressive import original_names
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
 from gansynth_tf.stages.importing import original_variables
-from gansynth_tf.stages.model import AVERAGE_DECAY, StageModel, StageUpdates
+from gansynth_tf.stages.model import StageModel
+from gansynth_tf.stages.updates import AVERAGE_DECAY, StageUpdates
 from tests.gansynth.reference import config_of, names, read, variables_of
 from tests.gansynth.small import SMALL
 from tests.originals import GOLDENS, assert_near
@@ -23,6 +25,14 @@ from wavegan_tf.core.training import runtime
 
 CARRY_OVER = json.loads((GOLDENS / "gansynth" / "checkpoint_carry_over.json").read_text())
 FLOAT32 = keras.DTypePolicy("float32")
+
+
+@pytest.fixture(autouse=True)
+def as_in_training():
+    """See `stages.training.train_held`."""
+    with runtime.settings_given_back():
+        tf.config.optimizer.set_experimental_options({"remapping": False})
+        yield
 
 
 def trainer_of(config, stage_id, num_pitches, run_dir):
@@ -46,7 +56,7 @@ def test_steps_are_the_originals(name, tmp_path):
     features, data, model, updates = trainer_of(config, stage_id, settings["num_tokens"], tmp_path)
     ours = original_variables(model)
     tf1.assign(ours, variables_of(golden, "init/var/"))
-    image_id = settings["first_current_image_id"]
+    iterate, image_id = tf.function(updates.iterate), settings["first_current_image_id"]
     steps = sorted({key.split("/")[0] for key in golden if key.startswith("step")})
     assert len(steps) >= 3
     for step in steps:
@@ -58,12 +68,11 @@ def test_steps_are_the_originals(name, tmp_path):
                 "alpha": golden[f"{step}/D_in/alpha"].ravel(),
             },
         }
-        updates._draw = lambda purpose, _, drawn=drawn: drawn[purpose]
         assert golden[f"{step}/current_image_id_before"] == image_id
         progress = config.schedule.progress(model.stage.num_blocks, image_id, 0.0)
         assert progress == golden[f"{step}/progress"]
         real = data.downsample(features.waves_to_data(golden[f"{step}/D_in/waves"])), golden[f"{step}/D_in/labels"]
-        metrics = updates(image_id, progress, real)
+        metrics = iterate((real, drawn["generator"], drawn["discriminator"]), progress)
         image_id += model.stage.batch_size
         np.testing.assert_allclose(metrics["G_loss"], golden[f"{step}/G_loss"], rtol=1e-5)
         np.testing.assert_allclose(metrics["D_loss"], golden[f"{step}/D_loss_value_of_train_op"], rtol=1e-5)
@@ -86,7 +95,7 @@ def test_five_stages_stay_with_the_original(tmp_path):
     for stage_id in range(5):
         features, data, model, updates = trainer_of(config, stage_id, len(pitches), tmp_path)
         ours = original_variables(model)
-        image_id = model.restore()
+        iterate, image_id = tf.function(updates.iterate), model.restore()
         for name, value in variables_of(golden, f"stage{stage_id}/new/").items():
             ours[name].assign(value)
             if name.startswith("Generator"):
@@ -100,13 +109,12 @@ def test_five_stages_stay_with_the_original(tmp_path):
                     "alpha": golden["D_in/alpha"][step],
                 },
             }
-            updates._draw = lambda purpose, _, drawn=drawn: drawn[purpose]
             assert golden["current_image_id"][step] == image_id
             progress = config.schedule.progress(model.stage.num_blocks, image_id, 0.0)
             assert progress == golden["progress"][step]
             notes = golden["D_in/index"][step]
             real = data.downsample(features.waves_to_data(golden["waves"][notes])), pitches[golden["pitches"][notes]]
-            metrics = updates(image_id, progress, real)
+            metrics = iterate((real, drawn["generator"], drawn["discriminator"]), progress)
             image_id += model.stage.batch_size
             # Adam without a first moment steps by the sign of a gradient, so that rounding parts the weights in time.
             tolerance = 3e-6 if stage_id < 3 else 1e-4
@@ -123,10 +131,11 @@ def test_the_average_follows_the_updated_generator(tmp_path):
     rng = np.random.default_rng(0)
     waves = rng.normal(size=(2, 320, 1)).astype(np.float32) * 0.1
     real = data.downsample(features.waves_to_data(waves)), np.eye(61, dtype=np.float32)[[3, 4]]
+    iterations = updates.iterations(tf.data.Dataset.from_tensors(real).repeat(), 0)
     before = [variable.numpy() for variable in model.average.variables]
     for old, weight in zip(before, model.generator.variables, strict=True):
         np.testing.assert_array_equal(old, weight)
-    updates(0, np.float32(0), real)
+    assert iterations(1, np.zeros(1)).result()[0]["progress"] == 0
     for old, average, weight in zip(before, model.average.variables, model.generator.variables, strict=True):
         assert not np.array_equal(weight, old)
         np.testing.assert_allclose(average, AVERAGE_DECAY * old + (1 - AVERAGE_DECAY) * weight.numpy(), atol=1e-7)
@@ -136,11 +145,14 @@ def test_both_updates_are_functions_of_the_image(tmp_path):
     """Whether a run came there in one go or not; and generator and discriminator draw different latents."""
     config = config_of(SMALL)
     _, _, _, updates = trainer_of(config, 0, 61, tmp_path)
-    first, again = updates._draw("generator", 6), updates._draw("generator", 6)
-    for name, value in first.items():
-        np.testing.assert_array_equal(value, again[name])
-        assert not np.array_equal(value, updates._draw("discriminator", 6)[name])
-        assert not np.array_equal(value, updates._draw("generator", 8)[name])
+    notes = tf.data.Dataset.from_tensors(0).repeat()
+    (_, *first), (_, *second) = updates.elements(notes, 6).take(2)
+    (_, *again), *_ = updates.elements(notes, 8).take(1)
+    for drawn, later, continued, other in zip(first, second, again, first[::-1], strict=True):
+        for name, value in drawn.items():
+            np.testing.assert_array_equal(later[name], continued[name])
+            assert not np.array_equal(value, later[name])
+            assert not np.array_equal(value, other[name])
 
 
 @pytest.mark.parametrize("stage_id", [1, 2, 3, 4])

@@ -55,9 +55,16 @@ class UpdateDraws:
         }
 
 
-def rows(draws: dict[str, tf.Tensor], start: int, stop: int) -> dict[str, tf.Tensor]:
-    """The part of `UpdateDraws`'s result that belongs to examples start to stop of the global batch."""
-    phases = draws["phases"]
-    if phases.shape[-1] != 1:
-        phases = phases[..., start:stop]
-    return {"z": draws["z"][start:stop], "alpha": draws["alpha"][start:stop], "phases": phases}
+def rows(tensors: dict[str, tf.Tensor], start: int, stop: int, axis: int = 0) -> dict[str, tf.Tensor]:
+    """The part that belongs to examples start to stop of the batch.
+
+    Args:
+      tensors: `UpdateDraws`'s result, or those of several updates stacked, and clips beside them.
+      start: first example.
+      stop: end of the examples.
+      axis: of the batch, but for the phases, where it is the last one.
+    """
+    examples = (*[slice(None)] * axis, slice(start, stop))
+    found = {name: value[examples] for name, value in tensors.items() if name != "phases"}
+    phases = tensors["phases"]
+    return {**found, "phases": phases if phases.shape[-1] == 1 else phases[..., start:stop]}

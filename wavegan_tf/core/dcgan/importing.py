@@ -14,9 +14,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training.run_directory import RunDirectory
 
 
-def import_tf1_run(
-    config: GanOptions, tf1_dir: str, train_dir: str, make_gan: Callable[[], Gan]
-) -> int:
+def import_tf1_run(config: GanOptions, tf1_dir: str, train_dir: str, make_gan: Callable[[], Gan]) -> int:
     """Turns an original training directory into one of ours: weights, optimiser slots and step.
 
     Args:
@@ -50,7 +48,7 @@ def import_tf1_run(
             names = {variable.path: name for name, variable in variables.items()}
             slots = [names[variable.path] for variable in network.trainable_variables]
             assign_optimizer(optimizer, slots, values, power, updates)
-        trainables.count_from(step, config)
+        trainables.count(step, config)
         trainables.checkpoints.save(step)
         gan_options.save_run(config, train_dir)
     return step

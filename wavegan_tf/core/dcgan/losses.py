@@ -32,6 +32,11 @@ class AdversarialLosses:
         """Passes through the discriminator in its own update: real, fake, and interpolates for wgan-gp."""
         return 3 if self.loss == "wgan-gp" else 2
 
+    @property
+    def discriminator_metrics(self) -> tuple[str, ...]:
+        """Names of what `discriminator_loss` reports."""
+        return ("D_loss", "D_x", "D_G_z") + (("gradient_penalty",) if self.loss == "wgan-gp" else ())
+
     def discriminator_loss(self, real: tf.Tensor, draws: Metrics) -> tuple[tf.Tensor, Metrics]:
         """The discriminator's loss on `real` [b, ...] and fresh fakes, and what to report."""
         fake = tf.stop_gradient(self.generator(draws["z"], training=True))

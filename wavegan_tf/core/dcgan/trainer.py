@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,17 +14,13 @@ from absl import logging
 from wavegan_tf.core import draws, messages
 from wavegan_tf.core.audio import clips
 from wavegan_tf.core.dcgan import options as gan_options
-from wavegan_tf.core.dcgan.draws import UpdateDraws, rows
-from wavegan_tf.core.dcgan.losses import AdversarialLosses
 from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.dcgan.options import GanOptions
+from wavegan_tf.core.dcgan.updates import Updates
 from wavegan_tf.core.nn import optimizers
-from wavegan_tf.core.nn.losses import WGAN_CLIP
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.stop import Stop
-from wavegan_tf.core.training import checkpoints, loop, preview, runtime, tracking
-from wavegan_tf.core.training import update as training
-from wavegan_tf.core.training.draws import ReplicaDraws
+from wavegan_tf.core.training import checkpoints, loop, preview, runtime, tracking, update
 from wavegan_tf.core.workers.cluster import Cluster, digest_of_audio
 
 
@@ -32,8 +28,8 @@ class Trainables:
     """Networks, their optimisers, and the checkpoints that hold both.
 
     Attributes:
-      critic_updates: discriminator updates made so far, which number their draws.
-      clips: clips taken so far.
+      critic_updates: discriminator updates made until the last save, which number their draws.
+      clips: clips taken until then.
     """
 
     def __init__(self, gan: Gan, train_dir: str, seed: int, scaled: Callable[[Any], Any] = lambda optimizer: optimizer):
@@ -50,6 +46,7 @@ class Trainables:
         self.g_optimizer.build(gan.generator.trainable_variables)
         self.d_optimizer.build(gan.discriminator.trainable_variables)
         self.critic_updates, self.clips = (tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(2))
+        self._counted = 0
         self.checkpoints = checkpoints.Checkpoints(
             train_dir,
             seed,
@@ -60,7 +57,6 @@ class Trainables:
             d_optimizer=self.d_optimizer,
         )
 
-
     def restore(self, config: GanOptions) -> int:
         """Restores the newest checkpoint and returns its step, 0 without one.
 
@@ -70,70 +66,19 @@ class Trainables:
         self.critic_updates.assign(-1)
         step = self.checkpoints.restore() or 0
         if self.critic_updates.numpy() < 0:
-            self.count_from(step, config)
+            self._counted = 0
+            self.critic_updates.assign(0)
+            self.clips.assign(0)
+            self.count(step, config)
+        self._counted = step
         return step
 
-    def count_from(self, step: int, config: GanOptions) -> None:
-        """Counts what `step` steps took, if they were all made with these options."""
-        critic_updates = step * config.own("disc_nupdates")
-        self.critic_updates.assign(critic_updates)
-        self.clips.assign(critic_updates * config.train_batch_size)
-
-
-class Updates:
-    """The updates of one step: `critic_updates` of the discriminator, then one of the generator."""
-
-    def __init__(self, gan: Gan, trainables: Trainables, run: runtime.Runtime, seed: int, batch_size: int):
-        """Prepares both compiled updates.
-
-        Raises:
-          UserError: the batch cannot be divided among the replicas.
-        """
-        self._gan, self._trainables, self._run, self._batch_size = gan, trainables, run, batch_size
-        self._share = run.share(batch_size, f"--train_batch_size={batch_size}")
-        objective = AdversarialLosses(
-            generator=gan.generator, discriminator=gan.discriminator, loss=gan.loss, inner_scale=run.inner_scale
-        )
-        self._passes = objective.discriminator_passes
-        self._discriminator = training.Update(
-            lambda clip, drawn: objective.discriminator_loss(gan.to_sample(clip), drawn),
-            gan.discriminator.trainable_variables,
-            trainables.d_optimizer,
-            run.strategy,
-            jit_compile=run.jit_compile,
-            after_step=training.clipping(gan.discriminator, WGAN_CLIP) if gan.loss == "wgan" else None,
-        )
-        self._generator = training.Update(
-            objective.generator_loss,
-            gan.generator.trainable_variables,
-            trainables.g_optimizer,
-            run.strategy,
-            jit_compile=run.jit_compile,
-        )
-        shuffles = gan.discriminator.num_phase_shuffles if gan.phase_radius else 0
-        draw = UpdateDraws(
-            seed=seed,
-            batch_size=batch_size,
-            latent_dim=gan.latent_dim,
-            phase_shuffles=shuffles,
-            phase_radius=gan.phase_radius,
-            phase_per_example=gan.phase_per_example,
-        )
-        self._draw = ReplicaDraws(run, self._share, draw, rows)
-
-    def __call__(self, step: int, batches: Iterator[tf.Tensor]) -> dict[str, float]:
-        """Makes the updates of the step after `step`, and returns the metrics of the last of each kind."""
-        updates, first = self._gan.critic_updates, int(self._trainables.critic_updates.numpy())
-        for update in range(first, first + updates):
-            drawn = self._draw("discriminator", update, self._passes)
-            metrics = self._discriminator(self._clips(next(batches)), drawn)
-        self._trainables.critic_updates.assign_add(updates)
-        self._trainables.clips.assign_add(updates * self._batch_size)
-        metrics = {**metrics, **self._generator(self._draw("generator", step, 1))}
-        return {name: float(value) for name, value in metrics.items()}
-
-    def _clips(self, batch: tf.Tensor) -> Any:
-        return self._run.per_replica(self._share, lambda start, stop: batch[start:stop], of_worker=True)
+    def count(self, step: int, config: GanOptions) -> None:
+        """Counts what the steps took that were made since the last count, with these options, until `step`."""
+        critic_updates = (step - self._counted) * config.own("disc_nupdates")
+        self.critic_updates.assign_add(critic_updates)
+        self.clips.assign_add(critic_updates * config.train_batch_size)
+        self._counted = step
 
 
 # Called with (options, training directory, the run's audio, workers) before the networks are made, of which it returns
@@ -180,7 +125,7 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
     with run.strategy.scope():
         gan = make_gan(run.policy)
         trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
-    updates = Updates(gan, trainables, run, config.seed, config.train_batch_size)
+    updates = Updates(gan, trainables.g_optimizer, trainables.d_optimizer, run, config.seed, config.train_batch_size)
     step = trainables.restore(config)
     # The chief writes nothing before all have read.
     run.cluster.agree({"step of the checkpoint": step}, "all workers must see the same --train_dir")
@@ -193,7 +138,7 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
         worker=run.worker,
         num_workers=run.workers,
     )
-    batches = iter(stream)
+    iterations = updates.iterations(stream, step, int(trainables.critic_updates.numpy()))
     if run.is_chief:
         # Not before it is known that these options can be used: some of them cannot change later.
         gan_options.save_run(config, train_dir)
@@ -205,7 +150,8 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
             step=step,
             stop=stop,
             is_end=config.is_end,
-            update=lambda step: updates(step, batches),
+            iterate=lambda step, count: iterations(count),
+            room=lambda step: config.train_steps - step if config.train_steps else loop.NO_EVENT,
             is_summary_due=lambda _: summaries.due(),
             summarize=lambda step, means: writer.summarize(step, means, stream),
             save=writer.save,
@@ -239,8 +185,7 @@ class _ChiefWriter:
     """Summaries, checkpoints and previews of the run."""
 
     def __init__(self, config: GanOptions, gan: Gan, trainables: Trainables, train_dir: str, step: int):
-        self._config, self._gan, self._checkpoints = config, gan, trainables.checkpoints
-        self._optimizers = [trainables.g_optimizer, trainables.d_optimizer]
+        self._config, self._gan, self._trainables = config, gan, trainables
         self._tracker = tracking.Tracker(train_dir, step)
         key = draws.purpose_seed(config.seed, 0, "preview/z")
         self._preview = preview.Preview(
@@ -250,8 +195,8 @@ class _ChiefWriter:
             gan.preview_gap,
             config.data_sample_rate,
         )
-        if self._checkpoints.last_saved is None:
-            self._checkpoints.save(0)
+        if trainables.checkpoints.last_saved is None:
+            trainables.checkpoints.save(0)
 
     def summarize(self, step: int, means: dict[str, float], stream: tf.data.Dataset) -> None:
         """Losses, RMS, and players of real and generated clips."""
@@ -267,7 +212,10 @@ class _ChiefWriter:
 
     def save(self, step: int) -> None:
         """A checkpoint and a preview, unless a weight is not finite."""
-        training.check_sound(f"step {step}", [self._gan.generator, self._gan.discriminator], self._optimizers)
-        self._checkpoints.save(step)
+        trainables = self._trainables
+        optimizers = [trainables.g_optimizer, trainables.d_optimizer]
+        update.check_sound(f"step {step}", [self._gan.generator, self._gan.discriminator], optimizers)
+        trainables.count(step, self._config)
+        trainables.checkpoints.save(step)
         self._preview.write(step)
         self._tracker.flush()

@@ -6,14 +6,21 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 
 from absl import logging
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.stop import Stop
+from wavegan_tf.core.training.iterations import MOST, Rows
 from wavegan_tf.core.training.options import PaceOptions
 from wavegan_tf.core.workers.cluster import Cluster
+
+# Room without end.
+NO_EVENT = 1 << 62
+# A call of short iterations takes about so long: a signal waits for it.
+_CALL_SECS = 0.1
 
 
 @dataclasses.dataclass
@@ -54,13 +61,64 @@ class MeanMetrics:
         return means
 
 
+class _Pace:
+    """How many iterations to make in one call: several of short ones, so that Python costs them little."""
+
+    def __init__(self) -> None:
+        self._count, self._calls = 1, 0
+        self._since = time.monotonic()
+
+    def count(self, room: int) -> int:
+        """Iterations for the next call, of which `room` can be made before something else is due."""
+        return max(1, min(self._count, room))
+
+    def called(self, count: int) -> None:
+        """Takes the time of a call, which made `count` iterations."""
+        now = time.monotonic()
+        self._calls += 1
+        # The first call compiles, and where a device computes beside Python, the second one waits for the first.
+        if self._calls > 2:
+            self._count = max(1, min(MOST, int(_CALL_SECS * count / max(now - self._since, 1e-9))))
+        self._since = now
+
+
+class _Metrics:
+    """The metrics of each iteration, as they come in."""
+
+    def __init__(self, progress: Progress, step_size: int) -> None:
+        self._progress, self._step_size = progress, step_size
+        self._coming: tuple[int, Future[Rows]] | None = None
+        self.means = MeanMetrics()
+
+    def expect(self, step: int, rows: Future[Rows]) -> None:
+        """Takes in what has been coming until now, and notes what comes of the iterations after `step`."""
+        coming, self._coming = self._coming, (step, rows)
+        self._take(coming)
+
+    def drain(self) -> None:
+        """Takes in all that is coming."""
+        coming, self._coming = self._coming, None
+        self._take(coming)
+
+    def _take(self, coming: tuple[int, Future[Rows]] | None) -> None:
+        if coming is None:
+            return
+        step, rows = coming
+        for values in rows.result():
+            step += self._step_size
+            _check_finite(f"{self._progress.label} {step}", values)
+            self.means.add(values)
+            self._progress.update(step, values)
+
+
 def run(
     options: PaceOptions,
     *,
     step: int,
     stop: Stop,
     is_end: Callable[[int], bool],
-    update: Callable[[int], Mapping[str, float]],
+    iterate: Callable[[int, int], Future[Rows]],
+    room: Callable[[int], int],
     is_summary_due: Callable[[int], bool],
     summarize: Callable[[int, dict[str, float]], None],
     save: Callable[[int], None],
@@ -70,18 +128,22 @@ def run(
 ) -> int:
     """Trains from `step` on until its end or until it is stopped, and saves then.
 
+    Metrics are looked at while the next iterations are computed, and before anything is saved, summarised or over.
+
     Args:
       options: how often to save.
       step: what was done so far: generator updates, or examples.
       stop: entered by the caller.
       is_end: whether training is over after a step.
-      update: makes the updates after a step, and returns their metrics.
+      iterate: (step, count) -> makes that many iterations after a step, and returns the metrics of each, which may come
+        later.
+      room: how many iterations can be made after a step before its end or a summary is due, at most.
       is_summary_due: whether it is time for a summary at a step.
       summarize: writes a summary at a step, given the mean metrics since the last one.
       save: saves a checkpoint at a step.
       progress: shows each step, and names what is counted.
       cluster: the workers, which save and stop together: by a signal to any of them, or by the clock of the chief.
-      step_size: what one call of `update` adds to the step.
+      step_size: what one iteration adds to the step.
 
     Returns:
       The step it stopped at.
@@ -91,32 +153,34 @@ def run(
     """
     save_schedule = Schedule(options.train_save_secs)
     saved = summarized = step
-    means = MeanMetrics()
+    metrics, pace = _Metrics(progress, step_size), _Pace()
     is_any_signalled = False
     try:
         while not is_end(step):
-            wishes = cluster.exchange([bool(stop.received), stop.is_late, save_schedule.due()])
-            is_any_signalled, (_, is_late, is_save_due) = any(wish[0] for wish in wishes), wishes[0]
+            own = [bool(stop.received), stop.is_late, save_schedule.due(), pace.count(room(step))]
+            wishes = cluster.exchange(own)
+            is_any_signalled, (_, is_late, is_save_due, count) = any(wish[0] for wish in wishes), wishes[0]
             if is_save_due and step > saved:
+                metrics.drain()
                 with cluster.finishing():
                     save(step)
                 saved = step
             if is_any_signalled or is_late:
                 break
-            values = update(step)
-            step += step_size
-            _check_finite(f"{progress.label} {step}", values)
-            means.add(values)
-            progress.update(step, values)
+            metrics.expect(step, iterate(step, count))
+            pace.called(count)
+            step += count * step_size
             if is_summary_due(step):
-                summarize(step, means.take())
+                metrics.drain()
+                summarize(step, metrics.means.take())
                 summarized = step
+        metrics.drain()
     finally:
         progress.close()
     if stop.received or is_any_signalled:
         logging.info("%s: stopping after %s %d", stop.received or "a signal to another worker", progress.label, step)
     if step > summarized:
-        summarize(step, means.take())
+        summarize(step, metrics.means.take())
     if step > saved:
         with cluster.finishing():
             save(step)

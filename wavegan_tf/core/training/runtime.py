@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from tensorflow.python.eager import context as eager_context
 from tensorflow.python.framework import config as framework_config
 
 from wavegan_tf import __version__
+from wavegan_tf.core.audio.batches import stream_options
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import LossScaling
 from wavegan_tf.core.training.options import RuntimeOptions
@@ -112,27 +114,40 @@ class Runtime:
             raise UserError(f"{name}: must be a multiple of the {replicas} replicas")
         return batch_size // replicas
 
-    def per_replica(self, share: int, rows: Callable[[int, int], Any], *, of_worker: bool) -> Any:
-        """Divides a batch among this worker's replicas.
+    @property
+    def compiles_whole(self) -> bool:
+        """True if XLA compiles an iteration as one program."""
+        return self.jit_compile and self.strategy.num_replicas_in_sync == 1
+
+    @property
+    def compiles_updates(self) -> bool:
+        """True if XLA compiles the losses and gradients of each update: those of an iteration meet other replicas."""
+        return self.jit_compile and self.strategy.num_replicas_in_sync > 1
+
+    def distributed(self, elements: tf.data.Dataset, share: int, rows: Callable[[Any, int, int], Any]) -> Iterable[Any]:
+        """An endless stream as this worker's replicas take it, prefetched to their devices.
 
         Args:
+          elements: this worker's part of what each step needs, tuples.
           share: rows of each replica.
-          rows: (start, stop) -> these rows.
-          of_worker: whether `rows` counts within this worker's part of the batch, instead of within the whole.
+          rows: (element, start, stop) -> the part of these rows.
 
         Returns:
-          What a strategy's `run` takes: the rows of each replica.
+          What a strategy's `run` takes: the rows of each replica, one element of them for each step.
         """
-        replicas = self.strategy.num_replicas_in_sync
-        if replicas == 1:
-            return rows(0, share)
-        first = self.worker * (replicas // self.workers) if of_worker else 0
+        replicas = self.strategy.num_replicas_in_sync // self.workers
 
-        def of_replica(context: tf.distribute.ValueContext) -> Any:
-            start = (int(context.replica_id_in_sync_group) - first) * share
-            return rows(start, start + share)
+        @tf.autograph.experimental.do_not_convert
+        def divided(*element: Any) -> tf.data.Dataset:
+            parts = [rows(element, replica * share, (replica + 1) * share) for replica in range(replicas)]
+            return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(lambda *part: tf.stack(part), *parts))
 
-        return self.strategy.experimental_distribute_values_from_function(of_replica)
+        if replicas > 1:
+            elements = elements.flat_map(divided)
+        # Without a known end, workers would ask one another before each step whether any has come to it.
+        elements = elements.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+        elements = elements.prefetch(2 * replicas).with_options(stream_options())
+        return self.strategy.distribute_datasets_from_function(lambda _: elements)
 
 
 @contextlib.contextmanager
@@ -214,9 +229,15 @@ def _make_strategy(options: RuntimeOptions, place: tf_config.Place | None, clust
     if distribution == "auto":
         distribution = "mirrored" if len(gpus) > 1 else "none"
     if distribution in ("mirrored", "multiworker"):
-        devices = [device.name for device in tf.config.list_logical_devices("GPU" if gpus else "CPU")]
-        return tf.distribute.MirroredStrategy(devices)
-    return tf.distribute.get_strategy()
+        return mirrored(tuple(device.name for device in tf.config.list_logical_devices("GPU" if gpus else "CPU")))
+    # The default strategy would leave each element of a stream on the CPU until a step asks for it.
+    return tf.distribute.OneDeviceStrategy("/gpu:0") if gpus else tf.distribute.get_strategy()
+
+
+@functools.cache
+def mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """The one strategy of a process for these devices: collectives of a second one would have the first one's keys."""
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def _multi_worker_strategy(place: tf_config.Place, num_gpus: int, cluster: Cluster) -> tf.distribute.Strategy:

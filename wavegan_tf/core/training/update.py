@@ -19,7 +19,7 @@ Metrics = dict[str, tf.Tensor]
 
 
 class Update:
-    """One optimiser step of one network, on every replica.
+    """One optimiser step of one network, on every replica; to be called in a graph.
 
     Calling it with the loss's arguments (tensors, or `PerReplica` values under a strategy) returns the metrics,
     averaged over replicas, as they were before the step. The loss is a mean over the replica's examples; its gradient
@@ -43,18 +43,23 @@ class Update:
           variables: what the optimiser changes.
           optimizer: built on `variables` in the strategy's scope.
           strategy: where the step runs.
-          jit_compile: compile loss and gradients with XLA.
-          after_step: changes variables further; called once for all replicas, while the step is compiled.
+          jit_compile: compile loss and gradients with XLA, where it does not compile what calls this. Collective
+            operations, such as batch normalisation over replicas, cannot stand in them.
+          after_step: changes variables further; called once for all replicas, in the same graph.
         """
         self._loss, self._variables, self._optimizer, self._after_step = loss, variables, optimizer, after_step
         self._strategy, self._replicas = strategy, strategy.num_replicas_in_sync
-        # Collective operations, such as batch normalisation over replicas, cannot stand in a nested function.
         self._gradients = tf.function(self._loss_gradients, jit_compile=True) if jit_compile else self._loss_gradients
-        self._step = tf.function(self._distributed_step)
 
     def __call__(self, *args: Any) -> Metrics:
         """Makes the step; see the class."""
-        return self._step(*args)
+        per_replica = self._strategy.run(self._replica_step, args=args)
+        if self._after_step is not None:
+            self._after_step()
+        return {
+            name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+            for name, value in per_replica.items()
+        }
 
     def _loss_gradients(self, *args: Any) -> tuple[list[tf.Tensor], Metrics]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -67,15 +72,6 @@ class Update:
         gradients, metrics = self._gradients(*args)
         self._optimizer.apply(gradients, self._variables)
         return {name: value / self._replicas for name, value in metrics.items()}
-
-    def _distributed_step(self, *args: Any) -> Metrics:
-        per_replica = self._strategy.run(self._replica_step, args=args)
-        if self._after_step is not None:
-            self._after_step()
-        return {
-            name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
-            for name, value in per_replica.items()
-        }
 
 
 def clipping(network: keras.Model, limit: float) -> Callable[[], None]:
@@ -107,9 +103,7 @@ def all_finite(variables: Sequence[keras.Variable]) -> bool:
     return bool(tf.reduce_all([tf.reduce_all(tf.math.is_finite(variable.value)) for variable in variables]))
 
 
-def check_sound(
-    when: str, networks: Sequence[keras.Model], optimizers: Sequence[keras.optimizers.Optimizer]
-) -> None:
+def check_sound(when: str, networks: Sequence[keras.Model], optimizers: Sequence[keras.optimizers.Optimizer]) -> None:
     """Refuses to go on with networks that cannot be trained further; to be called before a checkpoint is written.
 
     Args:
