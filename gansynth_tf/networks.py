@@ -65,8 +65,10 @@ class ProgressiveGenerator(Progressive):
             "to_rgb_activation": to_rgb_activation, "simple_arch": simple_arch,
         }  # fmt: skip
         super().__init__(arguments, name=name, **kwargs)
-        self._pixel_norm = PixelNorm(dtype=self.dtype_policy)
-        self._upscales = [BoxUpscale(self._scales(steps)) for steps in range(self.num_blocks - 1, -1, -1)]
+        self._pixel_norm = PixelNorm(name="pixel_norm", dtype=self.dtype_policy)
+        self._upscales = [
+            BoxUpscale(self._scales(steps), name=f"upscale_{steps}") for steps in range(self.num_blocks - 1, -1, -1)
+        ]
         (self._make_simple_layers if simple_arch else self._make_layers)()
         self.build((None, latent_dim))
 
@@ -181,9 +183,11 @@ class ProgressiveDiscriminator(Progressive):
             "kernel_size": kernel_size, "num_pitches": num_pitches, "simple_arch": simple_arch,
         }  # fmt: skip
         super().__init__(arguments, name=name, **kwargs)
-        self._downscale = BoxDownscale(self._block_scale, dtype=self.dtype_policy)
-        self._downscales = [BoxDownscale(self._scales(steps)) for steps in range(self.num_blocks)]
-        self._stddev = MinibatchStdDev(dtype=self.dtype_policy)
+        self._downscale = BoxDownscale(self._block_scale, name="downscale", dtype=self.dtype_policy)
+        self._downscales = [
+            BoxDownscale(self._scales(steps), name=f"downscale_{steps}") for steps in range(self.num_blocks)
+        ]
+        self._stddev = MinibatchStdDev(name="minibatch_std_dev", dtype=self.dtype_policy)
         (self._make_simple_layers if simple_arch else self._make_layers)()
         # Both heads compute in float32 whatever the other layers do: scores and logits enter losses unrounded.
         self._add(1, "classification_logits", ScaledDense, num_pitches, dtype="float32")

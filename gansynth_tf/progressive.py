@@ -32,7 +32,7 @@ class Progressive(keras.Model):
         for name, value in arguments.items():
             setattr(self, f"_{name}", tuple(value) if isinstance(value, list | tuple) else value)
         self.num_blocks = len(self._filters) - 1
-        self._fade_in = FadeIn(dtype=self.dtype_policy)
+        self._fade_in = FadeIn(name="fade_in", dtype=self.dtype_policy)
         self._block_layers: dict[str, keras.layers.Layer] = {}
 
     def _add(self, block_id: int, role: str, layer: Callable[..., keras.layers.Layer], *args, **kwargs) -> None:

@@ -33,6 +33,7 @@ class SpecGANGenerator(LatentGenerator):
         use_batchnorm: bool = False,
         upsample: str = "zeros",
         activation: str = "tanh",
+        name: str = "spec_gan_generator",
         **kwargs,
     ):
         if upsample not in UPSAMPLINGS:
@@ -50,6 +51,7 @@ class SpecGANGenerator(LatentGenerator):
             use_batchnorm=use_batchnorm,
             upsampling=kind if kind in ("zeros", "nn") else lambda _: DoubleSize(kind, dtype=kwargs.get("dtype")),
             activation=activation,
+            name=name,
             **kwargs,
         )
         self.build((None, latent_dim))
@@ -74,6 +76,7 @@ class SpecGANDiscriminator(LogitDiscriminator):
         dim: int = 64,
         use_batchnorm: bool = False,
         phaseshuffle_rad: int = 0,
+        name: str = "spec_gan_discriminator",
         **kwargs,
     ):
         arguments = {
@@ -86,5 +89,6 @@ class SpecGANDiscriminator(LogitDiscriminator):
             kernel_len=kernel_len,
             use_batchnorm=use_batchnorm,
             phaseshuffle_rad=phaseshuffle_rad,
+            name=name,
             **kwargs,
         )

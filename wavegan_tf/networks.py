@@ -37,6 +37,7 @@ class WaveGANGenerator(LatentGenerator):
         use_batchnorm: bool = False,
         upsample: str = "zeros",
         pp_len: int = 0,
+        name: str = "wave_gan_generator",
         **kwargs,
     ):
         if upsample not in ("zeros", "nn"):
@@ -54,6 +55,7 @@ class WaveGANGenerator(LatentGenerator):
             latent_dim=latent_dim,
             use_batchnorm=use_batchnorm,
             upsampling=upsample,
+            name=name,
             **kwargs,
         )
         self.pp_filter = Conv1D(1, pp_len, use_bias=False, name="pp_filt", dtype=self.dtype_policy) if pp_len else None
@@ -92,6 +94,7 @@ class WaveGANDiscriminator(LogitDiscriminator):
         dim: int = 64,
         use_batchnorm: bool = False,
         phaseshuffle_rad: int = 0,
+        name: str = "wave_gan_discriminator",
         **kwargs,
     ):
         arguments = {
@@ -104,5 +107,6 @@ class WaveGANDiscriminator(LogitDiscriminator):
             kernel_len=kernel_len,
             use_batchnorm=use_batchnorm,
             phaseshuffle_rad=phaseshuffle_rad,
+            name=name,
             **kwargs,
         )

@@ -94,8 +94,11 @@ class StageModel:
         self.discriminator = ProgressiveDiscriminator(**shared, dtype=policy)
         for variable, weight in zip(self.average.variables, self.generator.variables, strict=True):
             variable.assign(weight)
-        self.g_optimizer = self._optimizer(config.generator_learning_rate, self.generator, scaled)
-        self.d_optimizer = self._optimizer(config.discriminator_learning_rate, self.discriminator, scaled)
+        # Of the same names in a run that grows and in one that goes on: names decide in which order TensorFlow adds.
+        self.g_optimizer = self._optimizer("g_optimizer", config.generator_learning_rate, self.generator, scaled)
+        self.d_optimizer = self._optimizer(
+            "d_optimizer", config.discriminator_learning_rate, self.discriminator, scaled
+        )
         self.train_time = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         directory = os.path.join(run_dir, stage.directory)
         os.makedirs(directory, exist_ok=True)
@@ -108,8 +111,10 @@ class StageModel:
             clock={"train_time": self.train_time},
         )
 
-    def _optimizer(self, rate: float, network: Progressive, scaled: Callable[[Any], Any]) -> keras.optimizers.Optimizer:
-        optimizer = scaled(TF1Adam(rate, beta_1=self._config.adam_beta1, beta_2=self._config.adam_beta2))
+    def _optimizer(
+        self, name: str, rate: float, network: Progressive, scaled: Callable[[Any], Any]
+    ) -> keras.optimizers.Optimizer:
+        optimizer = scaled(TF1Adam(rate, beta_1=self._config.adam_beta1, beta_2=self._config.adam_beta2, name=name))
         optimizer.build(network.trainable_variables)
         return optimizer
 

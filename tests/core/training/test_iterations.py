@@ -31,8 +31,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True)
 def as_in_training():
-    """Without fused layers, as GANSynth trains; and with the same names each time, which decide the order of some sums."""
-    keras.utils.clear_session()
+    """Without fused layers, as GANSynth trains."""
     given = tf.config.optimizer.get_experimental_options().get("remapping", True)
     tf.config.optimizer.set_experimental_options({"remapping": False})
     yield

@@ -133,7 +133,7 @@ class LogitDiscriminator(keras.Model):
             for conv in self.downconvs[1:]
             if use_batchnorm
         ]
-        self.shuffle = PhaseShuffle(phaseshuffle_rad, dtype=self.dtype_policy)
+        self.shuffle = PhaseShuffle(phaseshuffle_rad, name="phase_shuffle", dtype=self.dtype_policy)
         # In float32 whatever the other layers compute in: logits enter the losses unrounded.
         self.output_dense = layers.Dense(1, name="output", dtype="float32")
         self.build((None, *geometry.sample_shape))

@@ -41,8 +41,9 @@ class Trainables:
           seed: the run's seed.
           scaled: wraps an optimiser for loss scaling.
         """
-        self.g_optimizer = scaled(optimizers.for_loss(gan.loss))
-        self.d_optimizer = scaled(optimizers.for_loss(gan.loss))
+        # With the same names each time: names decide in which order TensorFlow adds.
+        self.g_optimizer = scaled(optimizers.for_loss(gan.loss, "g_optimizer"))
+        self.d_optimizer = scaled(optimizers.for_loss(gan.loss, "d_optimizer"))
         self.g_optimizer.build(gan.generator.trainable_variables)
         self.d_optimizer.build(gan.discriminator.trainable_variables)
         self.critic_updates, self.clips = (tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(2))

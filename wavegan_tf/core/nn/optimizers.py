@@ -76,10 +76,10 @@ class LossScaling(keras.optimizers.LossScaleOptimizer):
         return self.step_counter
 
 
-def for_loss(loss: str) -> keras.optimizers.Optimizer:
+def for_loss(loss: str, name: str | None = None) -> keras.optimizers.Optimizer:
     """A new optimiser as train_wavegan.py and train_specgan.py choose it for `loss`."""
     if loss == "dcgan":
-        return TF1Adam(2e-4, beta_1=0.5, beta_2=0.999)
+        return TF1Adam(2e-4, beta_1=0.5, beta_2=0.999, name=name)
     if loss == "wgan-gp":
-        return TF1Adam(1e-4, beta_1=0.5, beta_2=0.9)
-    return TF1RMSprop({"lsgan": 1e-4, "wgan": 5e-5}[loss])
+        return TF1Adam(1e-4, beta_1=0.5, beta_2=0.9, name=name)
+    return TF1RMSprop({"lsgan": 1e-4, "wgan": 5e-5}[loss], name=name)
