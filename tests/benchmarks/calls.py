@@ -17,12 +17,12 @@ training is written:
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import os
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,10 @@ SHOWN = {
 
 
 @contextlib.contextmanager
-def counted() -> Iterator[list[Counter]]:
+def counted() -> Iterator[list[dict[str, float]]]:
     """What the code within it, which trains in this thread, has had TensorFlow do when each step is shown."""
-    found: Counter = Counter()
-    shown: list[Counter] = []
+    found: dict[str, float] = collections.defaultdict(float)
+    shown: list[dict[str, float]] = []
     own = threading.get_ident()
 
     def watched(call: Callable[..., Any], kind: Callable[..., str]) -> Callable[..., Any]:
@@ -83,7 +83,9 @@ def counted() -> Iterator[list[Counter]]:
 
     def note(progress: Progress, step: int, values: Any) -> None:
         if "G_loss" in values:  # not while a normaliser is computed
-            shown.append(found + Counter(python_ms=1e3 * time.thread_time()))
+            shown.append(
+                {**{name: found[name] for name in SHOWN}, "python_ms": found["python_ms"] + 1e3 * time.thread_time()}
+            )
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(Progress, "update", note))
@@ -99,7 +101,7 @@ def counted() -> Iterator[list[Counter]]:
 
 def train(model: str, iterations: int, directory: str) -> None:
     """Trains small networks."""
-    quiet = {"train_save_secs": 1e6, "seed": 1}
+    quiet: dict[str, Any] = {"train_save_secs": 1e6, "seed": 1}
     if model == "gansynth":
         config = gansynth_tf.GANSynthConfig(
             **{**OPTIONS, "batch_size_schedule": (8,)}, data_dir=str(NOTES), save_summaries_num_images=1 << 30,
