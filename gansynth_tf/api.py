@@ -24,7 +24,7 @@ MAGENTAS_LOWEST_PITCH = 24
 def train(config: GANSynthConfig, train_dir: str | os.PathLike[str]) -> int:
     """Trains a GANSynth, or continues a run.
 
-    Ctrl-C and SIGTERM end it after the current step, saved.
+    Ctrl-C, SIGTERM and a closed terminal end it after the current step, saved.
 
     Args:
       config: the options. A run that is continued takes new values of those that may change, and refuses others.

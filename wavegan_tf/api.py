@@ -13,7 +13,7 @@ from wavegan_tf.core.options import require_options
 def train(config: WaveGANConfig, train_dir: str | os.PathLike[str]) -> int:
     """Trains a WaveGAN, or continues a run.
 
-    Ctrl-C and SIGTERM end it after the current step, saved.
+    Ctrl-C, SIGTERM and a closed terminal end it after the current step, saved.
 
     Args:
       config: the options. A run that is continued takes new values of those that may change, and refuses others.

@@ -69,6 +69,8 @@ def test_a_killed_run_goes_on_bit_for_bit(straight, drums, tmp_path):
 
 def test_sigterm_saves_and_a_second_trainer_is_refused(drums, tmp_path):
     train_dir = tmp_path / "run"
+    (train_dir / "preview").mkdir(parents=True)
+    (train_dir / "preview" / "z.npy").touch()  # as a full disk leaves it
     arguments = [f"--train_dir={train_dir}", f"--data_dir={drums}", *tiny("wavegan")]
     first = command(TRAIN, *arguments)
     wait_for((train_dir / "stats.jsonl").exists, first)

@@ -3,27 +3,73 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
+import shutil
+import socket
+import stat
 import uuid
 from collections.abc import Iterator
+
+_TEMPORARY = re.compile(r"\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\.[a-z]+)?$")
+# Folders that this process has looked through.
+_tidied: set[str] = set()
 
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
     """Yields a temporary path beside `path`, which takes its name when the block ends without an error.
 
-    The temporary name is unique, so that several processes may write the same file; of an error nothing stays.
+    The temporary name is unique, so that several processes may write the same file; of an error nothing stays. Of a
+    symbolic link the target is written, and the link stays.
 
     Raises:
-      OSError: the file cannot be given its name.
+      OSError: the file cannot be given its name, or what has this name is no regular file.
     """
-    temporary = f"{path}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
+        # Renaming would put a file in the place of a device or a pipe.
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
+    temporary = temporary_beside(target)
     try:
         yield temporary
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):
             os.remove(temporary)
+
+
+def temporary_beside(path: str) -> str:
+    """A new name in the folder of `path` for what is to become it; those of processes that were killed are removed."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if folder not in _tidied:
+        _tidied.add(folder)
+        remove_abandoned(folder)
+    return f"{path}.tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def remove_abandoned(folder: str) -> None:
+    """Removes what processes of this machine that are gone were writing, by its name from `temporary_beside`."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            found = _TEMPORARY.search(name)
+            if found and found["host"] == socket.gethostname() and not _is_running(int(found["pid"])):
+                path = os.path.join(folder, name)
+                if os.path.isdir(path):
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    os.remove(path)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def suggest_version(folder: str | os.PathLike[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import sys
 import time
@@ -81,27 +82,30 @@ class Progress:
 
     def _write(self, text: str) -> None:
         if self._terminal:
-            self._stream.write(f"\r\x1b[K{text}")
+            self._print(f"\r\x1b[K{text}")
         elif self._notebook:
             # A notebook goes back to the start of the line, but knows no sequence that erases it.
-            self._stream.write(f"\r{text:{self._width}}")
+            self._print(f"\r{text:{self._width}}")
             self._width = len(text)
         else:
-            self._stream.write(text + "\n")
-        self._stream.flush()
+            self._print(text + "\n")
+
+    def _print(self, text: str) -> None:
+        # A terminal that is gone, or a pipe whose reader has ended, is no reason to end a long job.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def say(self, text: str) -> None:
         """Writes a line that stays, above the one of progress."""
-        self._stream.write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
-        self._stream.flush()
+        self._print(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
 
     def close(self) -> None:
         """Leaves a line of the last step standing."""
         if self._unshown:
             self._show(*self._unshown)
         if (self._terminal or self._notebook) and self._windows:
-            self._stream.write("\n")
-            self._stream.flush()
+            self._print("\n")
 
 
 def _is_notebook(stream: TextIO) -> bool:

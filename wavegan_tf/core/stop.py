@@ -10,9 +10,10 @@ from types import FrameType
 
 
 class Stop:
-    """Asks for a stop after the current step: once its time is over, or on SIGTERM or Ctrl-C while it is entered.
+    """Asks for a stop after the current step: once its time is over, or on a signal while it is entered.
 
-    A second Ctrl-C interrupts at once. Signals reach the main thread alone: in another thread only the time counts.
+    The signals are SIGTERM, Ctrl-C, and that of a closed terminal, unless the process is to ignore that (nohup). A
+    second Ctrl-C interrupts at once. Signals reach the main thread alone: in another thread only the time counts.
     """
 
     def __init__(self, limit_secs: float = 0.0) -> None:
@@ -27,7 +28,9 @@ class Stop:
 
     def __enter__(self) -> Stop:
         is_main = threading.current_thread() is threading.main_thread()
-        heard = (signal.SIGTERM, signal.SIGINT) if is_main else ()
+        heard = [signal.SIGTERM, signal.SIGINT] if is_main else []
+        if is_main and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            heard.append(signal.SIGHUP)
         self._previous = {number: signal.signal(number, self._receive) for number in heard}
         return self
 

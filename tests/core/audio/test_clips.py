@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -260,7 +261,7 @@ def test_cache_is_used_again_only_if_it_fits(sounds, tmp_path, monkeypatch):
 
 
 def test_cache_without_room(sounds, tmp_path, monkeypatch):
-    abandoned = tmp_path / "cache" / f"audio-0.f32.tmp-{audio_cache.socket.gethostname()}-999999999-0"
+    abandoned = tmp_path / "cache" / f"audio-0.f32.tmp-{socket.gethostname()}-999999999-01234567"
     abandoned.parent.mkdir()
     abandoned.write_bytes(b"left by a process that was killed")
 

@@ -168,7 +168,7 @@ def test_stops_at_the_time_limit(monkeypatch):
     assert run.saves == [4]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_end_the_run_after_the_current_step_with_a_save(number):
     before = signal.getsignal(number)
     run = FakeRun(at={7: lambda: os.kill(os.getpid(), number)})
@@ -176,6 +176,17 @@ def test_signals_end_the_run_after_the_current_step_with_a_save(number):
     assert run.saves == [8] and run.updates[-1] == 7
     assert run.summaries[-1][0] == 8
     assert signal.getsignal(number) is before
+
+
+def test_a_closed_terminal_is_ignored_where_the_process_is_told_so():
+    """As by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        run = FakeRun(at={1: lambda: os.kill(os.getpid(), signal.SIGHUP)})
+        assert run.go(train_steps=5) == 5
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_messages_name_what_is_counted(caplog):
@@ -318,7 +329,7 @@ def test_metrics_are_looked_at_while_the_next_step_is_computed(monkeypatch):
     assert run.told == [
         ("call", 0, 1), ("metrics", 0), ("summary", 1),
         ("call", 1, 1), ("call", 2, 1), ("metrics", 1), ("call", 3, 1), ("metrics", 2), ("metrics", 3),
-        ("summary", 4), ("save", 4),
+        ("save", 4), ("summary", 4),
     ]  # fmt: skip
 
 

@@ -1,4 +1,5 @@
 import datetime
+import errno
 import io
 import itertools
 import json
@@ -210,6 +211,23 @@ def test_notebook_line_is_rewritten_in_place_without_leftovers(clock):
     assert lines[0] == "" and [line.split()[1] for line in lines[1:]] == ["1/50", "2/50", "3/50"]
     # Each covers all of the one before.
     assert all(len(new) >= len(old.rstrip()) for old, new in zip(lines[1:], lines[2:], strict=False))
+
+
+class Gone(io.StringIO):
+    """A terminal that was closed, or a pipe whose reader has ended."""
+
+    def write(self, text):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("stream", [Gone(), io.StringIO()])
+def test_a_stream_that_is_gone_ends_no_run(clock, stream):
+    progress = Progress(0, 50, stream=stream)
+    if not isinstance(stream, Gone):
+        stream.close()
+    train(progress, clock, range(1, 31), [10.0] * 30)
+    progress.say("a line")
+    progress.close()
 
 
 def test_pipe_shows_the_last_step_too(clock):

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
-import uuid
 import zlib
 from collections.abc import Iterable
 from typing import Any, BinaryIO
@@ -19,6 +17,7 @@ import numpy as np
 from absl import logging
 
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import temporary_beside
 
 FORMAT_VERSION = 2
 _CHECKED_BYTES = 1 << 20
@@ -36,7 +35,7 @@ class SampleSpool:
           memory_limit: bytes to hold in memory at most.
         """
         self._cache_path = cache_path
-        self._temporary = f"{cache_path}.tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._temporary = ""
         self._memory_limit = memory_limit
         self._blocks: list[np.ndarray] = []
         self._size = 0
@@ -67,7 +66,7 @@ class SampleSpool:
             if self._file is None:
                 folder = os.path.dirname(self._cache_path)
                 os.makedirs(folder, exist_ok=True)
-                _remove_abandoned(folder)
+                self._temporary = temporary_beside(self._cache_path)
                 logging.info("the data pass --data_cache_mb, writing them to %s", self._cache_path)
                 self._file = open(self._temporary, "wb")  # noqa: SIM115 (`discard` closes it)
             for block in self._blocks:
@@ -132,28 +131,9 @@ class SampleSpool:
                 self._file.close()
             except OSError:  # a full disk also refuses the last bytes of the buffer
                 logging.debug("%s was not complete", self._temporary)
-        for path in (self._temporary, f"{self._temporary}.json"):
+        for path in (self._temporary, f"{self._temporary}.json") if self._temporary else ():
             if os.path.exists(path):
                 os.remove(path)
-
-
-def _remove_abandoned(folder: str) -> None:
-    """Removes temporary files of processes of this host that were killed."""
-    for name in os.listdir(folder):
-        _, _, tail = name.partition(f".f32.tmp-{socket.gethostname()}-")
-        pid = tail.split("-")[0]
-        if pid.isdigit() and not _is_running(int(pid)):
-            os.remove(os.path.join(folder, name))
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True
 
 
 def cache_key(files: list[str], decoding: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import temporary_beside
 
 LATENTS_FILE = "latents.npy"
 # Below, the sine that slerp divides by is rounding noise.
@@ -31,7 +32,7 @@ class LatentsFile:
         Raises:
           UserError: it cannot be written.
         """
-        self._path, self._temporary, self._dim = path, f"{path}.tmp.npy", latent_dim
+        self._path, self._temporary, self._dim = path, temporary_beside(path), latent_dim
         self._count, self._rows = count, 0
         try:
             self._file: BinaryIO | None = open(self._temporary, "wb")  # noqa: SIM115 - closed with the last row

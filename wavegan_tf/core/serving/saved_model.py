@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from wavegan_tf.core import draws, messages
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import temporary_beside
 from wavegan_tf.core.serving.metadata import METADATA_FILE
 
 WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
@@ -161,7 +162,8 @@ def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -
     export_dir = os.path.abspath(export_dir)
     if os.path.exists(export_dir):
         raise UserError(f"--export_dir={export_dir}: exists already; name a new version folder")
-    temporary = os.path.join(os.path.dirname(export_dir), f".{os.path.basename(export_dir)}.{os.getpid()}.tmp")
+    # TensorFlow Serving takes a folder for a version only if its name is a number.
+    temporary = temporary_beside(export_dir)
     try:
         os.makedirs(os.path.dirname(export_dir), exist_ok=True)
         with messages.of_ours_alone():

@@ -179,11 +179,12 @@ def run(
         progress.close()
     if stop.received or is_any_signalled:
         logging.info("%s: stopping after %s %d", stop.received or "a signal to another worker", progress.label, step)
-    if step > summarized:
-        summarize(step, metrics.means.take())
+    # First what cannot be made again: a summary may fail.
     if step > saved:
         with cluster.finishing():
             save(step)
+    if step > summarized:
+        summarize(step, metrics.means.take())
     return step
 
 

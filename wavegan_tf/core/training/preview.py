@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core.audio import decode
+from wavegan_tf.core.files import replacing
 
 _BATCH = 64
 
@@ -39,7 +40,8 @@ class Preview:
         path = os.path.join(self._directory, "z.npy")
         drawn, kept = draw().numpy(), _load(path)
         if kept is None or kept.shape != drawn.shape:
-            np.save(path, drawn)
+            with replacing(path) as temporary, open(temporary, "wb") as file:
+                np.save(file, drawn)
             kept = drawn
         self._z = kept
 
@@ -52,7 +54,8 @@ class Preview:
 
 
 def _load(path: str) -> np.ndarray | None:
+    """Latents that were written whole; None for anything else, whatever NumPy says of it."""
     try:
         return np.load(path, allow_pickle=False)
-    except (OSError, ValueError):
+    except Exception:
         return None
