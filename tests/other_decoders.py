@@ -1,39 +1,35 @@
-"""Stands in for ffmpeg, behind audioread."""
+"""Stands in for ffmpeg."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from pathlib import Path
 
-import audioread
 import numpy as np
 import pytest
 
 
-class _Decoded:
-    def __init__(self, samples: np.ndarray, rate: int) -> None:
-        self.samplerate, self.channels = rate, 1
-        self._samples = samples
+def install(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, samples: np.ndarray | None, rate: int = 16000, error: str = ""
+) -> None:
+    """Makes a program the only ffmpeg there is.
 
-    def __enter__(self) -> _Decoded:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        pass
-
-    def __iter__(self) -> Iterator[bytes]:
-        for start in range(0, len(self._samples), 1000):
-            yield self._samples[start : start + 1000].astype("<i2").tobytes()
-
-
-def install(monkeypatch: pytest.MonkeyPatch, samples: np.ndarray | None, rate: int = 16000) -> None:
-    """Has every file that libsndfile refuses decoded to these int16 samples; None: by nothing."""
-
-    def audio_open(path: str) -> _Decoded:
-        if samples is None:
-            raise audioread.NoBackendError
-        return _Decoded(samples, rate)
-
-    monkeypatch.setattr(audioread, "audio_open", audio_open)
+    Args:
+      monkeypatch: of the test.
+      folder: for the program; made if it is missing.
+      samples: float [t] or [t, c], into which it decodes every file; None: it is not installed.
+      rate: Hz.
+      error: what it says at last, ending with exit code 1.
+    """
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv("PATH", str(folder))
+    program = folder / "ffmpeg"
+    program.unlink(missing_ok=True)
+    if samples is None:
+        return
+    channels = samples.shape[1] if samples.ndim == 2 else 1
+    head = struct.pack(">4sIIIII8x", b".snd", 32, 0xFFFFFFFF, 6, rate, channels)
+    (folder / "decoded.au").write_bytes(head + samples.astype(">f4").tobytes())
+    end = f"echo '{error}' >&2\nexit 1\n" if error else ""
+    program.write_text(f"#!/bin/sh\n/bin/cat '{folder}/decoded.au'\n{end}")
+    program.chmod(0o755)

@@ -297,21 +297,22 @@ def test_what_was_skipped_is_tried_again(sounds, tmp_path, monkeypatch):
     """A cache on disk remembers no failure that is over, such as of a decoder that was not installed."""
     for name in ("a.m4a", "z.m4a"):
         (Path(sounds) / name).write_bytes(b"for ffmpeg alone")
-    other_decoders.install(monkeypatch, None)
+    programs = tmp_path / "bin"
+    other_decoders.install(monkeypatch, programs, None)
     arguments = {"cache_dir": tmp_path / "cache", "data_cache_mb": 0, "data_normalize": False}
     for _ in range(2):  # decoded, then from the cache
         before = load(sounds, **arguments)
         assert (before.summary.files, before.summary.skipped) == (4, 2)
-        with pytest.raises(UserError, match="a.m4a: format not recognised by libsndfile, nor by ffmpeg"):
+        with pytest.raises(UserError, match="a.m4a: cannot be decoded .*; ffmpeg .* is not installed"):
             load(sounds, data_skip_bad=False, **arguments)
     samples = np.arange(-2000, 2000, dtype=np.int16)
-    other_decoders.install(monkeypatch, samples)
+    other_decoders.install(monkeypatch, programs, samples / 32768)
     for _ in range(2):
         after = load(sounds, **arguments)
         assert (after.summary.files, after.summary.skipped) == (6, 0)
         wave = (samples / np.float32(32768))[:, None]
         np.testing.assert_array_equal(after.audio.samples, np.concatenate([before.audio.samples, wave, wave]))
-        other_decoders.install(monkeypatch, None)  # what is in the cache needs no decoder
+        other_decoders.install(monkeypatch, programs, None)  # what is in the cache needs no decoder
 
 
 def test_nothing_to_train_on(sounds, tmp_path):

@@ -51,19 +51,24 @@ def test_the_last_samples_of_opus_beyond_a_block_are_heard(tmp_path):
 def test_other_decoders_read_what_libsndfile_refuses(tmp_path, monkeypatch):
     path = tmp_path / "x.m4a"
     path.write_bytes(b"for ffmpeg alone")
-    samples = np.arange(-2000, 2000, dtype=np.int16)
-    other_decoders.install(monkeypatch, samples, 22050)
-    assert decode.probe(str(path)) == (22050, 1)
-    found = decode.decode(str(path), normalize=False)
-    np.testing.assert_array_equal(found[:, 0], samples / np.float32(32768))
-    other_decoders.install(monkeypatch, samples, 0)
-    for read in (decode.probe, decode.decode):
-        with pytest.raises(AudioError, match=r"x\.m4a: header gives 0 Hz and 1 channels"):
-            read(str(path))
-    other_decoders.install(monkeypatch, None)
-    for read in (decode.probe, decode.decode):
-        with pytest.raises(AudioError, match=r"x\.m4a: format not recognised by libsndfile, nor by ffmpeg"):
-            read(str(path))
+    programs, samples = tmp_path / "bin", np.arange(-2000, 2000, dtype=np.int16) / np.float32(32768)
+    for rate, sound in ((22050, samples), (16000, np.stack([samples, -samples, samples, 0 * samples], axis=1))):
+        other_decoders.install(monkeypatch, programs, sound, rate)
+        channels = 1 if sound.ndim == 1 else 4
+        assert decode.probe(str(path)) == (rate, channels)
+        found = decode.decode(str(path), num_channels=channels, normalize=False)
+        np.testing.assert_array_equal(found, sound.reshape(len(sound), -1))
+    for arguments, reason in (
+        ({"samples": samples, "rate": 0}, r"header gives 0 Hz and 1 channels"),
+        ({"samples": samples[:0], "error": f"{path}: Invalid data"}, r"cannot be decoded by ffmpeg \(Invalid data\)$"),
+        ({"samples": None}, r"cannot be decoded \(Format not recognised\); ffmpeg .* is not installed$"),
+    ):
+        other_decoders.install(monkeypatch, programs, **arguments)
+        with pytest.raises(AudioError, match=rf"x\.m4a: .*{reason}"):
+            decode.decode(str(path))
+    content = Path(BAD, "23_six_channels.wav").read_bytes()
+    (tmp_path / "a_wav.mp3").write_bytes(content)
+    assert decode.probe(str(tmp_path / "a_wav.mp3")) == (16000, 6), "its content decides"
     assert decode.probe(os.path.join(BAD, "23_six_channels.wav")) == (16000, 6)
     with pytest.raises(AudioError, match="00_empty.wav: is empty"):
         decode.probe(os.path.join(BAD, "00_empty.wav"))

@@ -123,7 +123,7 @@ def test_odd_lengths_and_rates_are_mended_and_named(tmp_path, caplog):
 def test_notes_that_only_ffmpeg_decodes(tmp_path, monkeypatch, caplog):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "flute_C4.m4a").write_bytes(b"for ffmpeg alone")
-    other_decoders.install(monkeypatch, np.arange(-2000, 2000, dtype=np.int16), 44100)
+    other_decoders.install(monkeypatch, tmp_path / "bin", np.arange(-2000, 2000) / 32768, 44100)
     with caplog.at_level(logging.INFO, logger="absl"):
         store = loaded(tmp_path, data_dir=str(tmp_path / "notes"))
     assert store.names == ("flute_C4",) and list(store.lengths) == [1452]

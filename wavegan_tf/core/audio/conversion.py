@@ -40,7 +40,10 @@ def convert(
         if not MIN_RATE <= rate <= MAX_RATE:
             raise Unusable(f"sample rate {rate} Hz is not between {MIN_RATE} and {MAX_RATE}")
         checked = _resample(checked, rate, sample_rate)
-    yield from _map_channels(checked, num_channels)
+    for block in _map_channels(checked, num_channels):
+        if not np.isfinite(block).all():
+            raise Unusable("holds samples that are too large to be resampled or averaged")
+        yield block
 
 
 def _finite(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:

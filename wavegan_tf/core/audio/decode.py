@@ -8,26 +8,24 @@ ran.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import stat
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import soundfile
 
-from wavegan_tf.core.audio import tensorflow_io
+from wavegan_tf.core.audio import ffmpeg, tensorflow_io
 from wavegan_tf.core.audio.conversion import MAX_SECONDS as MAX_SECONDS
 from wavegan_tf.core.audio.conversion import Unusable, convert
-from wavegan_tf.core.audio.files import SNDFILE_EXTENSIONS, extension_of
+from wavegan_tf.core.audio.ffmpeg import FFmpegFile
+from wavegan_tf.core.audio.files import extension_of
+from wavegan_tf.core.audio.joined import Section, sections
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, replacing
 
 BLOCK_FRAMES = 1 << 18
-
-_FORMAT_NOT_RECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 
 
 class AudioError(UserError):
@@ -93,7 +91,7 @@ def probe(path: str) -> tuple[int, int]:
     Raises:
       AudioError: nothing does.
     """
-    with _named_errors(path), _open_sndfile(path) or _open_audioread(path) as file:
+    with _named_errors(path), _open_file(path) as file:
         return file.samplerate, file.channels
 
 
@@ -127,15 +125,59 @@ def _check_regular(path: str) -> None:
 
 def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]]:
     """Sample rate and blocks, float32 [t, the file's channels], by the reader that fits."""
-    file = _open_sndfile(path)
-    if file is None:
-        return _audioread_blocks(path)
-    if wanted_rate in (None, file.samplerate):
+    parts = sections(path)
+    if parts:
+        return _open_parts(parts)
+    file = _open_file(path)
+    if isinstance(file, soundfile.SoundFile) and wanted_rate in (None, file.samplerate):
         audio = tensorflow_io.decode(path, file)
         if audio is not None:
             file.close()
             return file.samplerate, iter([audio])
-    return file.samplerate, _soundfile_blocks(file)
+    return file.samplerate, _blocks(file)
+
+
+def _open_parts(parts: list[Section]) -> tuple[int, Iterator[np.ndarray]]:
+    """The rate and the blocks of the parts of a file, one after another."""
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(_StraightOn(stack.enter_context(part))) for part in parts]
+        if len({(file.samplerate, file.channels) for file in files}) > 1:
+            raise Unusable("is joined of parts that differ in sample rate or channels")
+        held = stack.pop_all()
+
+    def blocks() -> Iterator[np.ndarray]:
+        with held:
+            for file in files:
+                yield from _blocks(file)
+
+    return files[0].samplerate, blocks()
+
+
+def _open_file(path: str) -> soundfile.SoundFile | FFmpegFile:
+    """The file at its start, by libsndfile or else by ffmpeg: its content decides, not its name.
+
+    Raises:
+      Unusable: neither reads it.
+    """
+    try:
+        return _StraightOn(os.fsencode(path))
+    except soundfile.LibsndfileError as error:
+        refusal = error.error_string.rstrip(".") or "broken data"
+    if not ffmpeg.is_installed():
+        raise Unusable(f"cannot be decoded ({refusal}); ffmpeg reads more formats, but is not installed")
+    try:
+        return FFmpegFile(path)
+    except Unusable as error:
+        raise Unusable(f"cannot be decoded by libsndfile ({refusal}), and {error}") from None
+
+
+def _blocks(file: soundfile.SoundFile | FFmpegFile) -> Iterator[np.ndarray]:
+    with file:
+        if isinstance(file, FFmpegFile):
+            yield from file.blocks(BLOCK_FRAMES)
+            return
+        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            yield block
 
 
 class _StraightOn(soundfile.SoundFile):
@@ -147,48 +189,6 @@ class _StraightOn(soundfile.SoundFile):
 
     def seekable(self) -> bool:
         return False
-
-
-def _open_sndfile(path: str) -> soundfile.SoundFile | None:
-    """The file at its start; None if it is for other decoders."""
-    try:
-        return _StraightOn(os.fsencode(path))
-    except soundfile.LibsndfileError as error:
-        if error.code == _FORMAT_NOT_RECOGNISED and extension_of(path) not in SNDFILE_EXTENSIONS:
-            return None
-        raise
-
-
-def _soundfile_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    with file:
-        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-            yield block
-
-
-def _open_audioread(path: str) -> Any:
-    """The file, by what librosa falls back on: ffmpeg or the system's decoders."""
-    audioread = importlib.import_module("audioread")
-
-    try:
-        file = audioread.audio_open(path)
-    except audioread.NoBackendError:
-        raise Unusable("format not recognised by libsndfile, nor by ffmpeg if that is installed") from None
-    if file.samplerate < 1 or file.channels < 1:
-        file.close()
-        raise Unusable(f"header gives {file.samplerate} Hz and {file.channels} channels")
-    return file
-
-
-def _audioread_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:
-    """16-bit."""
-    file = _open_audioread(path)
-
-    def blocks() -> Iterator[np.ndarray]:
-        with file:
-            for buffer in file:
-                yield (np.frombuffer(buffer, "<i2").astype(np.float32) / 32768).reshape(-1, file.channels)
-
-    return file.samplerate, blocks()
 
 
 def _scipy_blocks(path: str) -> tuple[int, Iterator[np.ndarray]]:

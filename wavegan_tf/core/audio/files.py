@@ -8,12 +8,12 @@ import stat
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 
-# Formats that belong to libsndfile: if it can't read such a file, no other decoder's guess is worth having.
-SNDFILE_EXTENSIONS = frozenset(
-    (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64")
-)
-OTHER_EXTENSIONS = frozenset((".mp3", ".mp2", ".m4a", ".aac", ".wma", ".ac3", ".ape", ".wv"))
-AUDIO_EXTENSIONS = SNDFILE_EXTENSIONS | OTHER_EXTENSIONS
+# Whatever a name says, libsndfile and then ffmpeg try the file.
+AUDIO_EXTENSIONS = frozenset((
+    ".wav", ".wave", ".w64", ".rf64", ".bwf", ".flac", ".ogg", ".oga", ".opus", ".spx", ".aif", ".aiff", ".aifc", ".au",
+    ".snd", ".caf", ".voc", ".sph", ".nist", ".mp1", ".mp2", ".mp3", ".m4a", ".m4b", ".mp4", ".aac", ".wma", ".ac3",
+    ".eac3", ".dts", ".ape", ".wv", ".tta", ".mka", ".webm", ".weba", ".amr", ".3gp", ".mpc",
+))  # fmt: skip
 # How a file without a known extension shows that it is audio: (offset, bytes), all of one row.
 _SIGNATURES = (
     ((0, b"RIFF"), (8, b"WAVE")),
@@ -25,6 +25,10 @@ _SIGNATURES = (
     ((0, b"ID3"),),
     ((0, b"caff"),),
     ((4, b"ftypM4A"),),
+    ((0, b"wvpk"),),
+    ((0, b"TTA"),),
+    ((0, b"Creative Voice File"),),
+    ((0, b"NIST_1A"),),
 )
 
 
@@ -99,7 +103,7 @@ def _has_audio_start(path: str) -> bool:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            head = file.read(12)
+            head = file.read(20)
     except OSError:
         return False
     return any(all(head.startswith(part, at) for at, part in row) for row in _SIGNATURES)
