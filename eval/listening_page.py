@@ -18,6 +18,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, replacing
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_file
+from wavegan_tf.core.reading import parse_json
 
 T = TypeVar("T")
 
@@ -37,16 +38,16 @@ def read_json(path: str, flag: str) -> Any:
     Raises:
       UserError: it can't be read.
     """
-    return _read(path, flag, json.loads)
+    return _read(path, flag, parse_json)
 
 
 def _read(path: str, flag: str, parse: Callable[[str], T]) -> T:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             return parse(file.read())
     except OSError as error:
         raise UserError(f"--{flag}={display_name(path)}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"--{flag}={display_name(path)}: is not JSON ({error})") from None
 
 
@@ -60,8 +61,8 @@ def scores_table(path: str) -> Table:
     rows = []
     for number, line in lines:
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            row = parse_json(line)
+        except ValueError as error:
             raise UserError(f"--scores={display_name(path)}: line {number} is not JSON ({error})") from None
         value = row.get("value") if isinstance(row, dict) else None
         if not isinstance(row, dict) or "metric" not in row or isinstance(value, bool | str | list | dict):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, suggest_version
+from wavegan_tf.core.reading import read_json
 from wavegan_tf.core.serving.metadata import METADATA_FILE, RUN_FILES
 
 _CONFIGS = (*RUN_FILES, METADATA_FILE)
@@ -31,8 +31,7 @@ def model_of(place: str) -> str:
     """
     for name in _CONFIGS:
         try:
-            with open(os.path.join(place, name), encoding="utf-8") as file:
-                return str(json.load(file)["model"])
+            return str(read_json(os.path.join(place, name))["model"])
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, TypeError):

@@ -20,6 +20,7 @@ from wavegan_tf.core import effects, extras, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
+from wavegan_tf.core.reading import read_array
 
 if TYPE_CHECKING:
     from eval.classifiers.registry import Classifier
@@ -79,11 +80,12 @@ def chosen_metrics(asked: Sequence[str], has_classifier: bool, has_real: bool, i
 def _stored_probabilities(path: str, n: int | None) -> np.ndarray:
     """The first n stored rows, all of them without n."""
     try:
-        probabilities = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"--probabilities_file={path}: cannot be read ({error})") from None
-    if not isinstance(probabilities, np.ndarray):
-        raise UserError(f"--probabilities_file={path}: must be an npy file of one array [samples, classes]")
+        probabilities = read_array(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(
+            f"--probabilities_file={path}: cannot be read as an npy file of one array [samples, classes] ({reason})"
+        ) from None
     try:
         probabilities = arguments.distributions(probabilities)
     except arguments.ArgumentError as error:

@@ -17,6 +17,7 @@ from eval import paper_tables
 from eval.paper_tables import SC09_PAPER, STUDENT, Published
 from wavegan_tf import __version__
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.reading import parse_json
 
 if TYPE_CHECKING:
     from eval.scoring import Score
@@ -84,8 +85,8 @@ def read(output_dir: str) -> list[dict[str, Any]]:
     try:
         with open(os.path.join(output_dir, SCORES_FILE), encoding="utf-8", errors="replace") as file:
             for text in file:
-                with contextlib.suppress(ValueError, RecursionError):
-                    lines.append(json.loads(text))
+                with contextlib.suppress(ValueError):
+                    lines.append(parse_json(text))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from absl import logging
 
 from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.reading import parse_json, read_json
 
 # Magenta's defaults (`set_flags`) where ours, the paper's, differ.
 _DEFAULTS: dict[str, Any] = {
@@ -42,8 +42,8 @@ def parse_hparams(text: str) -> dict[str, Any]:
       UserError: it is no JSON object, or has an unknown key or one whose value has no meaning here.
     """
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        values = parse_json(text)
+    except ValueError as error:
         raise UserError(f"--hparams: is not valid JSON ({error})") from None
     if not isinstance(values, dict):
         raise UserError("--hparams: must be a JSON object, such as '{\"batch_size_schedule\": [8]}'")
@@ -82,9 +82,8 @@ def read_experiment(tf1_dir: str) -> dict[str, Any]:
     """
     path = os.path.join(tf1_dir, CONFIG_FILE)
     try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
+        values = read_json(path)
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); is this a train_root_dir of Magenta's?") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a JSON object of hyperparameters")

@@ -11,6 +11,7 @@ import tensorflow as tf
 from gansynth_tf.representation import SIMPLE
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import replacing
+from wavegan_tf.core.reading import Unreadable, read_arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,10 +116,9 @@ def load(path: str, kind: str, num_frequencies: int) -> Normalizer:
       UserError: the file cannot be read, or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            rows = np.asarray(file["normalizer"], np.float64)
-    except Exception as error:  # a damaged archive raises anything
-        raise UserError(f"{path}: cannot be read as a normaliser ({' '.join(str(error).split())})") from None
+        rows = read_arrays(path, ["normalizer"])[0].astype(np.float64)
+    except (OSError, Unreadable) as error:
+        raise UserError(f"{path}: cannot be read as a normaliser ({error})") from None
     expected = (4,) if kind == SIMPLE else (num_frequencies, 4)
     if rows.shape != expected:
         raise UserError(f"{path}: holds numbers of shape {list(rows.shape)}; {kind} has {list(expected)}")

@@ -71,7 +71,8 @@ for _package in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_package}.numeric", "_frombuffer"] = _from_buffer
 
 
-class _Unpickler(pickle.Unpickler):
+# The one in Python: the one in C takes memory for whatever number of memories a pickle names.
+class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Callable:
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"{module}.{name}, which is not part of an array")

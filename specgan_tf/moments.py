@@ -24,6 +24,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import replacing
 from wavegan_tf.core.folders import output_file
 from wavegan_tf.core.options import MAX_SEED, option
+from wavegan_tf.core.reading import read_arrays
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -108,17 +109,14 @@ def load(path: str) -> Moments:
       UserError: the file cannot be read or does not hold the moments of 129 bins.
     """
     try:
-        with open(path, "rb") as file:
-            if zipfile.is_zipfile(file):
-                file.seek(0)
-                with np.load(file, allow_pickle=False) as archive:
-                    arrays = [archive["mean"], archive["std"]]
-            else:
-                file.seek(0)
+        if zipfile.is_zipfile(path):
+            arrays = read_arrays(path, ["mean", "std"])
+        else:
+            with open(path, "rb") as file:
                 arrays = load_arrays(file)
     except OSError as error:
         raise UserError(f"--data_moments_fp={path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except ValueError as error:
         raise UserError(f"--data_moments_fp={path}: is neither an npz nor a pickle of moments ({error})") from None
     if len(arrays) != 2 or any(array.shape != (BINS + 1,) or array.dtype.kind not in "fiu" for array in arrays):
         shapes = ", ".join(str(list(array.shape)) for array in arrays)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import json
 import os
 
 from eval.clips import CLIP_LEN, SAMPLE_RATE
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.reading import read_json
 
 INFO_FILE, WEIGHTS_FILE = "classifier.json", "best.weights.h5"
 TASKS = ("sc09", "pitch")
@@ -72,8 +72,7 @@ def read_info(folder: str) -> ClassifierInfo:
       UserError: the folder holds none, or it is damaged.
     """
     try:
-        with open(os.path.join(folder, INFO_FILE), encoding="utf-8") as file:
-            values = json.load(file)
+        values = read_json(os.path.join(folder, INFO_FILE))
         values.pop("more", None)
         values["labels"], values["families"] = tuple(values["labels"]), tuple(values["families"])
         info = ClassifierInfo(**values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from wavegan_tf.core.audio.files import find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
+from wavegan_tf.core.reading import read_json
 
 EXAMPLES_FILE = "examples.json"
 SPLITS_FILE = "nsynth-gansynth_splits.csv"
@@ -213,9 +213,8 @@ def _add_listed(found: NoteList, list_path: str, files: list[str]) -> None:
 
 def _read_examples(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as file:
-            entries = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
+        entries = read_json(path)
+    except (OSError, ValueError) as error:
         raise UserError(f"{display_name(path)}: cannot be read as JSON ({error})") from None
     if not isinstance(entries, dict):
         raise UserError(f"{display_name(path)}: must be a JSON object with an entry for each note")
@@ -243,7 +242,7 @@ def _names_of_split(data_dir: str, split: str) -> set[str] | None:
         path = os.path.join(folder, SPLITS_FILE)
         if os.path.exists(path):
             try:
-                with open(path, encoding="utf-8", newline="") as file:
+                with open(path, encoding="utf-8-sig", newline="") as file:
                     return set(_rows_of_split(csv.DictReader(file), split, path))
             except (OSError, ValueError, csv.Error) as error:
                 raise UserError(f"{display_name(path)}: cannot be read ({error})") from None

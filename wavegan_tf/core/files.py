@@ -28,6 +28,8 @@ def replacing(path: str) -> Iterator[str]:
       OSError: the file cannot be given its name, or what has this name is no regular file.
     """
     target = os.path.realpath(path)
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
         # Renaming would put a file in the place of a device or a pipe.
         raise OSError(errno.EINVAL, "it is not a regular file", path)

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import replacing
+from wavegan_tf.core.reading import read_json
 
 OptionsT = TypeVar("OptionsT", bound="Options")
 
@@ -139,11 +140,10 @@ def load_options(options_class: type[OptionsT], path: str, model: str) -> Option
         impossible value.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
+        values = read_json(path)
     except FileNotFoundError:
         raise UserError(f"{path}: not found; is this the directory of a {model} run?") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(values, dict) or values.pop("model", None) != model:
         raise UserError(f"{path}: is not the configuration of a {model} run")

@@ -18,8 +18,9 @@ from absl import logging
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import temporary_beside
+from wavegan_tf.core.reading import read_json
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _CHECKED_BYTES = 1 << 20
 _ALIGNMENT = 64
 
@@ -159,8 +160,7 @@ def read_index(cache_path: str, key: str) -> dict[str, Any] | None:
     if not os.path.exists(index_path(cache_path)):
         return None
     try:
-        with open(index_path(cache_path), encoding="utf-8") as file:
-            index = json.load(file)
+        index = read_json(index_path(cache_path))
         contents = index.pop("contents")
         expected = {
             "version": FORMAT_VERSION,

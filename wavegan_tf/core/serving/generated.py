@@ -14,6 +14,7 @@ from absl import logging
 from wavegan_tf.core.audio.files import list_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.reading import read_json
 
 LIST_FILE = "generated.json"
 _FORM = r"000000(_midi000)?\.(wav|flac)"
@@ -104,13 +105,12 @@ def _write_list(folder: str, values: dict[str, Any]) -> None:
 def _read_list(folder: str, shown: str) -> _Written:
     """Names that an earlier run wrote or was about to write; none if there is no list."""
     try:
-        with open(os.path.join(folder, LIST_FILE), encoding="utf-8") as file:
-            values = json.load(file)
+        values = read_json(os.path.join(folder, LIST_FILE))
         names, clips = values["files"], values.get("clips")
         clips = NumberedFiles(**clips) if clips is not None else None
     except (FileNotFoundError, NotADirectoryError):
         return _Written()
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         names = None
     if not isinstance(names, list) or not all(map(_is_plain, names)) or not (clips is None or _is_numbered(clips)):
         raise UserError(f"{shown}: {LIST_FILE} there is no list of generated files; remove it, or name another folder")

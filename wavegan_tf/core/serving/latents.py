@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import temporary_beside
+from wavegan_tf.core.reading import Unreadable, read_array
 
 LATENTS_FILE = "latents.npy"
 # Below, the sine that slerp divides by is rounding noise.
@@ -130,14 +130,13 @@ def read_latents(path: str, latent_dim: int) -> np.ndarray:
       UserError: the file is not an npy file of finite numbers in that shape.
     """
     try:
-        with open(path, "rb") as file:
-            z = np.load(file, allow_pickle=False)
+        z = read_array(path)
     except OSError as error:
         raise UserError(f"--latents_file={path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile):
-        z = None
-    if not isinstance(z, np.ndarray) or z.dtype.kind not in "fiu":
-        raise UserError(f"--latents_file={path}: must be an npy file of plain numbers (numpy.save writes one)")
+    except Unreadable as error:
+        raise UserError(
+            f"--latents_file={path}: must be an npy file of plain numbers, as numpy.save writes one ({error})"
+        ) from None
     if z.ndim != 2:
         raise UserError(f"--latents_file={path}: has shape {list(z.shape)}, must be [n, {latent_dim}]")
     return checked_latents(z, latent_dim, f"--latents_file={path}")

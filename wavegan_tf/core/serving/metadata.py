@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import suggest_version
+from wavegan_tf.core.reading import read_json
 
 METADATA_FILE = os.path.join("assets.extra", "model.json")
 # Options of a run of any model, by which a training directory is known.
@@ -33,14 +33,13 @@ def read_metadata(model_dir: str | os.PathLike[str], model: str | None = None) -
             raise UserError(f"--model_dir={model_dir}: holds a training run; export it, and give the exported folder")
         raise UserError(f"--model_dir={model_dir}: holds no SavedModel{suggest_version(model_dir)}")
     try:
-        with open(os.path.join(model_dir, METADATA_FILE), encoding="utf-8") as file:
-            metadata: dict[str, Any] = json.load(file)
+        metadata: dict[str, Any] = read_json(os.path.join(model_dir, METADATA_FILE))
         found = metadata["model"]
         metadata.update({name: int(metadata[name]) for name in ("sample_rate", "latent_dim")})
         if "min_pitch" in metadata:
             metadata.update({name: int(metadata[name]) for name in ("min_pitch", "max_pitch")})
         samples_of_clip(metadata)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
     if model is not None and found != model:
         raise UserError(f"--model_dir={model_dir}: holds a {found} model, which {found}_generate is for")

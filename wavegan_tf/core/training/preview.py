@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from wavegan_tf.core.audio import decode
 from wavegan_tf.core.files import replacing
+from wavegan_tf.core.reading import Unreadable, read_array
 
 _BATCH = 64
 
@@ -54,8 +55,8 @@ class Preview:
 
 
 def _load(path: str) -> np.ndarray | None:
-    """Latents that were written whole; None for anything else, whatever NumPy says of it."""
+    """Latents that were written whole; None for anything else."""
     try:
-        return np.load(path, allow_pickle=False)
-    except Exception:
+        return read_array(path)
+    except (OSError, Unreadable):
         return None

@@ -1,0 +1,134 @@
+"""Files of others: read as they are, or refused in one line, fast and in little memory, whatever they claim."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import struct
+import time
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+
+from wavegan_tf.core.reading import Unreadable, parse_json, read_array, read_arrays, read_json
+
+ARRAY = np.arange(12, dtype=np.float32).reshape(3, 4)
+
+
+def npy(array, **options):
+    buffer = io.BytesIO()
+    np.save(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def claiming(header):
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text
+
+
+def refused(read, path, data):
+    """The one line with which a file is refused, within a second and 100 MB."""
+    path.write_bytes(data)
+    tracemalloc.start()
+    begun = time.process_time()
+    with pytest.raises(Unreadable) as error:
+        read(str(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.process_time() - begun < 1 and peak < 100 << 20
+    assert len(str(error.value).splitlines()) == 1 and str(error.value).isprintable()
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "array", [ARRAY, ARRAY.T, np.zeros((0, 3)), np.int64(7), ARRAY.astype(">f8"), ARRAY.astype("f2")]
+)
+def test_arrays_are_read_as_numpy_reads_them(tmp_path, array):
+    np.save(tmp_path / "a.npy", array)
+    found, expected = read_array(str(tmp_path / "a.npy")), np.load(tmp_path / "a.npy")
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype and found.flags.writeable
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "a.npz", x=array, y=ARRAY)
+        for one, other in zip(read_arrays(str(tmp_path / "a.npz"), ["y", "x"]), (ARRAY, expected), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+NOT_ARRAYS = {
+    "nothing": b"",
+    "no array": b"RIFF",
+    "a huge shape": claiming("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000000), }"),
+    "a negative shape": claiming("{'descr': '<f4', 'fortran_order': False, 'shape': (-3,), }"),
+    "no tuple": claiming("{'descr': '<f4', 'fortran_order': False, 'shape': 3, }"),
+    "an open bracket": claiming("{'descr': '<f4', 'fortran_order': False, 'shape': (3, }"),
+    "a line that goes on": claiming("{'descr': '<f4', \\"),
+    "code": claiming("{'descr': __import__('os'), 'fortran_order': False, 'shape': (3,), }"),
+    "objects": npy(np.array([{}], object), allow_pickle=True),
+    "text": npy(np.array(["a"])),
+    "too little": npy(ARRAY)[:-1],
+    "too much": npy(ARRAY) + b"x",
+    "another version": b"\x93NUMPY\7\0" + bytes(90),
+}
+
+
+@pytest.mark.parametrize("data", NOT_ARRAYS.values(), ids=NOT_ARRAYS)
+def test_what_is_no_array_is_refused_in_one_line(tmp_path, data):
+    refused(read_array, tmp_path / "a.npy", data)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x.npy", data)
+    refused(lambda path: read_arrays(path, ["x"]), tmp_path / "a.npz", buffer.getvalue())
+
+
+def test_archives_that_are_damaged_or_would_fill_the_memory_are_refused(tmp_path):
+    path, bomb = tmp_path / "a.npz", io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", npy(np.zeros((1 << 25,), np.float32)))
+    assert "the most" in refused(lambda path: read_arrays(path, ["x"]), path, bomb.getvalue())
+    whole = io.BytesIO()
+    np.savez_compressed(whole, x=np.random.default_rng(0).normal(size=200))
+    assert "y.npy" in refused(lambda path: read_arrays(path, ["y"]), path, whole.getvalue())
+    generator, survived = random.Random(0), 0
+    for _ in range(300):
+        data = bytearray(whole.getvalue())
+        for _ in range(generator.randint(1, 8)):
+            data[generator.randrange(len(data))] = generator.randrange(256)
+        path.write_bytes(data)
+        try:
+            read_arrays(str(path), ["x"])
+            survived += 1
+        except Unreadable as error:
+            assert len(str(error).splitlines()) <= 1
+    assert survived < 150
+
+
+def test_json_is_what_python_reads(tmp_path):
+    value = {"a": [1, -2.5, None, True, 10**19, "\N{MUSICAL SYMBOL G CLEF}"], "b": {}}
+    for text in (
+        json.dumps(value),
+        json.dumps(value, ensure_ascii=False),
+        json.dumps(value, indent=1).replace("\n", "\r\n"),
+    ):
+        for mark in (b"", b"\xef\xbb\xbf"):
+            (tmp_path / "a.json").write_bytes(mark + text.encode())
+            assert read_json(str(tmp_path / "a.json")) == value
+
+
+NO_JSON = [
+    "", "{", "[" * 100_000, "[" * 100_000 + "]" * 100_000, "9" * 5000, '"\\ud800"', '{"\\uDFFF": 1}', "{'a': 1}", "\0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_JSON)
+def test_other_json_is_refused_in_one_line(tmp_path, text):
+    refused(read_json, tmp_path / "a.json", text.encode())
+    with pytest.raises(Unreadable):
+        parse_json(text)
+
+
+def test_json_in_another_encoding_is_refused_in_one_line(tmp_path):
+    for encoding in ("utf-16", "latin-1"):
+        refused(read_json, tmp_path / "a.json", '{"a": "\N{LATIN SMALL LETTER E WITH ACUTE}"}'.encode(encoding))

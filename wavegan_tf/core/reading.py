@@ -1,0 +1,122 @@
+"""Reading of what others have written: JSON and NumPy's files, with nothing believed that their bytes do not hold.
+
+Whatever is wrong with a file is `Unreadable`, a ValueError of one line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+# No list of notes that anybody has is as large.
+MAX_JSON_BYTES = 1 << 30
+_MAX_DIGITS = 20
+_HALF_OF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class Unreadable(ValueError):
+    """Why a file cannot be read; the message is one line without the file's name."""
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    """Turns whatever a library raises for a damaged file into `Unreadable`."""
+    try:
+        yield
+    except Exception as error:
+        raise Unreadable(_line(error)) from None
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)[:200] or type(error).__name__
+
+
+def read_json(path: str) -> Any:
+    """The value of a JSON file in UTF-8, with a byte-order mark or without.
+
+    Raises:
+      Unreadable: it is no JSON, or `parse_json` refuses it.
+      OSError: it cannot be opened.
+    """
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_JSON_BYTES:
+            raise Unreadable(f"it is larger than {MAX_JSON_BYTES >> 20} MiB")
+        data = file.read()
+    with _one_line():
+        return parse_json(data.decode("utf-8-sig"))
+
+
+def parse_json(text: str) -> Any:
+    """The value of a text.
+
+    Raises:
+      Unreadable: it is no JSON, is nested too deeply, or holds a whole number of more than 20 digits, or half of a
+        surrogate pair, which is no character.
+    """
+    with _one_line():
+        value = json.loads(text, parse_int=_integer)
+        if _HALF_OF_PAIR.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS + 1:
+        raise Unreadable(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def read_array(path: str) -> np.ndarray:
+    """The array of numbers of an npy file.
+
+    Raises:
+      Unreadable: it is no such file, or its header claims another size than it has.
+      OSError: it cannot be opened.
+    """
+    with open(path, "rb") as file, _one_line():
+        return _array(file, os.path.getsize(path))
+
+
+def read_arrays(path: str, names: Sequence[str], max_bytes: int = 1 << 26) -> list[np.ndarray]:
+    """The arrays of numbers with these names of an npz file.
+
+    Args:
+      path: of the file.
+      names: of the arrays.
+      max_bytes: of each, as a compressed one may be of any size.
+
+    Raises:
+      Unreadable: it is no such file, an array is missing or too large, or its header claims another size than it has.
+      OSError: it cannot be opened.
+    """
+    with open(path, "rb") as file, _one_line(), zipfile.ZipFile(file) as archive:
+        found = []
+        for name in names:
+            member = archive.getinfo(f"{name}.npy")
+            if member.file_size > max_bytes:
+                raise Unreadable(f"{name} has {member.file_size} bytes, and {max_bytes} are the most")
+            with archive.open(member) as part:
+                found.append(_array(part, member.file_size))
+        return found
+
+
+def _array(file: Any, size: int) -> np.ndarray:
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise Unreadable(f"it is of npy version {version[0]}.{version[1]}")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, is_fortran, dtype = read(file)
+    wanted = math.prod(shape) * dtype.itemsize
+    if dtype.kind not in "fiu" or size - file.tell() != wanted:
+        raise Unreadable(f"it claims {list(shape)} elements of {dtype}, and holds {size - file.tell()} bytes")
+    data = file.read(wanted)
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C").copy()
