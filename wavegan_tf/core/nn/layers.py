@@ -61,11 +61,12 @@ class _Convolution(keras.layers.Layer):
         """Convolves [b, ..., c]; `training` makes gradients faster and changes nothing else."""
         kernel, strides = tf.convert_to_tensor(self.kernel), self.strides
         if self.rank == 1:
-            x, kernel, strides = x[:, None], kernel[None], (1, *strides)
+            # Reshapes cost nothing; the gradient of a slice such as x[:, 0] copies.
+            x, kernel, strides = tf.expand_dims(x, 1), tf.expand_dims(kernel, 0), (1, *strides)
         x = self._convolve(x, kernel, strides, training)
-        if self.rank == 1:
-            x = x[:, 0]
-        return x if self.bias is None else x + self.bias
+        if self.bias is not None:
+            x = tf.nn.bias_add(x, tf.convert_to_tensor(self.bias))
+        return tf.squeeze(x, 1) if self.rank == 1 else x
 
     def _convolve(self, x, kernel, strides, training: bool):
         return convolution.conv2d(x, kernel, strides, own_gradients=training)
