@@ -252,7 +252,7 @@ class PhaseShuffle(keras.layers.Layer):
 
 
 # XLA cannot compile a padding that depends on the phase, and it compiles a slice anew for each start. So the shift and
-# its adjoint are both a fixed padding and a gathering of consecutive samples, and each is the other's gradient.
+# its adjoint gather samples, and each is the other's gradient.
 
 
 def _shift(x: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
@@ -260,8 +260,9 @@ def _shift(x: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
 
     @tf.custom_gradient
     def forward(x: tf.Tensor):
-        padded = tf.pad(x, [[0, 0], [radius, radius], [0, 0]], mode="REFLECT")
-        return _window(padded, radius - phase, x.shape[1]), lambda dy: _unshift(dy, phase, radius)
+        last = x.shape[1] - 1
+        source = tf.abs(tf.range(x.shape[1]) - phase[:, None])
+        return _samples(x, last - tf.abs(last - source)), lambda dy: _unshift(dy, phase, radius)
 
     return forward(x)
 
@@ -271,21 +272,33 @@ def _unshift(dy: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
 
     @tf.custom_gradient
     def forward(dy: tf.Tensor):
-        length = dy.shape[1]
-        padded = tf.pad(dy, [[0, 0], [2 * radius, 2 * radius], [0, 0]])
-        spread = _window(padded, radius + phase, length + 2 * radius)
-        left = tf.reverse(spread[:, :radius], axis=[1])  # reflections of samples 1 to radius
-        right = tf.reverse(spread[:, length + radius :], axis=[1])  # of the radius samples before the last
-        dx = spread[:, radius : length + radius]
-        dx += tf.pad(left, [[0, 0], [1, length - radius - 1], [0, 0]])
-        dx += tf.pad(right, [[0, 0], [length - radius - 1, 1], [0, 0]])
-        return dx, lambda ddx: _shift(ddx, phase, radius)
+        last, shift = dy.shape[1] - 1, phase[:, None]
+
+        def ends(start: int, stop: int) -> tf.Tensor:
+            place = tf.range(start, stop)
+            taken = _samples_or_zero(dy, place + shift)
+            for reflected, exists in ((shift - place, place > 0), (2 * last - place + shift, place < last)):
+                taken += _samples_or_zero(dy, tf.where(exists, reflected, -1))
+            return taken
+
+        # Away from the ends every sample was taken once, whatever the phase.
+        start = min(radius + 1, dy.shape[1])
+        stop = max(last - radius, start)
+        parts = [ends(0, start), _samples(dy, tf.range(start, stop) + shift), ends(stop, dy.shape[1])]
+        return tf.concat(parts, axis=1), lambda ddx: _shift(ddx, phase, radius)
 
     return forward(dy)
 
 
-def _window(x: tf.Tensor, start: tf.Tensor, length: int) -> tf.Tensor:
-    """`length` samples of [b, t, c] from `start` on: one start [1] for all examples, or one for each [b]."""
-    if start.shape[0] == 1:
-        return tf.gather(x, start[0] + tf.range(length), axis=1)
-    return tf.gather(x, start[:, None] + tf.range(length)[None], axis=1, batch_dims=1)
+def _samples(x: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+    """Samples of [b, t, c] at indices [b, n], or at [1, n] for all examples."""
+    if indices.shape[0] == 1:
+        return tf.gather(x, indices[0], axis=1)
+    return tf.gather(x, indices, axis=1, batch_dims=1)
+
+
+def _samples_or_zero(x: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+    """As `_samples`, and zeros where an index is outside."""
+    last = x.shape[1] - 1
+    inside = tf.logical_and(indices >= 0, indices <= last)
+    return tf.where(inside[..., None], _samples(x, tf.clip_by_value(indices, 0, last)), tf.zeros([], x.dtype))
