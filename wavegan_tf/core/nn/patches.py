@@ -26,7 +26,10 @@ def spread_patches(y: tf.Tensor, kernel: tf.Tensor, strides: Sizes, size: Sizes)
     """Adjoint of the convolution: patches of the result by a product, and their sum [b, *size, c_in]."""
     kh, kw, c_in, c_out = kernel.shape
     rows, columns = y.shape[1:3]
-    product = tf.matmul(tf.reshape(y, [-1, c_out]), tf.reshape(kernel, [kh * kw * c_in, c_out]), transpose_b=True)
+    # As a batch of one: TensorFlow's other CPU kernel lays all weights out anew in each thread, which takes five times as
+    # long as the product for a single clip.
+    y, kernel = tf.reshape(y, [1, -1, c_out]), tf.reshape(kernel, [1, kh * kw * c_in, c_out])
+    product = tf.matmul(y, kernel, transpose_b=True)
     patches = tf.reshape(product, [-1, rows, columns, kh, kw * c_in])
     patches = tf.transpose(patches, [0, 1, 3, 2, 4])  # [b, rows, kh, columns, kw c_in]
     x = _overlap_add(tf.reshape(patches, [-1, rows, kh * columns * kw * c_in]), kh, strides[0], size[0])
