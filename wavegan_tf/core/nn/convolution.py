@@ -107,8 +107,12 @@ def conv2d_of_boxes(x: tf.Tensor, kernel: tf.Tensor, scale: Sizes, own_gradients
       [b, h * scale[0], w * scale[1], c_out].
     """
     size = (x.shape[1] * scale[0], x.shape[2] * scale[1])
-    turned = tf.transpose(_box_sums(kernel, scale)[::-1, ::-1], [0, 1, 3, 2])
-    return conv2d_transpose(x, turned, scale, size, own_gradients)
+    return conv2d_transpose(x, _turned(_box_sums(kernel, scale)), scale, size, own_gradients)
+
+
+def _turned(kernel: tf.Tensor) -> tf.Tensor:
+    """The kernel turned round along both axes, [kh, kw, out, in]; slices with steps of -1 take twenty times as long."""
+    return tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
 
 
 def _box_sums(kernel: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
@@ -182,7 +186,7 @@ def _conv2d_transpose(y: tf.Tensor, kernel: tf.Tensor, strides: Sizes, size: Siz
     if strides == (1, 1) and not _on_gpu():
         # An even kernel leaves SAME padding uneven, and its adjoint uneven the other way.
         padding = [[0, 0], [kh // 2, (kh - 1) // 2], [kw // 2, (kw - 1) // 2], [0, 0]]
-        return tf.nn.conv2d(y, tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2]), 1, padding)
+        return tf.nn.conv2d(y, _turned(kernel), 1, padding)
     if _as_patches(tuple(y.shape[1:3]), strides) or (c_in <= _THIN and not _on_gpu()):
         return patches.spread_patches(y, kernel, strides, size)
     return tf.nn.conv2d_transpose(y, kernel, [tf.shape(y)[0], *size, c_in], strides, "SAME")
