@@ -65,7 +65,7 @@ class _Convolution(keras.layers.Layer):
             x, kernel, strides = tf.expand_dims(x, 1), tf.expand_dims(kernel, 0), (1, *strides)
         x = self._convolve(x, kernel, strides, training)
         if self.bias is not None:
-            x = tf.nn.bias_add(x, tf.convert_to_tensor(self.bias))
+            x = convolution.add_bias(x, tf.convert_to_tensor(self.bias), own_gradients=training)
         return tf.squeeze(x, 1) if self.rank == 1 else x
 
     def _convolve(self, x, kernel, strides, training: bool):
