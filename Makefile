@@ -54,7 +54,7 @@ test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m slow tests
 
 bench: $(INSTALLED)
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.benchmarks
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.benchmarks $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .
