@@ -103,30 +103,35 @@ def test_derivatives_of_both_orders_are_tensorflows(shape, form):
         assert_near(found, expected, 1e-4)
 
 
-# size, channels in, kernel size, strides -> form of convolution and kernel gradient; whether the adjoint is of patches
+# size, channels in and out, kernel size, strides -> form of convolution and kernel gradient; whether the adjoint is of
+# patches
 CHOICES = {
-    ((1, 256), 3, (1, 25), (1, 4)): ("patches", True),
-    ((1, 257), 8, (1, 25), (1, 4)): ("blocks", False),
-    ((1, 1024), 4, (1, 25), (1, 4)): ("tensorflow", True),
-    ((1, 1024), 8, (1, 5), (1, 4)): ("tensorflow", False),  # blocks would make 8 of 5 taps
-    ((1, 1024), 8, (1, 4), (1, 4)): ("blocks", False),
-    ((1, 16), 8, (1, 25), (1, 1)): ("tensorflow", False),
-    ((8, 8), 8, (5, 5), (2, 2)): ("patches", True),
-    ((8, 9), 8, (5, 5), (2, 2)): ("tensorflow", False),
-    ((1, 1024), 8, (5, 25), (1, 4)): ("tensorflow", False),
+    ((1, 256), 3, 2, (1, 25), (1, 4)): ("patches", True),
+    ((1, 257), 8, 2, (1, 25), (1, 4)): ("blocks", False),
+    ((1, 1024), 1, 16, (1, 25), (1, 4)): ("tensorflow", True),
+    ((1, 1024), 1, 15, (1, 25), (1, 4)): ("tensorflow", False),
+    ((16, 16), 4, 64, (5, 5), (2, 2)): ("tensorflow", True),
+    ((16, 16), 5, 80, (5, 5), (2, 2)): ("tensorflow", False),
+    ((16, 16), 1, 16, (5, 5), (1, 1)): ("tensorflow", False),
+    ((1, 1024), 8, 2, (1, 5), (1, 4)): ("tensorflow", False),  # blocks would make 8 of 5 taps
+    ((1, 1024), 8, 2, (1, 4), (1, 4)): ("blocks", False),
+    ((1, 16), 8, 2, (1, 25), (1, 1)): ("tensorflow", False),
+    ((8, 8), 8, 2, (5, 5), (2, 2)): ("patches", True),
+    ((8, 9), 8, 2, (5, 5), (2, 2)): ("tensorflow", False),
+    ((1, 1024), 8, 2, (5, 25), (1, 4)): ("tensorflow", False),
 }
 
 
 @pytest.mark.parametrize("on_gpu", [False, True])
 @pytest.mark.parametrize("case", CHOICES, ids=str)
 def test_the_form_follows_from_the_shape(case, on_gpu, monkeypatch):
-    size, c_in, kernel_size, strides = case
+    size, _, _, kernel_size, strides = case
     monkeypatch.setattr(convolution, "_on_gpu", lambda: on_gpu)
     forms = {"convolve_patches", "spread_patches", "kernel_gradient_of_patches", "convolve_blocks",
              "kernel_gradient_of_blocks"}  # fmt: skip
     for name in forms:
         monkeypatch.setattr(patches, name, mock.Mock(wraps=getattr(patches, name)))
-    x, kernel, y = map(tf.constant, arrays(size, c_in, 2, kernel_size, strides))
+    x, kernel, y = map(tf.constant, arrays(*case))
     convolution.conv2d(x, kernel, strides)
     convolution.conv2d_transpose(y, kernel, strides, size)
     convolution.conv2d_kernel_gradient(x, y, kernel_size, strides)

@@ -24,8 +24,9 @@ from wavegan_tf.core.nn import patches
 
 # Up to so many outputs of an image, over one axis and over two, a product of patches is the faster form.
 _FEW_OF_ONE_AXIS, _FEW = 64, 16
-# TensorFlow's CPU kernels compute so few channels as slowly as a whole register of them.
-_THIN = 4
+# TensorFlow's CPU kernels compute so few channels as slowly as a whole register of them, which patches win back where
+# the other side has at least so many times the channels.
+_THIN, _REGISTER = 4, 16
 # How much longer a kernel may become for blocks.
 _BLOCK_WASTE = 1.2
 
@@ -198,12 +199,13 @@ def _conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Sizes) -> tf.Tensor:
 
 
 def _conv2d_transpose(y: tf.Tensor, kernel: tf.Tensor, strides: Sizes, size: Sizes) -> tf.Tensor:
-    kh, kw, c_in, _ = kernel.shape
+    kh, kw, c_in, c_out = kernel.shape
     if strides == (1, 1) and not _on_gpu():
         # An even kernel leaves SAME padding uneven, and its adjoint uneven the other way.
         padding = [[0, 0], [kh // 2, (kh - 1) // 2], [kw // 2, (kw - 1) // 2], [0, 0]]
         return tf.nn.conv2d(y, _turned(kernel), 1, padding)
-    if _as_patches(tuple(y.shape[1:3]), strides) or (c_in <= _THIN and not _on_gpu()):
+    thin = c_in <= _THIN and _REGISTER * c_in <= c_out and max(strides) > 1 and not _on_gpu()
+    if thin or _as_patches(tuple(y.shape[1:3]), strides):
         return patches.spread_patches(y, kernel, strides, size)
     return tf.nn.conv2d_transpose(y, kernel, [tf.shape(y)[0], *size, c_in], strides, "SAME")
 
