@@ -145,4 +145,4 @@ def bench_generation(
             generate = tf.function(lambda z, network=network: to_audio(network(z)) if to_audio else network(z))
             timings.append(timed(functools.partial(wait_for, generate, z), max(runs, 64 // count * runs // 8), count))
         share = "" if to_audio else f"{pass_flops(dim, count) / timings[0].least / peak:.0%} of peak"
-        yield Row(f"{model.name} {count} {what}", timings[0], timings[1], unit="clips", note=share)
+        yield Row(f"{model.name} {what}, batch {count}", timings[0], timings[1], unit=what.split()[0], note=share)
