@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from wavegan_tf.core.nn import convolution
+from wavegan_tf.core.nn import convolution, shifts
 
 PACKAGE = "adversarial_audio"
 
@@ -240,7 +240,7 @@ class PhaseShuffle(keras.layers.Layer):
           The shape of `x`.
         """
         flat = tf.reshape(x, [-1, x.shape[1], math.prod(x.shape[2:])])
-        return tf.ensure_shape(tf.reshape(_shift(flat, phase, self.radius), tf.shape(x)), x.shape)
+        return tf.ensure_shape(tf.reshape(shifts.shift(flat, phase, self.radius), tf.shape(x)), x.shape)
 
     def compute_output_shape(self, input_shape, phase_shape=None):
         """The shape of `x`."""
@@ -249,56 +249,3 @@ class PhaseShuffle(keras.layers.Layer):
     def get_config(self):
         """The constructor's arguments."""
         return {**super().get_config(), "radius": self.radius}
-
-
-# XLA cannot compile a padding that depends on the phase, and it compiles a slice anew for each start. So the shift and
-# its adjoint gather samples, and each is the other's gradient.
-
-
-def _shift(x: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
-    """out[:, i] = x[:, i - phase], reflected at both ends."""
-
-    @tf.custom_gradient
-    def forward(x: tf.Tensor):
-        last = x.shape[1] - 1
-        source = tf.abs(tf.range(x.shape[1]) - phase[:, None])
-        return _samples(x, last - tf.abs(last - source)), lambda dy: _unshift(dy, phase, radius)
-
-    return forward(x)
-
-
-def _unshift(dy: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
-    """The adjoint of `_shift`: puts each value back where it was taken from, adding where one was taken twice."""
-
-    @tf.custom_gradient
-    def forward(dy: tf.Tensor):
-        last, shift = dy.shape[1] - 1, phase[:, None]
-
-        def ends(start: int, stop: int) -> tf.Tensor:
-            place = tf.range(start, stop)
-            taken = _samples_or_zero(dy, place + shift)
-            for reflected, exists in ((shift - place, place > 0), (2 * last - place + shift, place < last)):
-                taken += _samples_or_zero(dy, tf.where(exists, reflected, -1))
-            return taken
-
-        # Away from the ends every sample was taken once, whatever the phase.
-        start = min(radius + 1, dy.shape[1])
-        stop = max(last - radius, start)
-        parts = [ends(0, start), _samples(dy, tf.range(start, stop) + shift), ends(stop, dy.shape[1])]
-        return tf.concat(parts, axis=1), lambda ddx: _shift(ddx, phase, radius)
-
-    return forward(dy)
-
-
-def _samples(x: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
-    """Samples of [b, t, c] at indices [b, n], or at [1, n] for all examples."""
-    if indices.shape[0] == 1:
-        return tf.gather(x, indices[0], axis=1)
-    return tf.gather(x, indices, axis=1, batch_dims=1)
-
-
-def _samples_or_zero(x: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
-    """As `_samples`, and zeros where an index is outside."""
-    last = x.shape[1] - 1
-    inside = tf.logical_and(indices >= 0, indices <= last)
-    return tf.where(inside[..., None], _samples(x, tf.clip_by_value(indices, 0, last)), tf.zeros([], x.dtype))
