@@ -26,8 +26,8 @@ def spread_patches(y: tf.Tensor, kernel: tf.Tensor, strides: Sizes, size: Sizes)
     """Adjoint of the convolution: patches of the result by a product, and their sum [b, *size, c_in]."""
     kh, kw, c_in, c_out = kernel.shape
     rows, columns = y.shape[1:3]
-    # As a batch of one, which another of TensorFlow's CPU kernels computes: for a single clip in a third of the time of a
-    # plain product, which is slower on two threads than on one.
+    # As a batch of one, which another of TensorFlow's CPU kernels computes: for a single clip in a third of the time of
+    # a plain product, which is slower on two threads than on one.
     y, kernel = tf.reshape(y, [1, -1, c_out]), tf.reshape(kernel, [1, kh * kw * c_in, c_out])
     product = tf.matmul(y, kernel, transpose_b=True)
     patches = tf.reshape(product, [-1, rows, columns, kh, kw * c_in])
