@@ -142,6 +142,14 @@ def test_the_form_follows_from_the_shape(case, on_gpu, monkeypatch):
     assert chosen == (set() if on_gpu else expected | ({"spread_patches"} if adjoint_of_patches else set()))
 
 
+def test_samples_in_half_precision_are_rounded_once(monkeypatch):
+    y, kernel = (tf.cast(values, tf.bfloat16) for values in arrays((1, 1024), 1, 64, (1, 25), (1, 4))[:0:-1])
+    monkeypatch.setattr(convolution, "_on_gpu", lambda: False)
+    found = tf.cast(convolution.conv2d_transpose(y, kernel, (1, 4), (1, 1024)), tf.float32)
+    exact = tf.nn.conv2d_transpose(*(tf.cast(v, tf.float32) for v in (y, kernel)), [2, 1, 1024, 1], (1, 4), "SAME")
+    assert np.std(found - exact) < 0.0025 * np.std(exact)
+
+
 def test_without_own_gradients_the_graph_holds_none():
     """What is exported must not refer to gradients that the loading process does not know."""
 
