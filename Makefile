@@ -18,7 +18,8 @@ help:
 	@echo 'make notebook       install JupyterLab into .venv and open the notebooks: listening, training and scoring in Python'
 	@echo 'make test           the quick tests'
 	@echo 'make test-slow      the slow tests: training, crashes, several processes'
-	@echo 'make bench          measure input, features, training and generation against plain forms of the same (about 10 minutes on 2 cores)'
+	@echo 'make bench          measure input, features, training and generation against plain forms of the same (about 10 minutes on 2 cores);'
+	@echo '                    ARGS="--json FILE" writes a file as well, ARGS="--compare FILE FILE" compares two'
 	@echo 'make lint           ruff and mypy'
 	@echo 'make wheel          build dist/*.whl'
 	@echo 'make lock           renew requirements.lock from setup.py and requirements.in'
@@ -54,7 +55,7 @@ test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m slow tests
 
 bench: $(INSTALLED)
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.benchmarks
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.benchmarks $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .

@@ -43,7 +43,7 @@ def box_downscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
     @tf.custom_gradient
     def forward(images: tf.Tensor):
         def gradient(dy: tf.Tensor) -> tf.Tensor:
-            spread = box_upscale(dy, scale) / tf.cast(area, dy.dtype)
+            spread = box_upscale(dy / tf.cast(area, dy.dtype), scale)
             return tf.pad(spread, [[0, 0], [0, height % scale[0]], [0, width % scale[1]], [0, 0]])
 
         return tf.nn.avg_pool2d(images, list(scale), list(scale), "VALID"), gradient

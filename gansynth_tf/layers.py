@@ -107,7 +107,7 @@ class ScaledConv2D(_Scaled):
             x = x[:, None, None]
         else:
             x = tf.nn.conv2d(x, kernel, self.stride, "VALID")
-        return x + self.bias
+        return convolution.add_bias(x, tf.convert_to_tensor(self.bias), own_gradients=training)
 
     def _spread(self, x, kernel):
         """Zero-pads 1 x 1 by kernel_size - 1 and convolves without padding: the kernel, turned round."""

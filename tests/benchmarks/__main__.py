@@ -1,92 +1,120 @@
 """`make bench`: input, features, training, generation and scores at the paper's size, beside twins and machine's peak.
 
-Timings are the best of several runs after a warm-up. Nothing else should run on the machine meanwhile. At the paper's
-size it takes about ten minutes on two cores.
+Seconds are the least of several runs after a warm-up: by the clock, and of all processors. Nothing else should run on
+the machine meanwhile. At the paper's size it takes about ten minutes on two cores.
+
+    make bench ARGS="--json before.json"
+    make bench ARGS="--compare before.json after.json"
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
-import platform
+import contextlib
 import sys
-import tempfile
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-import soundfile
-import tensorflow as tf
+from tests.benchmarks import report
+from tests.benchmarks.measure import Row
+from wavegan_tf.core import flags
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.folders import output_file
 
-from specgan_tf.features import spectrograms_to_waveforms
-from specgan_tf.geometry import Moments
-from tests.benchmarks import gansynth, scoring
-from tests.benchmarks.features import bench_features
-from tests.benchmarks.measure import peak_flops, row
-from tests.benchmarks.training import SPECGAN, WAVEGAN, bench_generation, bench_training
-from wavegan_tf.core.audio import clips
-from wavegan_tf.core.audio.options import ClipOptions
-
-DRUMS = Path(__file__).parents[2] / "wavegan_tf" / "demo" / "drums"
+PARTS = ("input", "features", "wavegan", "specgan", "gansynth", "scores")
 
 
-def bench_input(batch: int) -> None:
-    """Clips a second from random places of the drum hits: the stream, and decoding each file anew in a generator."""
-    options = ClipOptions(data_dir=str(DRUMS), data_first_slice=True)
+def parts(options: argparse.Namespace, peak: float) -> dict[str, Callable[[], Iterator[Row]]]:
+    """The benchmarks by name of `PARTS`."""
+    import numpy as np
 
-    def naive():
-        rng = np.random.default_rng(0)
-        paths = sorted(DRUMS.glob("*.flac"))
-        while True:
-            for index in rng.permutation(len(paths)):
-                audio = soundfile.read(paths[index], dtype="float32", always_2d=True)[0][:16384]
-                yield np.pad(audio / max(np.abs(audio).max(), 1e-9), [(0, 16384 - len(audio)), (0, 0)])
+    from specgan_tf.features import spectrograms_to_waveforms
+    from specgan_tf.geometry import Moments
+    from tests.benchmarks import gansynth, scoring, training
+    from tests.benchmarks.features import bench_features
+    from tests.benchmarks.input import bench_input
 
-    with tempfile.TemporaryDirectory() as cache:
-        stream = clips.clip_batches(clips.load_clips(options, cache), batch_size=batch, seed=0)
-        spec = tf.TensorSpec([16384, 1], tf.float32)
-        twin = tf.data.Dataset.from_generator(naive, output_signature=spec).batch(batch).prefetch(4)
-        rates = []
-        for dataset, batches in ((stream, 200), (twin, 40)):
-            iterator = iter(dataset)
-            for _ in itertools.islice(iterator, 10):
-                pass
-            start = time.perf_counter()
-            for _ in itertools.islice(iterator, batches):
-                pass
-            rates.append(batches * batch / (time.perf_counter() - start))
-    row(f"input, batch {batch}", f"{rates[0]:.0f} clips/s", f"{rates[1]:.0f} clips/s", "twin decodes every pass")
+    drums, runs = Path(__file__).parents[2] / "wavegan_tf" / "demo" / "drums", options.runs
+    any_moments = Moments(np.zeros(129, np.float32), np.ones(129, np.float32))
+
+    def of_wavegan() -> Iterator[Row]:
+        yield from training.bench_generation(training.WAVEGAN, options.dim, runs, peak, "clips")
+        yield from training.bench_training(training.WAVEGAN, options.dim, options.batch, runs, peak)
+
+    def of_specgan() -> Iterator[Row]:
+        yield from training.bench_generation(training.SPECGAN, options.dim, runs, peak, "spectrograms")
+        yield from training.bench_generation(
+            training.SPECGAN, options.dim, runs, peak, "clips by Griffin-Lim 16",
+            lambda spectrograms: spectrograms_to_waveforms(spectrograms, any_moments), (64,),
+        )  # fmt: skip
+        yield from training.bench_training(training.SPECGAN, options.dim, options.batch, runs, peak)
+
+    def of_gansynth() -> Iterator[Row]:
+        yield from gansynth.bench_features(runs)
+        yield from gansynth.bench_training(runs)
+        yield from gansynth.bench_generation(runs)
+
+    def of_scores() -> Iterator[Row]:
+        yield from scoring.bench_classifiers(runs)
+        yield from scoring.bench_neighbours(runs)
+
+    return {
+        "input": lambda: bench_input(drums, 64),
+        "features": lambda: bench_features(drums, runs),
+        "wavegan": of_wavegan,
+        "specgan": of_specgan,
+        "gansynth": of_gansynth,
+        "scores": of_scores,
+    }
 
 
-def main() -> None:
-    """Prints one table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+def measure(options: argparse.Namespace) -> None:
+    """Measures, and prints and stores each row as it comes."""
+    with output_file(options.json, "json") if options.json else contextlib.nullcontext():
+        from tests.benchmarks.measure import peak_flops
+
+        print("Measuring takes about ten minutes on two cores at the paper's size", file=sys.stderr, flush=True)
+        peak = peak_flops(options.runs)
+        settings = {name: getattr(options, name) for name in ("dim", "batch", "runs")}
+        facts, rows = report.run_facts(settings, peak / 1e9), []
+        versions, machine = facts["versions"], facts["machine"]
+        print(f"TensorFlow {versions['tensorflow']}, Python {versions['python']}, {machine['cores']} cores of "
+              f"{machine['processor']}, dim {options.dim}; matrix product {peak / 1e9:.0f} GFLOP/s")  # fmt: skip
+        print("\n| job | ours | twin | |\n|---|---|---|---|", flush=True)
+        benchmarks = parts(options, peak)
+        for name in options.only or PARTS:
+            for row in benchmarks[name]():
+                print(row.as_table(), flush=True)
+                rows.append(row)
+                if options.json:
+                    report.write(options.json, facts, rows)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints one table; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--dim", type=int, default=64, help="size of the networks; the paper's is 64")
     parser.add_argument("--batch", type=int, default=16, help="batch of the updates; the paper's is 64")
-    parser.add_argument("--runs", type=int, default=5, help="runs of which the best counts")
-    options = parser.parse_args()
-    print("Measuring takes about ten minutes on two cores at the paper's size", file=sys.stderr, flush=True)
-    peak = peak_flops(options.runs)
-    print(f"TensorFlow {tf.__version__}, Python {sys.version.split()[0]}, {platform.machine()}, dim {options.dim}; "
-          f"matrix product {peak / 1e9:.0f} GFLOP/s")  # fmt: skip
-    print("\n| job | ours | twin | |\n|---|---|---|---|")
-    bench_input(64)
-    bench_features(DRUMS, options.runs)
-    any_moments = Moments(np.zeros(129, np.float32), np.ones(129, np.float32))
-    bench_generation(WAVEGAN, options.dim, options.runs, peak, "clips")
-    bench_generation(SPECGAN, options.dim, options.runs, peak, "spectrograms")
-    bench_generation(
-        SPECGAN, options.dim, options.runs, peak, "clips by Griffin-Lim 16",
-        lambda spectrograms: spectrograms_to_waveforms(spectrograms, any_moments),
-    )  # fmt: skip
-    for model in (WAVEGAN, SPECGAN):
-        bench_training(model, options.dim, options.batch, options.runs, peak)
-    gansynth.bench_features(options.runs)
-    gansynth.bench_training(options.runs)
-    gansynth.bench_generation(options.runs)
-    scoring.bench_classifiers(options.runs)
-    scoring.bench_neighbours(options.runs)
+    parser.add_argument("--runs", type=int, default=5, help="runs of which the least counts")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="parts to measure; all by default")
+    parser.add_argument("--json", metavar="FILE", help="write rows, machine and versions to this file as well")
+    parser.add_argument("--compare", nargs=2, metavar="FILE", help="measure nothing; print two such files side by side")
+    options = parser.parse_args(arguments)
+    try:
+        for name in ("dim", "batch", "runs"):
+            if getattr(options, name) < 1:
+                raise UserError(f"--{name}={getattr(options, name)}: must be at least 1")
+        if options.compare:
+            for line in report.comparison(*map(report.read, options.compare)):
+                print(line)
+        else:
+            measure(options)
+    except (UserError, KeyboardInterrupt) as error:
+        return flags.report(error) or 0
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

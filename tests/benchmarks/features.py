@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import librosa
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from specgan_tf import features, moments
-from tests.benchmarks.measure import best_seconds, row, wait_for
+from tests.benchmarks.measure import Row, Timing, timed, wait_for
 from wavegan_tf.core.audio import decode, spectral
 from wavegan_tf.core.audio.options import INVERSIONS
 
@@ -27,13 +27,12 @@ def real_clips(folder: Path) -> np.ndarray:
     return np.stack(clips)
 
 
-def _rates(ours: Callable[[], object], theirs: Callable[[], object], runs: int) -> list[str]:
-    seconds = [best_seconds(ours, runs), best_seconds(theirs, max(runs // 2, 1))]
-    return [f"{CLIPS / s:.0f} clips/s ({s:.3f} s)" for s in seconds]
+def _both(ours: Callable[[], object], theirs: Callable[[], object], runs: int) -> tuple[Timing, Timing]:
+    return timed(ours, runs, CLIPS), timed(theirs, max(runs // 2, 1), CLIPS)
 
 
-def bench_features(folder: Path, runs: int) -> None:
-    """Prints the rows of extraction and of each inversion, with the spectral convergence that it reaches."""
+def bench_features(folder: Path, runs: int) -> Iterator[Row]:
+    """Extraction, and each inversion with the spectral convergence that it reaches."""
     x = real_clips(folder)
     stored = moments.of_batches([tf.constant(x)])
     clips = tf.constant(x)
@@ -45,8 +44,8 @@ def bench_features(folder: Path, runs: int) -> None:
             np.clip(standardised / 3.0, -1.0, 1.0)
 
     forward = tf.function(lambda x: features.waveforms_to_spectrograms(x, stored))
-    ours, theirs = _rates(lambda: forward(clips).numpy(), librosa_forward, runs)
-    row(f"{CLIPS} clips to spectrograms", ours, theirs, "twin: librosa, one by one")
+    timings = _both(lambda: forward(clips).numpy(), librosa_forward, runs)
+    yield Row(f"{CLIPS} clips to spectrograms", *timings, unit="clips", note="twin: librosa, one by one")
 
     magnitudes = features.spectrograms_to_magnitudes(forward(clips), stored)
 
@@ -59,7 +58,7 @@ def bench_features(folder: Path, runs: int) -> None:
     for method in INVERSIONS:
         inverse = tf.function(lambda m, method=method: spectral.griffin_lim(m, 256, 128, 16, method))
         momentum = spectral.FAST_MOMENTUM if method == "fast" else 0.0
-        ours, theirs = _rates(
+        timings = _both(
             functools.partial(wait_for, inverse, magnitudes), functools.partial(librosa_inverse, momentum), runs
         )
         reached = [
@@ -67,4 +66,4 @@ def bench_features(folder: Path, runs: int) -> None:
             for found in (inverse(magnitudes), np.stack(librosa_inverse(momentum)))
         ]
         note = f"convergence {reached[0]:.1f} dB, twin {reached[1]:.1f} dB"
-        row(f"Griffin-Lim 16, {method}", ours, theirs, note)
+        yield Row(f"Griffin-Lim 16, {method}", *timings, unit="clips", note=note)

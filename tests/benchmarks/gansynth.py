@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer, stage_reader
 from gansynth_tf.stages.model import StageModel
 from gansynth_tf.stages.updates import AVERAGE_DECAY, StageUpdates
-from tests.benchmarks.measure import best_seconds, row, wait_for
+from tests.benchmarks.measure import Row, Timing, timed, wait_for
 from tests.gansynth.full_size import FullSizeLosses
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.training import runtime, update
@@ -35,7 +35,8 @@ from wavegan_tf.core.training import runtime, update
 BATCH = 8
 # (stage, batch size).
 STAGES = ((0, 8), (4, 8), (8, 8), (12, 2))
-NOTES = Path(__file__).parents[1] / "data" / "notes"
+ROOT = Path(__file__).parents[2]
+NOTES = ROOT / "tests" / "data" / "notes"
 
 
 def plain_melspecgrams(features: Features, waves: tf.Tensor) -> tf.Tensor:
@@ -59,22 +60,24 @@ def plain_melspecgrams(features: Features, waves: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.math.log(power + 1e-6), turned], axis=-1)
 
 
-def bench_features(runs: int) -> None:
-    """Prints the rows of the features: computed, and read again where they were kept."""
+def bench_features(runs: int) -> Iterator[Row]:
+    """Features computed, and read again where they were kept."""
     config = GANSynthConfig(data_dir=str(NOTES), data_sources="")
     features = make_features(config)
     with tempfile.TemporaryDirectory() as cache:
         store = load_notes(config, cache)
         waves = tf.stack([store.wave(tf.constant(index, tf.int64)) for index in range(BATCH)])
         ours, twin = tf.function(features.waves_to_data), tf.function(lambda x: plain_melspecgrams(features, x))
-        seconds = [best_seconds(functools.partial(wait_for, compute, waves), 4 * runs) for compute in (ours, twin)]
-        rates = [f"{BATCH / s:.0f} notes/s" for s in seconds]
-        row(f"wave to M-IF-Mel, batch {BATCH}", rates[0], rates[1], "twin: step by step, with the dense matrix")
+        taken, plain = (
+            timed(functools.partial(wait_for, compute, waves), 4 * runs, BATCH) for compute in (ours, twin)
+        )
+        note = "twin: step by step, with the dense matrix"
+        yield Row(f"wave to M-IF-Mel, batch {BATCH}", taken, plain, unit="notes", note=note)
         data = StageData(config.resolutions, config.num_resolutions, run_normalizer(config, None, features, ""))
         read = stage_reader(config, store, features, data, cache)
         batches = iter(note_batches(store, read, batch_size=BATCH, seed=0))
-        taken = best_seconds(lambda: [next(batches) for _ in range(20)], runs)
-    row(f"M-IF-Mel of the cache, batch {BATCH}", f"{20 * BATCH / taken:.0f} notes/s", "", "shuffled, from memory")
+        taken = timed(lambda: [next(batches) for _ in range(20)], runs, 20 * BATCH)
+    yield Row(f"M-IF-Mel of the cache, batch {BATCH}", taken, unit="notes", note="shuffled, from memory")
 
 
 def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Callable, Callable]:
@@ -124,20 +127,16 @@ def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Calla
     return lambda: iterations(1, np.stack([progress])).result(), twin_step
 
 
-def bench_training(runs: int, stages: tuple[tuple[int, int], ...] = STAGES) -> None:
-    """Prints a row for each stage: the generator, its average and the discriminator, features ready."""
+def bench_training(runs: int, stages: tuple[tuple[int, int], ...] = STAGES) -> Iterator[Row]:
+    """Steps of each stage: the generator, its average and the discriminator, features ready."""
     for stage_id, batch in stages:
         config = GANSynthConfig(batch_size_schedule=(batch,))
         with tempfile.TemporaryDirectory() as run_dir:
             ours, twin = _updates(config, stage_id, run_dir)
             count = runs if stage_id < 8 else max(runs // 3, 1)
-            seconds = [best_seconds(ours, count), best_seconds(twin, max(count // 2, 1))]
-        row(
-            f"GANSynth step of stage {stage_id}, batch {batch}",
-            f"{seconds[0]:.3g} s ({batch / seconds[0]:.3g} images/s)",
-            f"{seconds[1]:.3g} s ({batch / seconds[1]:.3g} images/s)",
-            "twin: upsampled to 128 x 1024, a pass for each head",
-        )
+            timings = timed(ours, count, batch), timed(twin, max(count // 2, 1), batch)
+        note = "twin: upsampled to 128 x 1024, a pass for each head"
+        yield Row(f"GANSynth step of stage {stage_id}, batch {batch}", *timings, unit="images", note=note)
 
 
 # In a process of its own, as the first call is to be a first one.
@@ -146,15 +145,18 @@ import json, sys, time
 start = time.perf_counter()
 import numpy as np
 from wavegan_tf.core.serving.model import GeneratorModel
+from tests.benchmarks.measure import timed
 imported = time.perf_counter()
 model = GeneratorModel(sys.argv[1], "gansynth")
 times = {"import": imported - start, "load": time.perf_counter() - imported}
 batch = int(sys.argv[2])
 rows = {"z": model.latents(batch, 0), "pitch": np.full(batch, 60, np.int32)}
-for call in ["first"] + ["later"] * int(sys.argv[3]):
-    start = time.perf_counter()
-    list(model.stream(rows, batch))
-    times[call] = min(times.get(call, np.inf), time.perf_counter() - start)
+generate = lambda: list(model.stream(rows, batch))
+start = time.perf_counter()
+generate()
+times["first"] = time.perf_counter() - start
+later = timed(generate, int(sys.argv[3]))
+times["wall"], times["cpu"] = later.wall, later.cpu
 print(json.dumps(times))
 """
 
@@ -180,8 +182,8 @@ def plain_generator(config: GANSynthConfig) -> keras.Model:
     return keras.Model(inputs, image)
 
 
-def bench_generation(runs: int, batches: tuple[int, ...] = (1, 8, 32)) -> None:
-    """Prints a row for each batch size: notes of the exported model of the paper's size, and its loading."""
+def bench_generation(runs: int, batches: tuple[int, ...] = (1, 8, 32)) -> Iterator[Row]:
+    """Notes of the exported model of the paper's size, by so many, and its loading."""
     config = GANSynthConfig()
     features = make_features(config)
     twin = plain_generator(config)
@@ -195,13 +197,14 @@ def bench_generation(runs: int, batches: tuple[int, ...] = (1, 8, 32)) -> None:
         api.export_model(run_dir, model_dir)
         for batch in batches:
             command = [sys.executable, "-c", _SERVE, model_dir, str(batch), str(runs)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            ours = json.loads(done.stdout.splitlines()[-1])
+            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+            times = json.loads(done.stdout.splitlines()[-1])
+            starting = f"first call {times['first']:.2f} s, model loaded in {times['load']:.2f} s"
             z = tf.random.stateless_normal([batch, config.latent_vector_size + config.num_pitches], [1, 2])
-            seconds = best_seconds(functools.partial(wait_for, plain, z), max(runs // 2, 1))
-            row(
+            yield Row(
                 f"GANSynth, notes of 4 s, batch {batch}",
-                f"{ours['later']:.2f} s ({batch / ours['later']:.2f} notes/s); first call {ours['first']:.2f} s",
-                f"{seconds:.2f} s ({batch / seconds:.2f} notes/s)",
-                f"model loaded in {ours['load']:.2f} s; twin: plain Keras layers",
+                Timing(tuple(times["wall"]), tuple(times["cpu"]), batch),
+                timed(functools.partial(wait_for, plain, z), max(runs // 2, 1), batch),
+                unit="notes",
+                note=f"{starting}; twin: plain Keras layers",
             )

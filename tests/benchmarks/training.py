@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
-from tests.benchmarks.measure import best_seconds, row, wait_for
+from tests.benchmarks.measure import Row, Timing, timed, wait_for
 from wavegan_tf.core.dcgan.draws import UpdateDraws
 from wavegan_tf.core.dcgan.losses import AdversarialLosses
 from wavegan_tf.core.nn import optimizers
@@ -95,10 +95,10 @@ class NaiveDiscriminator(keras.Model):
         return self.logit(keras.ops.reshape(x, [-1, int(np.prod(x.shape[1:]))]))[:, 0]
 
 
-def update_seconds(
+def time_updates(
     model: Model, generator: Any, discriminator: Any, batch: int, runs: int
-) -> tuple[float, float]:
-    """Seconds of a critic update and of a generator update of wgan-gp."""
+) -> tuple[Timing, Timing]:
+    """Times a critic update and a generator update of wgan-gp."""
     objective = AdversarialLosses(generator=generator, discriminator=discriminator, loss="wgan-gp")
     strategy = tf.distribute.get_strategy()
     draw = UpdateDraws(
@@ -116,33 +116,38 @@ def update_seconds(
         )
     )
     return (
-        best_seconds(lambda: float(critic(real, draw("critic", 0, 3))["D_loss"]), runs),
-        best_seconds(lambda: float(actor(draw("actor", 0, 1))["G_loss"]), runs),
+        timed(lambda: float(critic(real, draw("critic", 0, 3))["D_loss"]), runs),
+        timed(lambda: float(actor(draw("actor", 0, 1))["G_loss"]), runs),
     )
 
 
-def bench_training(model: Model, dim: int, batch: int, runs: int, peak: float) -> None:
-    """Prints the rows of both updates."""
+def bench_training(model: Model, dim: int, batch: int, runs: int, peak: float) -> Iterator[Row]:
+    """Both updates."""
     discriminator = model.discriminator(dim=dim, phaseshuffle_rad=model.phase_radius)
-    ours = update_seconds(model, model.generator(dim=dim), discriminator, batch, runs)
-    naive = update_seconds(model, naive_generator(model, dim), NaiveDiscriminator(model, dim), batch, runs)
-    for name, passes, seconds, twin in (
-        ("critic", CRITIC_UPDATE_PASSES, ours[0], naive[0]),
-        ("generator", GENERATOR_UPDATE_PASSES, ours[1], naive[1]),
-    ):
-        share = passes * pass_flops(dim, batch) / seconds / peak
-        row(f"{model.name} {name} update, batch {batch}", f"{seconds:.2f} s", f"{twin:.2f} s", f"{share:.0%} of peak")
+    ours = time_updates(model, model.generator(dim=dim), discriminator, batch, runs)
+    naive = time_updates(model, naive_generator(model, dim), NaiveDiscriminator(model, dim), batch, runs)
+    names, passes = ("critic", "generator"), (CRITIC_UPDATE_PASSES, GENERATOR_UPDATE_PASSES)
+    for name, count, timing, twin in zip(names, passes, ours, naive, strict=True):
+        share = count * pass_flops(dim, batch) / timing.least / peak
+        yield Row(f"{model.name} {name} update, batch {batch}", timing, twin, note=f"{share:.0%} of peak")
 
 
 def bench_generation(
-    model: Model, dim: int, runs: int, peak: float, what: str, to_audio: Callable[[tf.Tensor], tf.Tensor] | None = None
-) -> None:
-    """Prints the row of 64 clips."""
-    z = tf.random.stateless_uniform([64, 100], [0, 0], -1.0, 1.0)
-    seconds = []
-    for network in (model.generator(dim=dim), naive_generator(model, dim)):
-        generate = tf.function(lambda z, network=network: to_audio(network(z)) if to_audio else network(z))
-        seconds.append(best_seconds(functools.partial(wait_for, generate, z), runs))
-    rates = [f"{s:.2f} s ({64 / s:.0f} clips/s)" for s in seconds]
-    share = "" if to_audio else f"{pass_flops(dim, 64) / seconds[0] / peak:.0%} of peak"
-    row(f"{model.name} 64 {what}", rates[0], rates[1], share)
+    model: Model,
+    dim: int,
+    runs: int,
+    peak: float,
+    what: str,
+    to_audio: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    counts: tuple[int, ...] = (1, 64),
+) -> Iterator[Row]:
+    """Clips or spectrograms, so many at a time."""
+    networks = model.generator(dim=dim), naive_generator(model, dim)
+    for count in counts:
+        z = tf.random.stateless_uniform([count, 100], [0, 0], -1.0, 1.0)
+        timings = []
+        for network in networks:
+            generate = tf.function(lambda z, network=network: to_audio(network(z)) if to_audio else network(z))
+            timings.append(timed(functools.partial(wait_for, generate, z), max(runs, 64 // count * runs // 8), count))
+        share = "" if to_audio else f"{pass_flops(dim, count) / timings[0].least / peak:.0%} of peak"
+        yield Row(f"{model.name} {what}, batch {count}", timings[0], timings[1], unit=what.split()[0], note=share)

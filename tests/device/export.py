@@ -107,9 +107,10 @@ def trace(subject: Subject, variables: Mapping[str, keras.Variable]) -> tuple[pr
     given, empty = _parted(inputs)
     with _as_on_gpu():
         probe = subject.iterate.get_concrete_function(inputs)
-        used_references = {variable.ref() for variable in probe.graph.variables}
-        used = [name for name, variable in variables.items() if variable.value.ref() in used_references]
-        if len(used) < len(used_references):
+        # By handles: the graph does not list a variable that an operation of the optimiser alone reads and writes.
+        handles = {id(captured) for captured in probe.captured_inputs if captured.dtype == tf.resource}
+        used = [name for name, variable in variables.items() if id(variable.value.handle) in handles]
+        if len(used) < len(handles):
             raise ValueError("the iteration uses variables that belong to no network and no optimiser")
         metrics = sorted(probe.structured_outputs)
 

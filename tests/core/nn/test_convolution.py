@@ -1,13 +1,15 @@
-"""The three convolutions against NumPy, on both of their paths, with derivatives of both orders."""
+"""The three convolutions against NumPy, in each of their forms, with derivatives of both orders."""
 
 from __future__ import annotations
+
+from unittest import mock
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.originals import assert_near
-from wavegan_tf.core.nn import convolution
+from wavegan_tf.core.nn import convolution, patches
 
 # size, channels in, channels out, kernel size, strides; those of height 1 are convolutions over one axis
 SHAPES = [
@@ -24,10 +26,16 @@ ONE_WIDE = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=["tensorflow", "matrix"])
-def path(request, monkeypatch):
-    """Forces one of the two ways for every shape."""
-    monkeypatch.setattr(convolution, "_as_matrix_product", lambda positions, strides: request.param == "matrix")
+@pytest.fixture(params=["tensorflow", "patches", "blocks"])
+def form(request, monkeypatch):
+    """Takes one of the forms wherever it is possible, and TensorFlow's operations elsewhere."""
+
+    def over_one_axis(x, kernel_size, strides):
+        return request.param == "blocks" and kernel_size[0] == x.shape[1] == 1 < strides[1]
+
+    monkeypatch.setattr(convolution, "_THIN", 0)
+    monkeypatch.setattr(convolution, "_as_patches", lambda outputs, strides: request.param == "patches")
+    monkeypatch.setattr(convolution, "_as_blocks", over_one_axis)
     return request.param
 
 
@@ -51,16 +59,16 @@ def arrays(size, c_in, c_out, kernel_size, strides):
 
 
 @pytest.mark.parametrize("shape", SHAPES + ONE_WIDE, ids=str)
-def test_each_equals_its_definition(shape, path):
+def test_each_equals_its_definition(shape, form):
     size, _, _, kernel_size, strides = shape
     x, kernel, y = arrays(*shape)
     rows, columns = (axis_taps(*axis) for axis in zip(size, kernel_size, strides, strict=True))
     # One trilinear form of x [n i j c], the kernel [k l c d] and y [n o p d].
-    form = {"R": rows, "C": columns, "x": x, "k": kernel, "y": y}
+    terms = {"R": rows, "C": columns, "x": x, "k": kernel, "y": y}
 
     def contract(*names, to):
         subscripts = {"R": "oki", "C": "plj", "x": "nijc", "k": "klcd", "y": "nopd"}
-        return np.einsum(f"{','.join(subscripts[n] for n in names)}->{to}", *[form[n] for n in names], optimize=True)
+        return np.einsum(f"{','.join(subscripts[n] for n in names)}->{to}", *[terms[n] for n in names], optimize=True)
 
     assert_near(convolution.conv2d(x, kernel, strides), contract("R", "C", "x", "k", to="nopd"))
     transposed = convolution.conv2d_transpose(tf.constant(y), tf.constant(kernel), strides, size)
@@ -70,7 +78,7 @@ def test_each_equals_its_definition(shape, path):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_derivatives_of_both_orders_are_tensorflows(shape, path):
+def test_derivatives_of_both_orders_are_tensorflows(shape, form):
     """A penalty on the slope of a nonlinear function of the convolution, as in wgan-gp."""
     size, _, _, _, strides = shape
     x, kernel, y = map(tf.constant, arrays(*shape))
@@ -95,9 +103,51 @@ def test_derivatives_of_both_orders_are_tensorflows(shape, path):
         assert_near(found, expected, 1e-4)
 
 
-def test_few_positions_with_a_stride_are_a_matrix_product():
-    assert convolution._as_matrix_product(64, (2, 2)) and convolution._as_matrix_product(16, (1, 4))
-    assert not convolution._as_matrix_product(65, (2, 2)) and not convolution._as_matrix_product(16, (1, 1))
+# size, channels in and out, kernel size, strides -> form of convolution and kernel gradient; whether the adjoint is of
+# patches
+CHOICES = {
+    ((1, 256), 3, 2, (1, 25), (1, 4)): ("patches", True),
+    ((1, 257), 8, 2, (1, 25), (1, 4)): ("blocks", False),
+    ((1, 1024), 1, 16, (1, 25), (1, 4)): ("tensorflow", True),
+    ((1, 1024), 1, 15, (1, 25), (1, 4)): ("tensorflow", False),
+    ((16, 16), 4, 64, (5, 5), (2, 2)): ("tensorflow", True),
+    ((16, 16), 5, 80, (5, 5), (2, 2)): ("tensorflow", False),
+    ((16, 16), 1, 16, (5, 5), (1, 1)): ("tensorflow", False),
+    ((1, 1024), 8, 2, (1, 5), (1, 4)): ("tensorflow", False),  # blocks would make 8 of 5 taps
+    ((1, 1024), 8, 2, (1, 4), (1, 4)): ("blocks", False),
+    ((1, 16), 8, 2, (1, 25), (1, 1)): ("tensorflow", False),
+    ((8, 8), 8, 2, (5, 5), (2, 2)): ("patches", True),
+    ((8, 9), 8, 2, (5, 5), (2, 2)): ("tensorflow", False),
+    ((1, 1024), 8, 2, (5, 25), (1, 4)): ("tensorflow", False),
+}
+
+
+@pytest.mark.parametrize("on_gpu", [False, True])
+@pytest.mark.parametrize("case", CHOICES, ids=str)
+def test_the_form_follows_from_the_shape(case, on_gpu, monkeypatch):
+    size, _, _, kernel_size, strides = case
+    monkeypatch.setattr(convolution, "_on_gpu", lambda: on_gpu)
+    forms = {"convolve_patches", "spread_patches", "kernel_gradient_of_patches", "convolve_blocks",
+             "kernel_gradient_of_blocks"}  # fmt: skip
+    for name in forms:
+        monkeypatch.setattr(patches, name, mock.Mock(wraps=getattr(patches, name)))
+    x, kernel, y = map(tf.constant, arrays(*case))
+    convolution.conv2d(x, kernel, strides)
+    convolution.conv2d_transpose(y, kernel, strides, size)
+    convolution.conv2d_kernel_gradient(x, y, kernel_size, strides)
+    chosen = {name for name in forms if getattr(patches, name).called}
+    form, adjoint_of_patches = CHOICES[case]
+    expected = {"patches": {"convolve_patches", "kernel_gradient_of_patches"},
+                "blocks": {"convolve_blocks", "kernel_gradient_of_blocks"}, "tensorflow": set()}[form]  # fmt: skip
+    assert chosen == (set() if on_gpu else expected | ({"spread_patches"} if adjoint_of_patches else set()))
+
+
+def test_samples_in_half_precision_are_rounded_once(monkeypatch):
+    y, kernel = (tf.cast(values, tf.bfloat16) for values in arrays((1, 1024), 1, 64, (1, 25), (1, 4))[:0:-1])
+    monkeypatch.setattr(convolution, "_on_gpu", lambda: False)
+    found = tf.cast(convolution.conv2d_transpose(y, kernel, (1, 4), (1, 1024)), tf.float32)
+    exact = tf.nn.conv2d_transpose(*(tf.cast(v, tf.float32) for v in (y, kernel)), [2, 1, 1024, 1], (1, 4), "SAME")
+    assert np.std(found - exact) < 0.0025 * np.std(exact)
 
 
 def test_without_own_gradients_the_graph_holds_none():

@@ -65,6 +65,24 @@ def test_phase_shuffle_has_right_gradients_of_both_orders(phases, jit_compile):
     assert_near(to_w, 3 * y**2 * mv)
 
 
+@pytest.mark.parametrize("radius", [1, 2, 3])
+def test_the_adjoint_of_phase_shuffle_from_the_shortest_length_on(radius):
+    layer = PhaseShuffle(radius)
+    rng = np.random.default_rng(radius)
+    for length in range(radius + 1, 2 * radius + 5):
+        x, dy = (tf.constant(rng.normal(size=(2 * radius + 1, length, 2)), tf.float32) for _ in range(2))
+        phases = np.arange(-radius, radius + 1, dtype=np.int32)
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            each = layer(x, tf.constant(phases))
+            together = [layer(x, tf.constant([phase])) for phase in phases]
+        of_each = tape.gradient(each, x, dy)
+        for i, phase in enumerate(phases):
+            matrix = np.stack([shifted(column[:, None], phase, radius)[:, 0] for column in np.eye(length)], axis=1)
+            assert_near(of_each[i], matrix.T @ dy[i].numpy())
+            assert_near(tape.gradient(together[i], x, dy)[i], matrix.T @ dy[i].numpy())
+
+
 @pytest.mark.parametrize("shape", [(6, 5), (4, 7, 5), (2, 3, 4, 5)])
 @pytest.mark.parametrize("fused", [False, True])
 def test_batch_normalization_follows_tf1(shape, fused):

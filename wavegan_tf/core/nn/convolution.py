@@ -1,30 +1,39 @@
 """Strided convolution over two axes, its adjoint and its kernel gradient; over one axis, the other has length one.
 
 The three are the partial derivatives of one trilinear form, so each one's gradients are the other two: with
-`own_gradients`, derivatives of every order (the gradient penalty needs the second) stay within this file. The adjoint
-and the kernel gradient are computed in whichever of these equal ways is faster on a CPU:
+`own_gradients`, derivatives of every order (the gradient penalty needs the second) stay within this file. On a CPU each
+is computed in whichever of these equal forms is the fastest:
 
-- TensorFlow's own convolution operations,
-- one matrix product and patches. Where few positions have many channels TensorFlow's CPU kernels for these two run far
-  below the machine's peak, and a matrix product runs near it, or
-- for the adjoint at stride one, a convolution with the kernel turned round: TensorFlow's CPU kernels compute that up to
-  three times as fast.
+- TensorFlow's own convolution operations, near the machine's peak where images have many positions;
+- patches and one matrix product (`patches`), where positions are few and weights many: TensorFlow's operations read all
+  weights again for every image. The adjoint also where the image has so few channels that they fill no register;
+- blocks (`patches`), for the convolution and the kernel gradient over one axis;
+- for the adjoint at stride one, a convolution with the kernel turned round, up to three times as fast.
 
-On a GPU it is always the former. Without `own_gradients` the derivatives are TensorFlow's: the same numbers, slower,
+On a GPU it is always the first. Without `own_gradients` the derivatives are TensorFlow's: the same numbers, slower,
 and nothing in the graph that a SavedModel cannot hold. Padding is TensorFlow's "SAME".
 """
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
-# Up to so many output positions the matrix product is the faster form: they have many channels in these networks.
-_FEW = 64
+from wavegan_tf.core.nn import patches
 
-Strides = tuple[int, int]
+# Up to so many outputs of an image, over one axis and over two, a product of patches is the faster form.
+_FEW_OF_ONE_AXIS, _FEW = 64, 16
+# TensorFlow's CPU kernels compute so few channels as slowly as a whole register of them, which patches win back where
+# the other side has at least so many times the channels.
+_THIN, _REGISTER = 4, 16
+# How much longer a kernel may become for blocks.
+_BLOCK_WASTE = 1.2
+
+Sizes = tuple[int, int]
 
 
-def conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Strides, own_gradients: bool = True) -> tf.Tensor:
+def conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Sizes, own_gradients: bool = True) -> tf.Tensor:
     """Convolution as in `tf.nn.conv2d`.
 
     Args:
@@ -53,7 +62,7 @@ def conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Strides, own_gradients: boo
 
 
 def conv2d_transpose(
-    y: tf.Tensor, kernel: tf.Tensor, strides: Strides, size: tuple[int, int], own_gradients: bool = True
+    y: tf.Tensor, kernel: tf.Tensor, strides: Sizes, size: tuple[int, int], own_gradients: bool = True
 ) -> tf.Tensor:
     """Adjoint of `conv2d` in its input; as `tf.nn.conv2d_transpose`.
 
@@ -83,7 +92,7 @@ def conv2d_transpose(
     return forward(y, kernel)
 
 
-def conv2d_of_boxes(x: tf.Tensor, kernel: tf.Tensor, scale: Strides, own_gradients: bool = True) -> tf.Tensor:
+def conv2d_of_boxes(x: tf.Tensor, kernel: tf.Tensor, scale: Sizes, own_gradients: bool = True) -> tf.Tensor:
     """Convolution at stride 1 of an input whose every pixel is repeated `scale` times along each axis.
 
     It is done in one transposed convolution, whose kernel sums up the taps that meet the same pixel: 2.25 times fewer
@@ -99,8 +108,12 @@ def conv2d_of_boxes(x: tf.Tensor, kernel: tf.Tensor, scale: Strides, own_gradien
       [b, h * scale[0], w * scale[1], c_out].
     """
     size = (x.shape[1] * scale[0], x.shape[2] * scale[1])
-    turned = tf.transpose(_box_sums(kernel, scale)[::-1, ::-1], [0, 1, 3, 2])
-    return conv2d_transpose(x, turned, scale, size, own_gradients)
+    return conv2d_transpose(x, _turned(_box_sums(kernel, scale)), scale, size, own_gradients)
+
+
+def _turned(kernel: tf.Tensor) -> tf.Tensor:
+    """The kernel turned round along both axes, [kh, kw, out, in]; slices with steps of -1 take twenty times as long."""
+    return tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
 
 
 def _box_sums(kernel: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
@@ -119,7 +132,7 @@ def _box_sums(kernel: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
     return kernel
 
 
-def conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int, int], strides: Strides) -> tf.Tensor:
+def conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int, int], strides: Sizes) -> tf.Tensor:
     """Adjoint of `conv2d` in its kernel.
 
     Args:
@@ -142,92 +155,76 @@ def conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int, 
     return forward(x, dy)
 
 
+def add_bias(x: tf.Tensor, bias: tf.Tensor, own_gradients: bool = True) -> tf.Tensor:
+    """Adds a bias [c] to every position of [b, h, w, c], as `tf.nn.bias_add`, which TensorFlow does in the convolution.
+
+    TensorFlow also takes the bias's gradient within the kernel's, where there is `tf.nn.bias_add`'s own, and on a CPU
+    that takes up to twice the time of both apart.
+    """
+    if not own_gradients:
+        return tf.nn.bias_add(x, bias)
+
+    @tf.custom_gradient
+    def forward(x: tf.Tensor, bias: tf.Tensor):
+        return tf.nn.bias_add(x, bias), lambda dy: (dy, tf.reduce_sum(dy, axis=[0, 1, 2]))
+
+    return forward(x, bias)
+
+
 def _on_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _as_matrix_product(positions: int, strides: Strides) -> bool:
-    return max(strides) > 1 and positions <= _FEW and not _on_gpu()
+def _as_patches(outputs: Sizes, strides: Sizes) -> bool:
+    """True where a strided convolution has few outputs, and so many channels in these networks."""
+    few = _FEW_OF_ONE_AXIS if outputs[0] == 1 else _FEW
+    return max(strides) > 1 and math.prod(outputs) <= few and not _on_gpu()
 
 
-def _conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Strides) -> tf.Tensor:
+def _as_blocks(x: tf.Tensor, kernel_size: Sizes, strides: Sizes) -> bool:
+    """True for a strided convolution over one axis whose kernel is hardly shorter than the blocks that it fills."""
+    (kh, kw), (_, stride) = kernel_size, strides
+    fills = -(-kw // stride) * stride <= _BLOCK_WASTE * kw
+    return kh == x.shape[1] == 1 < stride and fills and x.shape[3] > _THIN and not _on_gpu()
+
+
+def _conv2d(x: tf.Tensor, kernel: tf.Tensor, strides: Sizes) -> tf.Tensor:
+    rows, columns = (-(-length // stride) for length, stride in zip(x.shape[1:3], strides, strict=True))
+    if _as_patches((rows, columns), strides):
+        return patches.convolve_patches(x, kernel, strides)
+    if _as_blocks(x, tuple(kernel.shape[:2]), strides):
+        y = patches.convolve_blocks(tf.squeeze(x, 1), tf.squeeze(kernel, 0), strides[1])
+        return tf.expand_dims(y, 1)
     return tf.nn.conv2d(x, kernel, strides, "SAME")
 
 
-def _conv2d_transpose(y: tf.Tensor, kernel: tf.Tensor, strides: Strides, size: tuple[int, int]) -> tf.Tensor:
+def _conv2d_transpose(y: tf.Tensor, kernel: tf.Tensor, strides: Sizes, size: Sizes) -> tf.Tensor:
     kh, kw, c_in, c_out = kernel.shape
-    rows, columns = y.shape[1:3]
     if strides == (1, 1) and not _on_gpu():
         # An even kernel leaves SAME padding uneven, and its adjoint uneven the other way.
         padding = [[0, 0], [kh // 2, (kh - 1) // 2], [kw // 2, (kw - 1) // 2], [0, 0]]
-        return tf.nn.conv2d(y, tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2]), 1, padding)
-    if not _as_matrix_product(rows * columns, strides):
-        return tf.nn.conv2d_transpose(y, kernel, [tf.shape(y)[0], *size, c_in], strides, "SAME")
-    product = tf.matmul(tf.reshape(y, [-1, c_out]), tf.reshape(kernel, [kh * kw * c_in, c_out]), transpose_b=True)
-    patches = tf.reshape(product, [-1, rows, columns, kh, kw * c_in])
-    patches = tf.transpose(patches, [0, 1, 3, 2, 4])  # [b, rows, kh, columns, kw c_in]
-    x = _overlap_add(tf.reshape(patches, [-1, rows, kh * columns * kw * c_in]), kh, strides[0], size[0])
-    x = _overlap_add(tf.reshape(x, [-1, columns, kw * c_in]), kw, strides[1], size[1])
-    return tf.reshape(x, [-1, *size, c_in])
+        return tf.nn.conv2d(y, _turned(kernel), 1, padding)
+    thin = c_in <= _THIN and _REGISTER * c_in <= c_out and max(strides) > 1 and not _on_gpu()
+    # In half precision each of the patches that overlap is rounded: twice the error, in the generator's samples too.
+    if (thin and y.dtype == tf.float32) or _as_patches(tuple(y.shape[1:3]), strides):
+        return patches.spread_patches(y, kernel, strides, size)
+    return tf.nn.conv2d_transpose(y, kernel, [tf.shape(y)[0], *size, c_in], strides, "SAME")
 
 
-def _conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: tuple[int, int], strides: Strides) -> tf.Tensor:
+def _conv2d_kernel_gradient(x: tf.Tensor, dy: tf.Tensor, kernel_size: Sizes, strides: Sizes) -> tf.Tensor:
     (kh, kw), c_in, c_out = kernel_size, x.shape[3], dy.shape[3]
-    height, width = x.shape[1:3]
-    rows, columns = dy.shape[1:3]
     if kh == kw == 1 and max(strides) > 1:
         # TensorFlow's CPU kernel crashes on some sizes.
         return _conv2d_kernel_gradient(x[:, :: strides[0], :: strides[1]], dy, kernel_size, (1, 1))
-    if not _as_matrix_product(rows * columns, strides):
-        return tf.raw_ops.Conv2DBackpropFilter(
-            input=x,
-            filter_sizes=[kh, kw, c_in, c_out],
-            out_backprop=dy,
-            strides=[1, *strides, 1],
-            padding="SAME",
-        )
-    patches = _patches(tf.reshape(x, [-1, width, c_in]), kw, strides[1])
-    patches = _patches(tf.reshape(patches, [-1, height, columns * kw * c_in]), kh, strides[0])
-    patches = tf.reshape(patches, [-1, rows, kh, columns, kw * c_in])
-    patches = tf.transpose(patches, [0, 1, 3, 2, 4])  # [b, rows, columns, kh, kw c_in]
-    product = tf.matmul(tf.reshape(patches, [-1, kh * kw * c_in]), tf.reshape(dy, [-1, c_out]), transpose_a=True)
-    return tf.reshape(product, [kh, kw, c_in, c_out])
-
-
-def _padding(length: int, kernel_len: int, stride: int) -> tuple[int, int]:
-    """Outputs of a SAME convolution along one axis, and the zeros before its first input."""
-    outputs = -(-length // stride)
-    return outputs, max((outputs - 1) * stride + kernel_len - length, 0) // 2
-
-
-def _patches(x: tf.Tensor, kernel_len: int, stride: int) -> tf.Tensor:
-    """Inputs of each output along one axis: [b, length, c] -> [b, outputs, kernel_len * c]."""
-    if kernel_len == stride == 1:
-        return x
-    length, channels = x.shape[1:]
-    outputs, before = _padding(length, kernel_len, stride)
-    blocks = -(-kernel_len // stride)
-    total = (outputs + blocks - 1) * stride
-    x = tf.pad(x, [[0, 0], [before, max(total - length - before, 0)], [0, 0]])[:, :total]
-    x = tf.reshape(x, [-1, outputs + blocks - 1, stride * channels])
-    last = (kernel_len - (blocks - 1) * stride) * channels
-    pieces = [x[:, block : block + outputs] for block in range(blocks)]
-    pieces[-1] = pieces[-1][:, :, :last]
-    return tf.concat(pieces, axis=2)
-
-
-def _overlap_add(patches: tf.Tensor, kernel_len: int, stride: int, length: int) -> tf.Tensor:
-    """Adjoint of `_patches`: [b, outputs, kernel_len * c] -> [b, length, c]."""
-    if kernel_len == stride == 1:
-        return patches
-    outputs, before = _padding(length, kernel_len, stride)
-    blocks = -(-kernel_len // stride)
-    width = patches.shape[2] // kernel_len * stride
-    shifted = []
-    for block in range(blocks):
-        piece = patches[:, :, block * width : (block + 1) * width]
-        shifted.append(tf.pad(piece, [[0, 0], [block, blocks - 1 - block], [0, width - piece.shape[2]]]))
-    total = (outputs + blocks - 1) * stride
-    x = tf.reshape(tf.add_n(shifted), [-1, total, width // stride])
-    x = x[:, before : before + length]
-    return tf.pad(x, [[0, 0], [0, max(before + length - total, 0)], [0, 0]])
+    if _as_patches(tuple(dy.shape[1:3]), strides):
+        return patches.kernel_gradient_of_patches(x, dy, kernel_size, strides)
+    if _as_blocks(x, kernel_size, strides):
+        gradient = patches.kernel_gradient_of_blocks(tf.squeeze(x, 1), tf.squeeze(dy, 1), kw, strides[1])
+        return tf.expand_dims(gradient, 0)
+    return tf.raw_ops.Conv2DBackpropFilter(
+        input=x,
+        filter_sizes=[kh, kw, c_in, c_out],
+        out_backprop=dy,
+        strides=[1, *strides, 1],
+        padding="SAME",
+    )

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from wavegan_tf.core.nn import convolution
+from wavegan_tf.core.nn import convolution, shifts
 
 PACKAGE = "adversarial_audio"
 
@@ -61,11 +61,12 @@ class _Convolution(keras.layers.Layer):
         """Convolves [b, ..., c]; `training` makes gradients faster and changes nothing else."""
         kernel, strides = tf.convert_to_tensor(self.kernel), self.strides
         if self.rank == 1:
-            x, kernel, strides = x[:, None], kernel[None], (1, *strides)
+            # Reshapes cost nothing; the gradient of a slice such as x[:, 0] copies.
+            x, kernel, strides = tf.expand_dims(x, 1), tf.expand_dims(kernel, 0), (1, *strides)
         x = self._convolve(x, kernel, strides, training)
-        if self.rank == 1:
-            x = x[:, 0]
-        return x if self.bias is None else x + self.bias
+        if self.bias is not None:
+            x = convolution.add_bias(x, tf.convert_to_tensor(self.bias), own_gradients=training)
+        return tf.squeeze(x, 1) if self.rank == 1 else x
 
     def _convolve(self, x, kernel, strides, training: bool):
         return convolution.conv2d(x, kernel, strides, own_gradients=training)
@@ -239,7 +240,7 @@ class PhaseShuffle(keras.layers.Layer):
           The shape of `x`.
         """
         flat = tf.reshape(x, [-1, x.shape[1], math.prod(x.shape[2:])])
-        return tf.ensure_shape(tf.reshape(_shift(flat, phase, self.radius), tf.shape(x)), x.shape)
+        return tf.ensure_shape(tf.reshape(shifts.shift(flat, phase, self.radius), tf.shape(x)), x.shape)
 
     def compute_output_shape(self, input_shape, phase_shape=None):
         """The shape of `x`."""
@@ -248,43 +249,3 @@ class PhaseShuffle(keras.layers.Layer):
     def get_config(self):
         """The constructor's arguments."""
         return {**super().get_config(), "radius": self.radius}
-
-
-# XLA cannot compile a padding that depends on the phase, and it compiles a slice anew for each start. So the shift and
-# its adjoint are both a fixed padding and a gathering of consecutive samples, and each is the other's gradient.
-
-
-def _shift(x: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
-    """out[:, i] = x[:, i - phase], reflected at both ends."""
-
-    @tf.custom_gradient
-    def forward(x: tf.Tensor):
-        padded = tf.pad(x, [[0, 0], [radius, radius], [0, 0]], mode="REFLECT")
-        return _window(padded, radius - phase, x.shape[1]), lambda dy: _unshift(dy, phase, radius)
-
-    return forward(x)
-
-
-def _unshift(dy: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
-    """The adjoint of `_shift`: puts each value back where it was taken from, adding where one was taken twice."""
-
-    @tf.custom_gradient
-    def forward(dy: tf.Tensor):
-        length = dy.shape[1]
-        padded = tf.pad(dy, [[0, 0], [2 * radius, 2 * radius], [0, 0]])
-        spread = _window(padded, radius + phase, length + 2 * radius)
-        left = tf.reverse(spread[:, :radius], axis=[1])  # reflections of samples 1 to radius
-        right = tf.reverse(spread[:, length + radius :], axis=[1])  # of the radius samples before the last
-        dx = spread[:, radius : length + radius]
-        dx += tf.pad(left, [[0, 0], [1, length - radius - 1], [0, 0]])
-        dx += tf.pad(right, [[0, 0], [length - radius - 1, 1], [0, 0]])
-        return dx, lambda ddx: _shift(ddx, phase, radius)
-
-    return forward(dy)
-
-
-def _window(x: tf.Tensor, start: tf.Tensor, length: int) -> tf.Tensor:
-    """`length` samples of [b, t, c] from `start` on: one start [1] for all examples, or one for each [b]."""
-    if start.shape[0] == 1:
-        return tf.gather(x, start[0] + tf.range(length), axis=1)
-    return tf.gather(x, start[:, None] + tf.range(length)[None], axis=1, batch_dims=1)
