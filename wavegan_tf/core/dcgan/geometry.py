@@ -50,6 +50,13 @@ class Geometry:
         positions = [math.prod(self.first_shape) * math.prod(self.strides[:i]) ** rank for i in range(len(channels))]
         return sum(count * filters for count, filters in zip(positions, channels, strict=True))
 
+    @property
+    def convolutions(self) -> list[tuple[int, int, int]]:
+        """(positions of its coarser side, channels there, channels of its finer side) of each, of either network."""
+        rank, channels = len(self.first_shape), self.generator_channels
+        positions = [math.prod(self.first_shape) * math.prod(self.strides[:i]) ** rank for i in range(len(self.strides))]
+        return list(zip(positions, channels, channels[1:], strict=False))
+
     def num_parameters(self, kernel_len: int, latent_dim: int, use_batchnorm: bool) -> tuple[int, int]:
         """Numbers that are trained in `LatentGenerator` and in `LogitDiscriminator`, by arithmetic."""
         kernel, channels = kernel_len ** len(self.first_shape), self.generator_channels
