@@ -7,9 +7,11 @@ machine meets both; the best of the runs counts, by the clock and in seconds of 
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
 import time
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,8 +31,6 @@ from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.dcgan.trainer import Trainables, Updates
 from wavegan_tf.core.training import runtime
-
-PRECISIONS = ("none", "bfloat16")
 
 
 def gan_step(config: GanOptions, make_gan: Callable[[keras.DTypePolicy], Gan], run_dir: str) -> Callable[[], object]:
@@ -66,30 +66,19 @@ def note_step(config: GANSynthConfig, stage_id: int, run_dir: str) -> Callable[[
     return lambda: updates(0, progress, (real, pitches))
 
 
-def steps(options: argparse.Namespace, run_dir: str) -> list[Callable[[], object]]:
-    """A step in each of `PRECISIONS`."""
-    made = []
-    moments = Moments(np.zeros(129, np.float32), np.ones(129, np.float32))
-    for precision in PRECISIONS:
-        if options.model == "gansynth":
-            config = GANSynthConfig(
-                mixed_precision=precision, batch_size_schedule=(options.batch,), fmap_max=options.fmap_max,
-                fmap_base=options.fmap_base,
-            )  # fmt: skip
-            made.append(note_step(config, options.stage, run_dir))
-        elif options.model == "wavegan":
-            wave = WaveGANConfig(
-                mixed_precision=precision, wavegan_dim=options.dim, train_batch_size=options.batch,
-                wavegan_disc_nupdates=1,
-            )  # fmt: skip
-            made.append(gan_step(wave, lambda policy, c=wave: wavegan_tf.gan.make_gan(c, policy), run_dir))
-        else:
-            spec = SpecGANConfig(
-                mixed_precision=precision, specgan_dim=options.dim, train_batch_size=options.batch,
-                specgan_disc_nupdates=1,
-            )  # fmt: skip
-            made.append(gan_step(spec, lambda policy, c=spec: specgan_tf.gan.make_gan(c, policy, moments), run_dir))
-    return made
+def step(options: argparse.Namespace, precision: str, run_dir: str) -> Callable[[], object]:
+    """A step of the model that was asked for."""
+    own = {f"{options.model}_dim": options.dim, f"{options.model}_disc_nupdates": 1}
+    common: dict[str, Any] = {"mixed_precision": precision, "train_batch_size": options.batch, **own}
+    if options.model == "wavegan":
+        wave = WaveGANConfig(**common)
+        return gan_step(wave, functools.partial(wavegan_tf.gan.make_gan, wave), run_dir)
+    if options.model == "specgan":
+        spec, moments = SpecGANConfig(**common), Moments(np.zeros(129, np.float32), np.ones(129, np.float32))
+        return gan_step(spec, lambda policy: specgan_tf.gan.make_gan(spec, policy, moments), run_dir)
+    sizes = {"fmap_base": options.fmap_base, "fmap_max": options.fmap_max}
+    config = GANSynthConfig(mixed_precision=precision, batch_size_schedule=(options.batch,), **sizes)
+    return note_step(config, options.stage, run_dir)
 
 
 def best(calls: list[Callable[[], object]], runs: int) -> list[tuple[float, float]]:
@@ -116,7 +105,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs of which the best counts")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as run_dir:
-        (wall, cores), (rounded_wall, rounded_cores) = best(steps(options, run_dir), options.runs)
+        steps = [step(options, precision, run_dir) for precision in ("none", "bfloat16")]
+        (wall, cores), (rounded_wall, rounded_cores) = best(steps, options.runs)
     size = f"stage {options.stage}" if options.model == "gansynth" else f"dim {options.dim}"
     print(
         f"| {options.model}, {size}, batch {options.batch} | {wall:.3g} s; {cores:.3g} s | "
