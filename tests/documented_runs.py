@@ -19,6 +19,7 @@ NOT_RUN = {
     "--tfds_data_dir=data/tfds": "needs NSynth as TensorFlow Datasets prepares it, of which nothing is here",
     "tests.benchmarks.pitch": "needs a preview of a run of an hour and more",
     "tests.benchmarks.trained": "needs 321 drum hits, most of which are not here",
+    "tests.benchmarks.precision": "times networks of the paper's size for a minute",
     "tests.device": "takes minutes; tests/device runs it small",
 }
 _TINY_NOTES = (

@@ -41,6 +41,19 @@ def num_parameters(
     return generator + to_rgb, discriminator + from_rgb + heads
 
 
+def convolutions(config: GANSynthConfig) -> list[tuple[int, int, int]]:
+    """(positions, input channels, output channels) of each but 1 x 1, in either network of the last stage."""
+    filters, resolutions = config.filters(config.num_resolutions), config.resolutions
+    found = []
+    for block in range(1, config.num_resolutions + 1):
+        positions = math.prod(resolutions.resolutions(block))
+        if block > 1:
+            found.append((positions, filters[block - 1], filters[block]))
+        if not config.simple_arch:
+            found.append((positions, filters[block], filters[block]))
+    return found
+
+
 def need(config: GANSynthConfig) -> memory.Need:
     """Least memory of training at the last stage; without a GPU, the layers' values are part of it."""
     resolutions, filters = config.resolutions, config.filters(config.num_resolutions)

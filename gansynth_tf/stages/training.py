@@ -31,7 +31,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.stop import Stop
-from wavegan_tf.core.training import loop
+from wavegan_tf.core.training import loop, precision
 from wavegan_tf.core.training.iterations import Rows
 from wavegan_tf.core.training.runtime import Runtime, settings_given_back, start
 from wavegan_tf.core.training.tracking import Tracker
@@ -96,6 +96,7 @@ def train_held(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> int:
     runtime = runtime.without_xla_on_replicas(config.jit_compile, "the standard deviation over the batch")
     # It gives up on leaky ReLUs whose gradient has a gradient, and prints that as an error.
     tf.config.optimizer.set_experimental_options({"remapping": False})
+    precision.announce(runtime, sizes.convolutions(config))
     features = make_features(config)
     store = load_notes(config, os.path.join(run_dir, _CACHE_FOLDER))
     runtime.cluster.agree(store.facts)

@@ -46,9 +46,19 @@ class Geometry:
     @property
     def generated_values(self) -> int:
         """Values after all layers of the generator together, for one sample."""
-        rank, channels = len(self.first_shape), self.generator_channels
-        positions = [math.prod(self.first_shape) * math.prod(self.strides[:i]) ** rank for i in range(len(channels))]
-        return sum(count * filters for count, filters in zip(positions, channels, strict=True))
+        return sum(count * filters for count, filters in zip(self._positions, self.generator_channels, strict=True))
+
+    @property
+    def convolutions(self) -> list[tuple[int, int, int]]:
+        """(positions of its coarser side, channels there, channels of its finer side) of each, in either network."""
+        channels = self.generator_channels
+        return list(zip(self._positions, channels, channels[1:], strict=False))
+
+    @property
+    def _positions(self) -> list[int]:
+        """Before each of the generator's convolutions, and after the last."""
+        first, rank = math.prod(self.first_shape), len(self.first_shape)
+        return [first * math.prod(self.strides[:i]) ** rank for i in range(len(self.strides) + 1)]
 
     def num_parameters(self, kernel_len: int, latent_dim: int, use_batchnorm: bool) -> tuple[int, int]:
         """Numbers that are trained in `LatentGenerator` and in `LogitDiscriminator`, by arithmetic."""

@@ -20,7 +20,7 @@ from wavegan_tf.core.dcgan.updates import Updates
 from wavegan_tf.core.nn import optimizers
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.stop import Stop
-from wavegan_tf.core.training import checkpoints, loop, preview, runtime, tracking, update
+from wavegan_tf.core.training import checkpoints, loop, precision, preview, runtime, tracking, update
 from wavegan_tf.core.workers.cluster import Cluster, digest_of_audio
 
 
@@ -130,7 +130,7 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
     step = trainables.restore(config)
     # The chief writes nothing before all have read.
     run.cluster.agree({"step of the checkpoint": step}, "all workers must see the same --train_dir")
-    _announce(store, gan, run, step, train_dir)
+    _announce(config, store, gan, run, step, train_dir)
     stream = clips.clip_batches(
         store,
         batch_size=config.train_batch_size,
@@ -161,7 +161,9 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
         )
 
 
-def _announce(store: clips.ClipStore, gan: Gan, run: runtime.Runtime, step: int, train_dir: str) -> None:
+def _announce(
+    config: GanOptions, store: clips.ClipStore, gan: Gan, run: runtime.Runtime, step: int, train_dir: str
+) -> None:
     counts = [sum(int(np.prod(v.shape)) for v in net.trainable_variables) for net in (gan.generator, gan.discriminator)]
     found = store.summary
     logging.info(
@@ -169,6 +171,7 @@ def _announce(store: clips.ClipStore, gan: Gan, run: runtime.Runtime, step: int,
         found.files, found.clips, found.seconds, found.skipped,
     )  # fmt: skip
     logging.info("device: %s; parameters: generator %s, discriminator %s", run.description, *(f"{n:,}" for n in counts))
+    precision.announce(run, config.geometry().convolutions)
     logging.info("%s at step %d in %s", "continuing" if step else "starting", step, train_dir)
 
 
