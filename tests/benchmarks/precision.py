@@ -23,13 +23,15 @@ from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.losses import GANSynthLosses
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
-from gansynth_tf.stages.model import StageModel, StageUpdates
+from gansynth_tf.stages.model import StageModel
+from gansynth_tf.stages.updates import StageUpdates
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.geometry import Moments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.dcgan.options import GanOptions
-from wavegan_tf.core.dcgan.trainer import Trainables, Updates
+from wavegan_tf.core.dcgan.trainer import Trainables
+from wavegan_tf.core.dcgan.updates import Updates
 from wavegan_tf.core.training import runtime
 
 
@@ -37,15 +39,11 @@ def gan_step(config: GanOptions, make_gan: Callable[[keras.DTypePolicy], Gan], r
     """A step of a WaveGAN or a SpecGAN, on noise."""
     run = runtime.start(config)
     gan = make_gan(run.policy)
-    updates = Updates(gan, Trainables(gan, run_dir, 0), run, 0, config.train_batch_size)
+    trainables = Trainables(gan, run_dir, 0)
+    updates = Updates(gan, trainables.g_optimizer, trainables.d_optimizer, run, 0, config.train_batch_size)
     noise = tf.random.stateless_uniform([config.train_batch_size, 16384, 1], [0, 0], -1.0, 1.0)
-
-    def batches():
-        while True:
-            yield noise
-
-    stream = batches()
-    return lambda: updates(0, stream)
+    iterations = updates.iterations(tf.data.Dataset.from_tensors(noise).repeat(), 0, 0)
+    return lambda: iterations(1).result()
 
 
 def note_step(config: GANSynthConfig, stage_id: int, run_dir: str) -> Callable[[], object]:
@@ -63,7 +61,8 @@ def note_step(config: GANSynthConfig, stage_id: int, run_dir: str) -> Callable[[
     pitches = tf.one_hot(tf.range(stage.batch_size) % config.num_pitches, config.num_pitches)
     # In the middle of the fade-in, if it is one.
     progress = np.float32(max(stage.num_blocks - 1.5, 0) if stage_id % 2 else stage.num_blocks - 1)
-    return lambda: updates(0, progress, (real, pitches))
+    iterations = updates.iterations(tf.data.Dataset.from_tensors((real, pitches)).repeat(), 0)
+    return lambda: iterations(1, np.array([progress])).result()
 
 
 def step(options: argparse.Namespace, precision: str, run_dir: str) -> Callable[[], object]:
