@@ -42,7 +42,7 @@ def parse_hparams(text: str) -> dict[str, Any]:
       UserError: it is no JSON object, or has an unknown key or one whose value has no meaning here.
     """
     try:
-        values = parse_json(text)
+        values = parse_json(text, max_digits=1000)  # the option itself says which are too many
     except ValueError as error:
         raise UserError(f"--hparams: is not valid JSON ({error})") from None
     if not isinstance(values, dict):

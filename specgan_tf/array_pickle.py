@@ -72,7 +72,7 @@ for _package in ("numpy.core", "numpy._core"):
 
 
 # The one in Python: the one in C takes memory for whatever number of memories a pickle names.
-class _Unpickler(pickle._Unpickler):
+class _ArrayUnpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Callable:
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"{module}.{name}, which is not part of an array")
@@ -92,7 +92,7 @@ def load_arrays(file: BinaryIO) -> list[np.ndarray]:
     if len(data) > _MAX_BYTES:
         raise ValueError("more than 16 MiB")
     try:
-        found = _Unpickler(io.BytesIO(data), encoding="latin-1").load()
+        found = _ArrayUnpickler(io.BytesIO(data), encoding="latin-1").load()
     except pickle.UnpicklingError as error:
         raise ValueError(f"asks for {error}") from None
     except Exception as error:  # a damaged pickle can make the unpickler raise anything

@@ -18,7 +18,6 @@ import numpy as np
 
 # No list of notes that anybody has is as large.
 MAX_JSON_BYTES = 1 << 30
-_MAX_DIGITS = 20
 _HALF_OF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -55,24 +54,28 @@ def read_json(path: str) -> Any:
         return parse_json(data.decode("utf-8-sig"))
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str, max_digits: int = 20) -> Any:
     """The value of a text.
 
+    Args:
+      text: JSON.
+      max_digits: of a whole number.
+
     Raises:
-      Unreadable: it is no JSON, is nested too deeply, or holds a whole number of more than 20 digits, or half of a
-        surrogate pair, which is no character.
+      Unreadable: it is no JSON, is nested too deeply, or holds a whole number of more digits, or half of a surrogate
+        pair, which is no character.
     """
+
+    def integer(digits: str) -> int:
+        if len(digits.lstrip("-")) > max_digits:
+            raise Unreadable(f"a number of {len(digits)} digits")
+        return int(digits)
+
     with _one_line():
-        value = json.loads(text, parse_int=_integer)
+        value = json.loads(text, parse_int=integer)
         if _HALF_OF_PAIR.search(text):
             json.dumps(value, ensure_ascii=False).encode()
         return value
-
-
-def _integer(text: str) -> int:
-    if len(text) > _MAX_DIGITS + 1:
-        raise Unreadable(f"a number of {len(text)} digits")
-    return int(text)
 
 
 def read_array(path: str) -> np.ndarray:

@@ -22,7 +22,7 @@ STEPS = 4
 PROGRESS = np.array([1.0, 1.3, 1.9, 2.0], np.float32)
 CASES: dict[str, dict[str, Any]] = {
     "wavegan": {"wavegan_disc_nupdates": 3},
-    "a shift for each example": {"wavegan_disc_nupdates": 2, "wavegan_disc_phaseshuffle_per_example": True},
+    "shifts": {"wavegan_disc_nupdates": 2, "wavegan_disc_phaseshuffle_per_example": True},
     "specgan": {"specgan_disc_nupdates": 2, "specgan_loss": "wgan"},
     "batch normalisation": {"wavegan_disc_nupdates": 1, "wavegan_batchnorm": True, "wavegan_loss": "dcgan"},
     "bfloat16": {"specgan_disc_nupdates": 2, "mixed_precision": "bfloat16"},
@@ -95,7 +95,11 @@ def assert_same(found, expected, networks, weights):
         np.testing.assert_array_equal(value, weights[name], err_msg=name)
 
 
-@pytest.mark.parametrize("case", CASES)
+QUICK = ("wavegan", "batch normalisation")
+SLOW = [pytest.param(case, marks=pytest.mark.slow) for case in CASES if case not in QUICK]
+
+
+@pytest.mark.parametrize("case", [*QUICK, *SLOW])
 def test_iterations_of_a_gan_are_its_updates_in_turn(case, tmp_path):
     expected = gan_parts(_model(case), tmp_path, **CASES[case])
     metrics = list(gan_one_by_one(expected))
