@@ -92,7 +92,11 @@ def assert_same(found, expected, networks, weights):
         # TensorFlow may reorder the additions of a loss that is but looked at.
         assert {**row, "progress": 0} == pytest.approx({**other, "progress": 0}, rel=2e-7)
     for name, value in weights_of(networks).items():
-        np.testing.assert_array_equal(value, weights[name], err_msg=name)
+        # Likewise the gradients of a bias that several passes use: here and there the last bit of one.
+        if name.endswith("from_rgb/bias"):
+            np.testing.assert_array_max_ulp(value, weights[name], 4)
+        else:
+            np.testing.assert_array_equal(value, weights[name], err_msg=name)
 
 
 QUICK = ("wavegan", "batch normalisation")
