@@ -73,7 +73,8 @@ def assign(
         if [n for n in value.shape if n != 1] != [n for n in variable.shape if n != 1]:
             shapes = f"{list(value.shape)}, {options_file} asks for {list(variable.shape)}"
             raise UserError(f"checkpoint: {name} has shape {shapes}")
-        variable.assign(np.reshape(value, variable.shape))
+        # A copy: TensorFlow takes an array whose memory suits it as the variable's own, and writes into it.
+        variable.assign(np.array(value).reshape(variable.shape))
 
 
 def adam_updates(power: float, beta: float, expected: int) -> int:

@@ -115,7 +115,7 @@ def test_iterations_of_a_gan_are_its_updates_in_turn(case, tmp_path):
         assert_same(found, metrics, parts.networks, weights)
 
 
-@pytest.mark.parametrize("stage_id", [0, 3])
+@pytest.mark.parametrize("stage_id", [3, 4])
 def test_iterations_of_a_stage_are_its_updates_in_turn(stage_id, tmp_path):
     expected = stage_parts(tmp_path, stage_id)
     metrics = list(stage_one_by_one(expected))

@@ -97,9 +97,10 @@ def test_five_stages_stay_with_the_original(tmp_path):
         ours = original_variables(model)
         iterate, image_id = tf.function(updates.iterate), model.restore()
         for name, value in variables_of(golden, f"stage{stage_id}/new/").items():
-            ours[name].assign(value)
+            # Copies: TensorFlow takes an array whose memory suits it as the variable's own, and writes into it.
+            ours[name].assign(value.copy())
             if name.startswith("Generator"):
-                ours[f"{name}/ExponentialMovingAverage"].assign(value)
+                ours[f"{name}/ExponentialMovingAverage"].assign(value.copy())
         for step in np.flatnonzero(golden["stage_id"] == stage_id):
             drawn = {
                 "generator": {"z": golden["G_in/noises"][step], "pitches": pitches[golden["G_in/gen_pitches"][step]]},
