@@ -92,11 +92,7 @@ def assert_same(found, expected, networks, weights):
         # TensorFlow may reorder the additions of a loss that is but looked at.
         assert {**row, "progress": 0} == pytest.approx({**other, "progress": 0}, rel=2e-7)
     for name, value in weights_of(networks).items():
-        # Likewise the gradients of a bias that several passes use: here and there the last bit of one.
-        if name.endswith("from_rgb/bias"):
-            np.testing.assert_array_max_ulp(value, weights[name], 4)
-        else:
-            np.testing.assert_array_equal(value, weights[name], err_msg=name)
+        np.testing.assert_array_equal(value, weights[name], err_msg=name)
 
 
 QUICK = ("wavegan", "batch normalisation")
@@ -115,7 +111,7 @@ def test_iterations_of_a_gan_are_its_updates_in_turn(case, tmp_path):
         assert_same(found, metrics, parts.networks, weights)
 
 
-@pytest.mark.parametrize("stage_id", [3, 4])
+@pytest.mark.parametrize("stage_id", [0, 3])
 def test_iterations_of_a_stage_are_its_updates_in_turn(stage_id, tmp_path):
     expected = stage_parts(tmp_path, stage_id)
     metrics = list(stage_one_by_one(expected))

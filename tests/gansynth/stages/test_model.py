@@ -85,7 +85,7 @@ def test_steps_are_the_originals(name, tmp_path):
         for variable in compared:
             # A weight moves by at most the learning rate, wherever rounding decides the sign of a gradient.
             scale = max(float(np.abs(theirs[variable]).max()), 1e-3)
-            assert_near(ours[variable], theirs[variable], 1e-4, scale)
+            assert_near(ours[variable], theirs[variable], 1e-3, scale)
 
 
 @pytest.mark.slow

@@ -155,14 +155,15 @@ def settings_given_back() -> Iterator[None]:
     """Gives the process back those settings of TensorFlow that a run makes: another run may follow, or generation."""
     deterministic = framework_config.is_op_determinism_enabled()
     tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
-    remapping = tf.config.optimizer.get_experimental_options().get("remapping", True)
+    set_before = tf.config.optimizer.get_experimental_options()
     try:
         yield
     finally:
         if not deterministic:
             framework_config.disable_op_determinism()
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
-        tf.config.optimizer.set_experimental_options({"remapping": remapping})
+        names = ("remapping", "arithmetic_optimization")
+        tf.config.optimizer.set_experimental_options({name: set_before.get(name, True) for name in names})
 
 
 def start(options: RuntimeOptions) -> Runtime:
@@ -176,6 +177,8 @@ def start(options: RuntimeOptions) -> Runtime:
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
+    # It reorders sums, as those of gradients, by names and by what stands beside them: a run would round otherwise.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     place, cluster = _place(options.distribution), Cluster()
     if place is not None and len(place.addresses) > 1:
         cluster = Cluster(place)
