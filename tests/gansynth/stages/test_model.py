@@ -74,10 +74,8 @@ def test_steps_are_the_originals(name, tmp_path):
         real = data.downsample(features.waves_to_data(golden[f"{step}/D_in/waves"])), golden[f"{step}/D_in/labels"]
         metrics = iterate((real, drawn["generator"], drawn["discriminator"]), progress)
         image_id += model.stage.batch_size
-        # Rounding may decide the sign of a gradient, by which a weight moves: the losses after that show it.
-        tolerance = 1e-5 if step == steps[0] else 1e-4
-        np.testing.assert_allclose(metrics["G_loss"], golden[f"{step}/G_loss"], rtol=tolerance)
-        np.testing.assert_allclose(metrics["D_loss"], golden[f"{step}/D_loss_value_of_train_op"], rtol=1e-4)
+        np.testing.assert_allclose(metrics["G_loss"], golden[f"{step}/G_loss"], rtol=1e-5)
+        np.testing.assert_allclose(metrics["D_loss"], golden[f"{step}/D_loss_value_of_train_op"], rtol=1e-5)
         assert golden[f"{step}/current_image_id_after"] == image_id
         theirs = variables_of(golden, f"{step}/var/")
         compared = set(theirs) & set(ours)
@@ -85,7 +83,7 @@ def test_steps_are_the_originals(name, tmp_path):
         for variable in compared:
             # A weight moves by at most the learning rate, wherever rounding decides the sign of a gradient.
             scale = max(float(np.abs(theirs[variable]).max()), 1e-3)
-            assert_near(ours[variable], theirs[variable], 1e-3, scale)
+            assert_near(ours[variable], theirs[variable], 1e-4, scale)
 
 
 @pytest.mark.slow
@@ -120,8 +118,9 @@ def test_five_stages_stay_with_the_original(tmp_path):
             metrics = iterate((real, drawn["generator"], drawn["discriminator"]), progress)
             image_id += model.stage.batch_size
             # Adam without a first moment steps by the sign of a gradient, so that rounding parts the weights in time.
+            tolerance = 3e-6 if stage_id < 3 else 1e-4
             for loss in ("G_loss", "D_loss", "real_ac_loss"):
-                np.testing.assert_allclose(metrics[loss], golden[loss][step], rtol=1e-4)
+                np.testing.assert_allclose(metrics[loss], golden[loss][step], rtol=tolerance)
         for name, value in variables_of(golden, f"stage{stage_id}/end/").items():
             assert_near(ours[name], value, 1e-5 if stage_id < 3 else 1e-3, max(float(np.abs(value).max()), 1.0))
         model.save(image_id)
