@@ -127,7 +127,9 @@ def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]
     """Sample rate and blocks, float32 [t, the file's channels], by the reader that fits."""
     parts = sections(path)
     if parts:
-        return _open_parts(parts)
+        # Where libsndfile lacks the codec, ffmpeg reads the file as a whole.
+        with contextlib.suppress(soundfile.LibsndfileError):
+            return _open_parts(parts)
     file = _open_file(path)
     if isinstance(file, soundfile.SoundFile) and wanted_rate in (None, file.samplerate):
         audio = tensorflow_io.decode(path, file)
