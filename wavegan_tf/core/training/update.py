@@ -70,6 +70,10 @@ class Update:
 
     def _replica_step(self, *args: Any) -> Metrics:
         gradients, metrics = self._gradients(*args)
+        # No weight may change before all have been read. TensorFlow orders each read before the write, but Grappler's
+        # dependency optimizer drops such an edge where another path exists, and later cuts that path: the discriminator
+        # then now and then judged interpolates with weights of the next step.
+        gradients = tf.tuple(gradients, control_inputs=list(metrics.values()))
         self._optimizer.apply(gradients, self._variables)
         return {name: value / self._replicas for name, value in metrics.items()}
 
