@@ -138,14 +138,14 @@ def define_flags() -> None:
     absl_flags.DEFINE_multi_string(
         "set", [], "NAME=PATH of a folder of audio or a SavedModel's version folder; give it once for each set."
     )
-    absl_flags.DEFINE_string("output", "", "HTML file to write.")
+    flags.define_path("output", "", "HTML file to write.")
     absl_flags.DEFINE_integer("num_clips", NUM_CLIPS, "Clips of each set: at most, or to generate.", 1, 10000)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the latents of models.", 0, 2**63 - 1)
     absl_flags.DEFINE_string("title", TITLE, "Heading of the page.")
     absl_flags.DEFINE_string("question", QUESTION, "What listeners answer in the blind test.")
     absl_flags.DEFINE_enum("picture", "spectrogram", list(PICTURES), "What to draw of each clip.")
-    absl_flags.DEFINE_string("scores", "", "File of scores (JSON objects, one a line) to show as a table.")
-    absl_flags.DEFINE_string("description", "", "JSON file that describes a richer page, in place of --set.")
+    flags.define_path("scores", "", "File of scores (JSON objects, one a line) to show as a table.")
+    flags.define_path("description", "", "JSON file that describes a richer page, in place of --set.")
 
 
 def run() -> None:

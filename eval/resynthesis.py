@@ -151,10 +151,10 @@ def _write(paths: Sequence[str], outputs: Sequence[str], of_data: Moments | None
 
 def define_flags() -> None:
     """Defines the command's flags."""
-    absl_flags.DEFINE_string("data_dir", "", "Folder of real clips; each is peak-normalised, as for training.")
-    absl_flags.DEFINE_string("output_dir", "", "Folder for the clips, 16 bits, 16384 samples, each under its own name.")
+    flags.define_path("data_dir", "", "Folder of real clips; each is peak-normalised, as for training.")
+    flags.define_path("output_dir", "", "Folder for the clips, 16 bits, 16384 samples, each under its own name.")
     absl_flags.DEFINE_boolean("spectrogram", True, "Go through SpecGAN's spectrogram and back.")
-    absl_flags.DEFINE_string("moments_dir", "", "Folder that the spectrogram's moments are of. Default: --data_dir.")
+    flags.define_path("moments_dir", "", "Folder that the spectrogram's moments are of. Default: --data_dir.")
     absl_flags.DEFINE_enum("inversion", "original", list(INVERSIONS), "How spectrograms become sound.")
     absl_flags.DEFINE_integer("ngl", 16, "Iterations of Griffin-Lim.", 0, 2**31 - 1)
     absl_flags.DEFINE_enum("codec", "none", list(_CODECS), "Codec to go through in addition.")

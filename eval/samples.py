@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from eval.classifiers.labels import class_of
+from eval.classifiers.labels import classes_of
 from eval.clips import CLIP_LEN, SAMPLE_RATE, fit_length, read_clip
 from gansynth_tf.notes.files import Note, notes_of_paths
 from wavegan_tf.core.audio.files import find_audio_files
@@ -47,7 +47,7 @@ class ClipFormat:
     def classes_of(self, paths: Sequence[str]) -> list[int]:
         """Classes that the files' names encode; -1 for one that encodes none of these."""
         if not self.is_pitched:
-            numbers = [class_of(path, self.labels) if self.labels else None for path in paths]
+            numbers = classes_of(paths, self.labels) if self.labels else [None] * len(paths)
             return [UNKNOWN if number is None else number for number in numbers]
         pitches = [str(note.pitch) if isinstance(note, Note) else "" for note in notes_of_paths(paths)]
         return [self.labels.index(pitch) if pitch in self.labels else UNKNOWN for pitch in pitches]

@@ -255,14 +255,15 @@ def make_samples(model_dir: str, clips: ClipFormat, real: FolderSamples | None) 
 
 def define_flags() -> None:
     """Defines the command's flags."""
-    absl_flags.DEFINE_string("model_dir", "", "SavedModel to score: a version folder of any of the three models.")
-    absl_flags.DEFINE_string("fake_dir", "", "Or a folder of audio to score.")
-    absl_flags.DEFINE_string("probabilities_file", "", "Or an npy file of probabilities [samples, classes].")
-    absl_flags.DEFINE_string("watch_train_dir", "", "Or a run, whose checkpoints are scored as they come.")
-    absl_flags.DEFINE_string("real_dir", "", "Folder of the real clips, for fid, ndb and d_train.")
-    absl_flags.DEFINE_string(
+    flags.define_path("model_dir", "", "SavedModel to score: a version folder of any of the three models.")
+    flags.define_path("fake_dir", "", "Or a folder of audio to score.")
+    flags.define_path("probabilities_file", "", "Or an npy file of probabilities [samples, classes].")
+    flags.define_path("watch_train_dir", "", "Or a run, whose checkpoints are scored as they come.")
+    flags.define_path("real_dir", "", "Folder of the real clips, for fid, ndb and d_train.")
+    flags.define_path(
         "classifier_dir", "",
         "Folder of eval_train_classifier, or TF1 checkpoint of the original's; several with commas between.",
+        several=True,
     )  # fmt: skip
     absl_flags.DEFINE_list("metrics", ["all"], f"all, or some of {', '.join(METRICS)}.")
     absl_flags.DEFINE_integer(
@@ -271,7 +272,7 @@ def define_flags() -> None:
     )  # fmt: skip
     absl_flags.DEFINE_integer("num_groups", 10, "Groups of the inception score.", 1, _MAX_SAMPLES)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the latents and of k-means.", 0, _SEED_MAX)
-    absl_flags.DEFINE_string("output_dir", "", "Where scores.jsonl and the probabilities go.")
+    flags.define_path("output_dir", "", "Where scores.jsonl and the probabilities go.")
     absl_flags.DEFINE_string(
         "name", "", "Name of the set in scores.jsonl. Default: the end of its path, with the version of a model."
     )

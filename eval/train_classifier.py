@@ -46,6 +46,7 @@ class ClassifierNotes(NoteOptions):
         "",
         "For sc09: folder of words, as in seven_0001.wav. For pitch: NSynth's examples.json and audio/, or audio files "
         "whose names encode the pitch. Sub-folders included.",
+        path=True,
     )
     data_sources: str = option(
         "",
@@ -55,7 +56,7 @@ class ClassifierNotes(NoteOptions):
     data_cache_mb: int = option(
         2048, "Decoded notes to keep in memory, in MiB; more goes to a file on disk.", minimum=0
     )
-    data_cache_dir: str = option("", "Folder for that file. Default: --classifier_dir.")
+    data_cache_dir: str = option("", "Folder for that file. Default: --classifier_dir.", path=True)
 
 
 _RULES = {
@@ -124,9 +125,7 @@ def _info(network: str, audio: LabelledAudio, options: ClassifierNotes) -> Class
         return ClassifierInfo("sc09", network, audio.labels[0])
     families = audio.labels[1] if len(audio.labels) > 1 else ()
     width = absl_flags.FLAGS.pitch_width
-    return ClassifierInfo(
-        "pitch", "pitch", audio.labels[0], families, options.audio_length, options.sample_rate, width
-    )
+    return ClassifierInfo("pitch", "pitch", audio.labels[0], families, options.audio_length, options.sample_rate, width)
 
 
 def measure(
@@ -267,14 +266,14 @@ def main() -> None:
 def define_flags() -> None:
     """Defines the command's flags."""
     absl_flags.DEFINE_enum("task", None, places.TASKS, "sc09: words in file names; pitch: notes.")
-    absl_flags.DEFINE_string("classifier_dir", "", "Where the classifiers go, a sub-folder for each.")
+    flags.define_path("classifier_dir", "", "Where the classifiers go, a sub-folder for each.")
     absl_flags.DEFINE_list(
         "networks", list(places.NETWORKS["sc09"]),
         "For sc09: log_mel is the original's classifier, waveform takes the raw samples.",
     )  # fmt: skip
     flags.define_float("validation_fraction", 0.1, "Share of the clips to choose the best epoch by.", 0.0, 0.9)
     flags.define_float("test_fraction", 0.1, "Share of the clips to test on, which training never sees.", 0.0, 0.9)
-    absl_flags.DEFINE_string("test_dir", "", "Folder with clips to test on instead, wherever the others are from.")
+    flags.define_path("test_dir", "", "Folder with clips to test on instead, wherever the others are from.")
     absl_flags.DEFINE_integer(
         "pitch_width", PITCH_WIDTH, "For pitch: filters of the first layer; 128 is Magenta's size.", 1, 1024
     )

@@ -137,7 +137,7 @@ def define_flags() -> None:
         127,
     )
     absl_flags.DEFINE_boolean("scale", False, "Play all pitches of the model with one latent vector.")
-    absl_flags.DEFINE_string("midi_file", "", "MIDI file to play, going from instrument to instrument.")
+    flags.define_path("midi_file", "", "MIDI file to play, going from instrument to instrument.")
     flags.define_float(
         "secs_per_instrument",
         None,

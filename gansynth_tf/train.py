@@ -47,7 +47,7 @@ def main() -> None:
 
 def define_flags() -> None:
     """Defines this command's flags."""
-    absl_flags.DEFINE_string(DIRECTORY_KEY, "", "Directory of the run: stages with their checkpoints, summaries.")
+    flags.define_path(DIRECTORY_KEY, "", "Directory of the run: stages with their checkpoints, summaries.")
     absl_flags.DEFINE_string("hparams", "{}", "Options as a JSON object; flags take precedence.")
     flags.define_flags(GANSynthConfig, "gansynth_tf.train")
 

@@ -23,6 +23,7 @@ class SpecGANConfig(gan_options.GanOptions):
         "",
         "Moments of the data by specgan_moments (or a pickle of the original's). Default: computed at the first start.",
         per_worker=True,
+        path=True,
     )
     specgan_latent_dim: int = gan_options.latent_dim()
     specgan_kernel_len: int = gan_options.kernel_len(5)

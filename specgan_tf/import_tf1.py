@@ -18,7 +18,7 @@ def main() -> None:
 def run() -> None:
     """Entry point of specgan_import_tf1."""
     commands.define_import_flags()
-    absl_flags.DEFINE_string("data_moments_fp", "", "Moments that the original was trained with (its pickle, or npz).")
+    flags.define_path("data_moments_fp", "", "Moments that the original was trained with (its pickle, or npz).")
     flags.run(main)
 
 

@@ -40,8 +40,8 @@ _BATCH = 64
 class MomentsOptions(ClipOptions):
     """Options of specgan_moments."""
 
-    data_moments_fp: str = option("", "npz file to write.")
-    data_cache_dir: str = option("", "Folder for that file; default: a temporary one.")
+    data_moments_fp: str = option("", "npz file to write.", path=True)
+    data_cache_dir: str = option("", "Folder for that file; default: a temporary one.", path=True)
     seed: int = option(0, "Seed of the random starts of the clips.", minimum=0, maximum=MAX_SEED)
 
     def __post_init__(self) -> None:

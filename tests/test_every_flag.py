@@ -114,6 +114,25 @@ def use(made: Any) -> None:
         made.decoding()
 
 
+# Names of files and folders; a flag with such a name is no path only if it is here.
+PATHS = re.compile(r".*_(dir|file|fp|path)|output|scores|description")
+
+
+@each_command
+def test_home_is_put_in_place_of_its_sign_in_every_path(command, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/of/user")
+    parsers = {name: flag.parser for name, flag in flags_of(command).items() if PATHS.fullmatch(name)}
+    assert parsers
+    assert {parser.parse("~/sounds") for parser in parsers.values()} == {"/home/of/user/sounds"}, parsers
+
+
+@pytest.mark.parametrize(("text", "path"), [("~", "/h"), ("~/a", "/h/a"), ("a/~", "a/~"), ("", ""), ("./~/a", "./~/a")])
+def test_home_in_options_and_lists_of_paths(text, path, monkeypatch):
+    monkeypatch.setenv("HOME", "/h")
+    assert GANSynthConfig(data_dir=text).data_dir == path
+    assert flags_of("eval_score")["classifier_dir"].parser.parse(f"{text},{text}") == f"{path},{path}"
+
+
 @each_option
 def test_the_lowest_and_the_highest_value_work_or_are_refused_at_once(option):
     field = option.field

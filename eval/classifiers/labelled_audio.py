@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
-from eval.classifiers.labels import LABELS, NO_FAMILY, class_of, label_of
+from eval.classifiers.labels import LABELS, NO_FAMILY, are_in_folders, classes_of, labels_of, look_like_hashes
 from eval.clips import CLIP_LEN, fit_length, read_clip
 from gansynth_tf.notes.files import BadNote, note_of_name
 from gansynth_tf.notes.options import FAMILIES
 from gansynth_tf.notes.stream import NoteStore
 from wavegan_tf.core.audio.decode import AudioError
-from wavegan_tf.core.audio.files import find_audio_files
-from wavegan_tf.core.audio.store import report_skipped
+from wavegan_tf.core.audio.files import find_audio_files, report_skipped
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.progress import Progress
@@ -42,14 +42,20 @@ class LabelledAudio:
 
 
 def _labels_of(paths: Sequence[str], place: str) -> tuple[str, ...]:
-    found = {label for label in map(label_of, paths) if label is not None}
+    found = {label for label in labels_of(paths) if label is not None}
     if found and all(label in LABELS or (label.isdecimal() and int(label) < 10) for label in found):
         return LABELS
     if len(found) < 2:
         raise UserError(
-            f"{place}: the file names have {len(found)} labels, at least 2 are needed; a label is the text before the "
-            "first underscore, as in seven_0001.wav"
+            f"{place}: the files have {len(found)} labels, at least 2 are needed; a label is the text before the first "
+            "underscore of a name, as in seven_0001.wav, or without any the folder, as in seven/0001.wav"
         )
+    if look_like_hashes(sorted(found)):
+        logging.warning(
+            "%s: the labels look like hashes (%s, ...), which tell speakers or files apart and no classes; "
+            "put the files of each class into a folder of their own, named NUMBER.wav",
+            place, min(found),
+        )  # fmt: skip
     return tuple(sorted(found))
 
 
@@ -59,8 +65,9 @@ def read_words(
     """A folder of words, decoded into memory as 16-bit clips of 16 384 samples at 16 kHz.
 
     Args:
-      data_dir: the folder. The label of a file is what stands before the first underscore of its name, in any case.
-      labels: of the classes; by default the ten digits if the names have no others (as words or as numerals), else all
+      data_dir: the folder. The label of a file is what stands before the first underscore of its name, in any case;
+        where no name has one, or names begin with Speech Commands' hashes of speakers, it is the name of its folder.
+      labels: of the classes; by default the ten digits if there are no others (as words or as numerals), else all
         labels there are, in alphabetical order.
       skip_bad: report files that cannot be used and go on, instead of stopping at the first.
       flag: that named the folder.
@@ -69,16 +76,17 @@ def read_words(
       UserError: nothing there can be used, fewer than two labels are found, or a file is bad without `skip_bad`.
     """
     shown = f"--{flag}={display_name(data_dir)}"
-    paths = find_audio_files(data_dir, flag)
+    paths = find_audio_files(data_dir, flag, skip_bad)
+    if are_in_folders(paths):
+        logging.info("%s: the label of a file is the name of its folder", shown)
     known = tuple(labels) if labels is not None else _labels_of(paths, shown)
     clips, classes, lengths, names, bad = [], [], [], [], []
     progress = Progress(0, len(paths), label="file", rate="files/s")
-    for done, path in enumerate(paths, 1):
+    for done, (path, number) in enumerate(zip(paths, classes_of(paths, known), strict=True), 1):
         progress.update(done, {})
-        number = class_of(path, known)
         try:
             if number is None:
-                raise AudioError(f"{display_name(path)}: its name has none of the labels {', '.join(known)}")
+                raise AudioError(f"{display_name(path)}: it has none of the labels {', '.join(known)}")
             clip = read_clip(path)
         except AudioError as error:
             if not skip_bad:

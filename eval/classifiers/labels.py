@@ -1,23 +1,56 @@
-"""Labels in file names."""
+"""Labels of audio files: in their names, or the names of their folders."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NO_FAMILY = -1  # class of a note whose family of instruments is unknown
 
+# Speech Commands: a hash of the speaker, and how often he or she has said the word before.
+_SPEAKER = re.compile(r"[0-9a-f]+_nohash_[0-9]+", re.IGNORECASE)
+_HASH = re.compile(r"(?=[a-f]*[0-9])[0-9a-f]{6,}")
 
-def label_of(path: str) -> str | None:
+
+def label_of_name(path: str) -> str | None:
     """The text before the first underscore of a file's name, in lower case; None if there is no underscore."""
     label, underscore, _ = os.path.basename(path).partition("_")
     return label.lower() if underscore and label else None
 
 
-def class_of(path: str, labels: Sequence[str]) -> int | None:
-    """Index of a file's label; digits count as their words. None if the name has none of these labels."""
-    label = label_of(path)
-    if label is not None and label.isdecimal() and int(label) < 10 and tuple(labels) == LABELS:
-        return int(label)
-    return list(labels).index(label) if label is not None and label in labels else None
+def label_of_folder(path: str) -> str | None:
+    """The name of a file's folder in lower case; None if there is none, or it begins with an underscore or a dot.
+
+    So begin the folders of Speech Commands and the like that are no class, such as _background_noise_.
+    """
+    label = os.path.basename(os.path.dirname(path)).lower()
+    return None if label.startswith(("_", ".")) else label or None
+
+
+def are_in_folders(paths: Sequence[str]) -> bool:
+    """True if the labels of files are those of their folders.
+
+    So it is if a name holds Speech Commands' hash of a speaker, or if no name has a label.
+    """
+    names = [os.path.basename(path) for path in paths]
+    return any(_SPEAKER.match(name) for name in names) or not any(map(label_of_name, names))
+
+
+def labels_of(paths: Sequence[str]) -> list[str | None]:
+    """The label of each file, by the rule that holds for all of them."""
+    return list(map(label_of_folder if are_in_folders(paths) else label_of_name, paths))
+
+
+def classes_of(paths: Sequence[str], labels: Sequence[str]) -> list[int | None]:
+    """Index of each file's label; digits count as their words. None for a file that has none of these labels."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    if tuple(labels) == LABELS:
+        numbers |= {str(number): number for number in range(10)}
+    return [None if label is None else numbers.get(label) for label in labels_of(paths)]
+
+
+def look_like_hashes(labels: Sequence[str]) -> bool:
+    """True if most of these labels are hexadecimal numbers, as of speakers or files, and hardly of classes."""
+    return 2 * sum(bool(_HASH.fullmatch(label)) for label in labels) > len(labels)

@@ -14,7 +14,8 @@ from absl import logging
 from numpy.typing import ArrayLike
 
 from gansynth_tf.midi import instruments, mixing, reading
-from wavegan_tf.core.audio import decode, store
+from wavegan_tf.core.audio import decode
+from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
@@ -64,7 +65,7 @@ def prepare(
     notes = reading.read_midi(midi_file, low, high, sustain=sustain, drums=drums)
     total = float(notes.end_times.max())
     logging.info("%s: %d notes in %.1f seconds", display_name(midi_file), len(notes), total)
-    store.report_skipped([(display_name(midi_file), fault) for fault in notes.faults], "read")
+    report_skipped([(display_name(midi_file), fault) for fault in notes.faults], "read")
     if notes.out_of_range:
         logging.warning("skipped: %d notes whose pitches are not from %d to %d", notes.out_of_range, low, high)
     if notes.without_length:

@@ -159,19 +159,22 @@ def _pitch_of_note(letter: str, accidental: str, octave: str) -> int:
     return 12 * (int(octave) + 1) + _SEMITONES[letter.lower()] + _ACCIDENTALS[accidental]
 
 
-def list_notes(data_dir: str, split: str) -> NoteList:
+def list_notes(data_dir: str, split: str, skip_bad: bool = True) -> NoteList:
     """The notes of a folder, sub-folders included, in the order of their paths.
 
     Args:
       data_dir: the folder. If it or a sub-folder holds examples.json beside audio/, as NSynth does, only what these
         list counts.
       split: which notes to take where nsynth-gansynth_splits.csv lies in the folder or the one above.
+      skip_bad: report sub-folders that cannot be listed and go on, instead of stopping at the first.
 
     Raises:
       UserError: the folder or its lists cannot be read, or there is no audio.
     """
-    files = find_audio_files(data_dir)
-    folders = sorted({os.path.dirname(os.path.dirname(path)) for path in files} | {data_dir})
+    root = data_dir.rstrip(os.sep) or data_dir  # "/" stays.
+    files = find_audio_files(root, skip_bad=skip_bad)
+    above = {os.path.dirname(os.path.dirname(path)) for path in files}
+    folders = sorted({folder for folder in above if folder.startswith(os.path.join(root, ""))} | {root})
     lists = [path for path in (os.path.join(folder, EXAMPLES_FILE) for folder in folders) if os.path.exists(path)]
     found = NoteList()
     if lists:

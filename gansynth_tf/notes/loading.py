@@ -19,6 +19,7 @@ from gansynth_tf.notes.stream import NoteStore
 from wavegan_tf.core.audio import cache, decode
 from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.conversion import Unusable, convert
+from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
@@ -56,7 +57,7 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
 
 
 def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
-    listed = list_notes(options.data_dir, options.data_split)
+    listed = list_notes(options.data_dir, options.data_split, options.data_skip_bad)
     reasons = {note.path: options.reason_against(note) for note in listed.notes}
     left_out = collections.Counter(reason for reason in reasons.values() if reason)
     if listed.of_other_splits:
@@ -82,7 +83,7 @@ def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     odd = []
     for note, length in zip(notes, decoded.lengths, strict=True):
         odd += _oddities(note.name, int(length), decode.probe(note.path)[0], options)
-    audio_store.report_skipped(odd, "changed")
+    report_skipped(odd, "changed")
     contents = {"names": [note.name for note in notes], "pitches": [note.pitch for note in notes]}
     bad = [*listed.bad, *((by_path[path].name, reason) for path, reason in decoded.skipped)]
     key = cache.cache_key([note.path for note in notes], _decoding_key(options, contents))
@@ -117,7 +118,7 @@ def _load_record_files(options: NoteOptions, files: list[str], cache_dir: str) -
         is_current,
     )
     _check_bad(contents["bad"], options)
-    audio_store.report_skipped(contents["odd"], "changed")
+    report_skipped(contents["odd"], "changed")
     read = {"names": contents["names"], "pitches": contents["pitches"]}  # not all of the files may be readable
     return _store(options, contents, samples, cache.cache_key(files, _decoding_key(options, read)))
 
@@ -172,7 +173,7 @@ def _check_bad(bad: list, options: NoteOptions) -> None:
     if bad and not options.data_skip_bad:
         name, reason = bad[0]
         raise UserError(f"{name}: {reason}; repair or remove it, or set --data_skip_bad=true")
-    audio_store.report_skipped(bad)
+    report_skipped(bad)
 
 
 def _no_notes(place: str, left_out: Mapping[str, int], bad: list) -> UserError:

@@ -30,12 +30,16 @@ class NoteOptions(Options):
         "Folder with NSynth's examples.json and audio/, or with audio files whose names encode the pitch; "
         "sub-folders included.",
         per_worker=True,
+        path=True,
     )
     tfds_data_dir: str = option(
-        "", "TensorFlow Datasets' data_dir, where nsynth/gansynth_subset:2.3.* was prepared.", per_worker=True
+        "",
+        "TensorFlow Datasets' data_dir, where nsynth/gansynth_subset:2.3.* was prepared.",
+        per_worker=True,
+        path=True,
     )
     train_data_path: str = option(
-        "", "TFRecord file of NSynth's, such as nsynth-train.tfrecord, or a pattern.", per_worker=True
+        "", "TFRecord file of NSynth's, such as nsynth-train.tfrecord, or a pattern.", per_worker=True, path=True
     )
     data_split: str = option(
         "train",
@@ -47,9 +51,7 @@ class NoteOptions(Options):
         "acoustic",
         "Sources of the sound to take, with commas between; empty for all. A note without this information is taken.",
     )
-    data_families: str = option(
-        "", "Families of instruments to take, likewise, such as brass,flute; empty for all."
-    )
+    data_families: str = option("", "Families of instruments to take, likewise, such as brass,flute; empty for all.")
     data_velocities: str = option("", "MIDI velocities to take, likewise, such as 75,100,127; empty for all.")
     data_min_pitch: int = option(24, "Lowest MIDI pitch.", minimum=0, maximum=127, resume="fixed")
     data_max_pitch: int = option(84, "Highest MIDI pitch.", minimum=0, maximum=127, resume="fixed")
@@ -64,9 +66,7 @@ class NoteOptions(Options):
         16000, "Samples per second; others are resampled.", minimum=1, maximum=768_000, resume="fixed"
     )
     data_normalize: bool = option(False, "Scale each note to a peak of 1.", resume="fixed")
-    data_skip_bad: bool = option(
-        True, "Report notes that cannot be used and go on, instead of stopping at the first."
-    )
+    data_skip_bad: bool = option(True, "Report notes that cannot be used and go on, instead of stopping at the first.")
     data_cache_mb: int = option(
         2048,
         "Decoded audio, and features, to keep in memory, each in MiB; more goes to files on disk.",
@@ -74,7 +74,7 @@ class NoteOptions(Options):
         per_worker=True,
     )
     data_cache_dir: str = option(
-        "", "Folder for these files; default: data_cache in --train_root_dir.", per_worker=True
+        "", "Folder for these files; default: data_cache in --train_root_dir.", per_worker=True, path=True
     )
 
     def __post_init__(self) -> None:

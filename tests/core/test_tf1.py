@@ -101,7 +101,8 @@ def test_directory_without_a_checkpoint_that_can_be_found(tmp_path, text, words)
 
 def test_a_moved_directory_or_one_without_a_list_is_found(tmp_path):
     write_checkpoint(tmp_path, kernel=np.ones([2], np.float32))
-    for text in ('model_checkpoint_path: "/elsewhere/model.ckpt-12"', ""):
+    for place in ("/elsewhere/", r"D:\\gan\\train\\", "D:/gan/", r"..\\", r"\\\\server\\share\\", None):
+        text = "" if place is None else f'model_checkpoint_path: "{place}model.ckpt-12"'
         (tmp_path / "checkpoint").write_text(text)
         np.testing.assert_array_equal(tf1.read_checkpoint(str(tmp_path))["kernel"], [1, 1])
 

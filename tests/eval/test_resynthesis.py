@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import resynthesis
-from eval.classifiers.labels import LABELS, class_of
+from eval.classifiers.labels import LABELS, classes_of
 from eval.samples import ClipFormat
 from specgan_tf.features import log_magnitudes
 from tests.eval.small import call, raises_user_error, write_words
@@ -108,7 +108,8 @@ NAMES = [
 
 
 def labels_of(name):
-    return class_of(name, LABELS), ClipFormat(labels=tuple(map(str, range(24, 85))), is_pitched=True).classes_of([name])
+    pitched = ClipFormat(labels=tuple(map(str, range(24, 85))), is_pitched=True)
+    return classes_of([name], LABELS), pitched.classes_of([name])
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -155,7 +155,7 @@ def test_records_and_files_hold_the_same_notes(tmp_path_factory, data, rates, no
         return not sources or name.split("_")[-2] in sources
 
     kept = [name for name, length in sorted(zip(names, lengths, strict=True)) if length and chosen(name)]
-    with mock.patch.object(loading.audio_store, "report_skipped"):
+    with mock.patch.object(loading, "report_skipped"):
         stores = []
         of_files = dataclasses.replace(options, data_dir=str(folder))
         for made in (of_files, dataclasses.replace(options, train_data_path=str(path))):

@@ -14,8 +14,8 @@ from wavegan_tf.core import flags
 
 def define_export_flags(example: str = "models/drums/1") -> None:
     """Defines the flags of the export command; `example` is a version folder for the help."""
-    absl_flags.DEFINE_string("train_dir", "", "The run to export.")
-    absl_flags.DEFINE_string("export_dir", "", f"Version folder to write, such as {example}.")
+    flags.define_path("train_dir", "", "The run to export.")
+    flags.define_path("export_dir", "", f"Version folder to write, such as {example}.")
     absl_flags.DEFINE_integer("step", None, "Which checkpoint to export. Default: the newest.", 0)
     absl_flags.DEFINE_boolean("float16", False, "Store the weights as float16, half the size, rounded to 11 bits.")
 
@@ -38,8 +38,8 @@ def export(export_one: Callable[..., int], unit: str = "step", **others: Any) ->
 
 def define_import_flags(contents: str = "args.txt and a checkpoint") -> None:
     """Defines the flags of the import command; `contents` are those of an original's directory."""
-    absl_flags.DEFINE_string("tf1_dir", "", f"Training directory of the original code: {contents}.")
-    absl_flags.DEFINE_string("train_dir", "", "Directory of the new run.")
+    flags.define_path("tf1_dir", "", f"Training directory of the original code: {contents}.")
+    flags.define_path("train_dir", "", "Directory of the new run.")
 
 
 def import_tf1(import_one: Callable[..., int], unit: str = "step", **others: Any) -> None:

@@ -56,7 +56,7 @@ def remove_abandoned(folder: str) -> None:
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
             found = _TEMPORARY.search(name)
-            if found and found["host"] == socket.gethostname() and not _is_running(int(found["pid"])):
+            if found and found["host"] == socket.gethostname() and not is_running(int(found["pid"])):
                 path = os.path.join(folder, name)
                 if os.path.isdir(path):
                     shutil.rmtree(path, ignore_errors=True)
@@ -64,7 +64,8 @@ def remove_abandoned(folder: str) -> None:
                     os.remove(path)
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """True if there is such a process on this machine."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

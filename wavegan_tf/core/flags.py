@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import logging as standard_logging
 import math
+import os
 import signal
 import sys
 import typing
@@ -30,12 +31,31 @@ def define_flags(options_class: type[Options], module_name: str) -> None:
         define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
             value_type(kind), flags.DEFINE_string
         )
+        if field.metadata["path"]:
+            define = define_path
         if is_list(kind):
             define, default = flags.DEFINE_list, [str(element) for element in default]
         text = field.metadata["help"]
         if field.metadata["choices"]:
             text += f" One of: {', '.join(map(str, field.metadata['choices']))}."
         define(field.name, default, text, module_name=module_name)
+
+
+class _PathParser(flags.ArgumentParser):
+    """Puts the user's home in place of `~`, which a shell leaves alone after `--flag=`."""
+
+    def __init__(self, several: bool):
+        self._several = several
+
+    def parse(self, argument: str) -> str:
+        """The path of a text."""
+        parts = argument.split(",") if self._several else [argument]
+        return ",".join(map(os.path.expanduser, parts))
+
+
+def define_path(name: str, default: str, help: str, several: bool = False, **kwargs: Any) -> None:
+    """Defines a flag of a file or folder, or of `several` with commas between; `~` is the user's home."""
+    flags.DEFINE(_PathParser(several), name, default, help, serializer=flags.ArgumentSerializer(), **kwargs)
 
 
 class _FiniteParser(flags.FloatParser):

@@ -36,6 +36,7 @@ def option(
     maximum: float | None = None,
     resume: Literal["fixed", "free"] = "free",
     per_worker: bool = False,
+    path: bool = False,
     effect: Sequence[effects.Rule] = (),
 ) -> Any:
     """A dataclass field that carries what its flag needs.
@@ -48,6 +49,7 @@ def option(
       maximum: largest allowed value; by default that of int32 or float32.
       resume: "fixed" if a run cannot go on with another value (it shapes the networks or their training data).
       per_worker: whether workers that train together may have different values, such as places on their disks.
+      path: whether it names a file or folder; `~` then is the user's home.
       effect: rules about other options, without which the flag would be ignored and so is refused.
     """
     metadata = {
@@ -57,6 +59,7 @@ def option(
         "maximum": maximum,
         "resume": resume,
         "per_worker": per_worker,
+        "path": path,
         "effect": tuple(effect),
     }
     return dataclasses.field(default=default, metadata=metadata)
@@ -76,6 +79,9 @@ class Options:
             value = getattr(self, field.name)
             if isinstance(value, os.PathLike) and value_type(types[field.name]) is str:
                 value = os.fspath(value)
+                object.__setattr__(self, field.name, value)
+            if field.metadata.get("path") and isinstance(value, str):
+                value = os.path.expanduser(value)
                 object.__setattr__(self, field.name, value)
             if is_list(types[field.name]) and isinstance(value, list | tuple):
                 object.__setattr__(self, field.name, tuple(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import re
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
     Raises:
       UserError: there is none, or it is damaged.
     """
-    prefix = tf1_dir if os.path.isfile(f"{tf1_dir}.index") else _newest_checkpoint(tf1_dir)
+    prefix = find_checkpoint(tf1_dir)
     try:
         reader = tf.train.load_checkpoint(prefix)
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
@@ -27,20 +28,26 @@ def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
         raise UserError(f"{prefix}: damaged checkpoint ({' '.join(str(error).split())})") from None
 
 
-def _newest_checkpoint(tf1_dir: str) -> str:
-    """Path of the newest checkpoint, without extension: the one that the file `checkpoint` names, or the highest step.
+def find_checkpoint(tf1_dir: str) -> str:
+    """Path without extension of the newest checkpoint: the one that the file `checkpoint` names, or the highest step.
 
-    The original writes absolute paths into that file, which say nothing once the directory was moved.
+    `tf1_dir` may be that path itself. The original writes absolute paths into that file, which say nothing once the
+    directory was moved, as from a machine with Windows.
+
+    Raises:
+      UserError: there is none.
     """
+    if os.path.isfile(f"{tf1_dir}.index"):
+        return tf1_dir
     try:
         state = tf.train.get_checkpoint_state(tf1_dir)
     except ValueError:  # The file is empty.
         state = None
     if state is not None:
         named = state.model_checkpoint_path
-        prefix = named if os.path.exists(f"{named}.index") else os.path.join(tf1_dir, os.path.basename(named))
+        prefix = named if os.path.exists(f"{named}.index") else os.path.join(tf1_dir, ntpath.basename(named))
         if not os.path.exists(f"{prefix}.index"):
-            name = os.path.basename(named)
+            name = os.path.basename(prefix)
             raise UserError(f"{tf1_dir}: its file 'checkpoint' names {name}, whose .index is missing")
         return prefix
     names = os.listdir(tf1_dir) if os.path.isdir(tf1_dir) else []

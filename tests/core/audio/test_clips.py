@@ -16,7 +16,7 @@ from absl import logging
 
 from tests import other_decoders
 from wavegan_tf.core.audio import cache as audio_cache
-from wavegan_tf.core.audio import clips, decode
+from wavegan_tf.core.audio import clips, decode, files
 from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.batches import read_batches
 from wavegan_tf.core.audio.clips import ClipStore, clip_batches, load_clips
@@ -283,7 +283,7 @@ def test_bad_files_are_named_and_counted(tmp_path, monkeypatch):
     assert (store.summary.files, store.summary.skipped) == (29, 14)
     assert len(lines) == 14 and "10_float32_nan_inf.wav: holds samples" in "".join(lines)
     assert np.isfinite(store.audio.samples.numpy()).all()
-    monkeypatch.setattr(audio_store, "MAX_REPORTED", 3)
+    monkeypatch.setattr(files, "MAX_REPORTED", 3)
     lines.clear()
     for _ in range(2):  # decoded, then from the cache
         load(BAD, tmp_path, data_cache_mb=0)

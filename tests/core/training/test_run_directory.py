@@ -1,9 +1,11 @@
 """The lock of a training directory, and what is left of a start that comes to nothing."""
 
+import errno
 import fcntl
 import os
 import re
 import signal
+import socket
 import time
 
 import pytest
@@ -12,6 +14,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training.run_directory import RunDirectory
 
 OPTIONS = "config.json"
+OWNER = f"{os.getpid()} {socket.gethostname()}"
 
 
 def hold_elsewhere(directory):
@@ -44,7 +47,7 @@ def test_lock_keeps_others_out_until_its_process_is_killed(tmp_path):
         os.kill(holder, signal.SIGKILL)
         os.waitpid(holder, 0)
     with RunDirectory(str(directory), OPTIONS):
-        assert (directory / ".lock").read_text() == str(os.getpid())
+        assert (directory / ".lock").read_text() == OWNER
         with pytest.raises(UserError, match=f"process {os.getpid()} is already"):
             RunDirectory(str(directory), OPTIONS)
         assert (directory / ".lock").exists()
@@ -116,17 +119,34 @@ def test_a_lock_that_its_holder_removed_meanwhile_is_taken_anew(tmp_path, monkey
 
     monkeypatch.setattr(fcntl, "flock", removed_first)
     with RunDirectory(str(tmp_path), OPTIONS):
-        assert len(calls) == 2 and (tmp_path / ".lock").read_text() == str(os.getpid())
+        assert len(calls) == 2 and (tmp_path / ".lock").read_text() == OWNER
         monkeypatch.undo()
         with pytest.raises(UserError, match="is already training"):
             RunDirectory(str(tmp_path), OPTIONS)
 
 
-def test_a_directory_that_cannot_be_locked_is_left_as_it_was(tmp_path, monkeypatch):
+@pytest.fixture
+def no_flock(monkeypatch):
+    """As on Lustre, on NFS without its lock daemon, or under some FUSE drivers."""
+
     def refuse(file, operation):
-        raise OSError(95, "Operation not supported")
+        raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(UserError, match=r"cannot be locked \(Operation not supported\)$"):
-        RunDirectory(str(tmp_path / "a" / "b"), OPTIONS)
+
+
+def test_without_locks_a_process_of_this_machine_is_kept_out_nevertheless(no_flock, tmp_path, caplog):
+    with RunDirectory(str(tmp_path / "run"), OPTIONS):
+        assert "cannot be locked (Function not implemented); a process on another machine" in caplog.text
+        with pytest.raises(UserError, match=f"process {os.getpid()} is already training in this directory"):
+            RunDirectory(str(tmp_path / "run"), OPTIONS)
+
+
+@pytest.mark.parametrize(
+    "owner", ["", "999999999", f"999999999 {socket.gethostname()}", "1 elsewhere", "\xff\xfe x"]
+)
+def test_without_locks_what_a_killed_process_left_hinders_nobody(no_flock, tmp_path, owner):
+    (tmp_path / ".lock").write_bytes(owner.encode("latin-1"))
+    with RunDirectory(str(tmp_path), OPTIONS):
+        assert (tmp_path / ".lock").read_text() == OWNER
     assert not list(tmp_path.iterdir())

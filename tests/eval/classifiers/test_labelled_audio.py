@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from eval.classifiers import labelled_audio, labels
 from eval.classifiers.labels import LABELS
+from eval.samples import ClipFormat
 from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.notes.options import NoteOptions
 from tests.commands import DRUMS
@@ -19,8 +20,59 @@ from tests.eval.small import raises_user_error, write_words
      ("seven.wav", None, None), ("_x.wav", None, None)],
 )  # fmt: skip
 def test_labels_of_names(name, label, number):
-    assert labels.label_of(f"/a_b/{name}") == label
-    assert labels.class_of(f"/a_b/{name}", LABELS) == number
+    assert labels.labels_of([f"/a_b/{name}", "/a_b/five_1.wav"]) == [label, "five"]
+    assert labels.classes_of([f"/a_b/{name}", "/a_b/five_1.wav"], LABELS) == [number, 5]
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [
+        # As Speech Commands unpacks.
+        (["sc/Seven/9b306ab0_nohash_0.wav", "sc/bed/0a7c2a8d_nohash_12.wav", "sc/_background_noise_/pink_noise.wav"],
+         ["seven", "bed", None]),
+        (["dog/1.wav", "dog/2.wav", "cat/1.wav", ".x/1.wav"], ["dog", "dog", "cat", None]),
+        (["1.wav"], [None]),
+        # One name with a label is enough.
+        (["dog/1.wav", "dog/cat_1.wav"], [None, "cat"]),
+    ],
+)  # fmt: skip
+def test_labels_of_folders(paths, found):
+    assert labels.labels_of(paths) == found
+    known = sorted(set(filter(None, found)))
+    assert labels.classes_of(paths, known) == [None if label is None else known.index(label) for label in found]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [(["9b306ab0", "0a7c2a8d", "bed"], True), (["9b306ab0", "bed"], False), (["decade", "facade", "efface"], False),
+     (["zero", "one"], False), (["100000", "200000"], True), (["7", "8", "10"], False)],
+)  # fmt: skip
+def test_labels_that_look_like_hashes(found, expected):
+    assert labels.look_like_hashes(found) == expected
+
+
+@pytest.mark.parametrize("name", ["{label}/9b306ab0_nohash_{number}.wav", "{label}/{number}.wav"])
+def test_words_in_folders(name, tmp_path, caplog):
+    for number in range(6):
+        label = ("zero", "Bed", "cat")[number % 3]
+        path = tmp_path / name.format(label=label, number=number)
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, np.full(1000, number / 10), 16000)
+    with caplog.at_level("INFO", logger="absl"):
+        audio = labelled_audio.read_words(str(tmp_path))
+    assert "the label of a file is the name of its folder" in caplog.text
+    assert audio.labels == (("bed", "cat", "zero"),)
+    assert [audio.labels[0][number] for number in audio.classes[:, 0]] == [p.split("/")[0].lower() for p in audio.names]
+    # Scoring knows the same labels.
+    paths = [str(tmp_path / clip) for clip in audio.names]
+    assert ClipFormat(labels=audio.labels[0]).classes_of(paths) == audio.classes[:, 0].tolist()
+
+
+def test_labels_like_hashes_are_questioned(tmp_path, caplog):
+    write_words(tmp_path, 4, labels=("9b306ab0", "0a7c2a8d"))
+    with caplog.at_level("WARNING"):
+        labelled_audio.read_words(str(tmp_path))
+    assert "look like hashes (0a7c2a8d, ...)" in caplog.text
 
 
 def test_words_are_read_as_they_stand_in_the_files(tmp_path):
@@ -54,7 +106,7 @@ def test_a_bad_file_can_end_the_reading(tmp_path):
 
 def test_a_folder_with_one_label_is_refused(tmp_path):
     write_words(tmp_path, 3, labels=("cat",))
-    with raises_user_error("have 1 labels, at least 2"):
+    with raises_user_error("the files have 1 labels, at least 2"):
         labelled_audio.read_words(str(tmp_path))
 
 

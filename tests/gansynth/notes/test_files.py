@@ -136,6 +136,31 @@ def test_nsynths_folder_is_read_by_its_list():
         assert Path(note.path) == NOTES / "audio" / f"{note.name}.flac"
 
 
+def test_a_folder_beside_a_list_is_read_by_its_names(tmp_path):
+    (tmp_path / "examples.json").write_text(json.dumps(ENTRIES))
+    name = min(ENTRIES)
+    for folder in ("audio", "flutes", "flutes/deep"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(NOTES / "audio" / f"{name}.flac", tmp_path / folder)
+    for folder in ("audio", "flutes/deep", "flutes/deep/", "flutes/deep//"):
+        found = list_notes(str(tmp_path / folder), "train")
+        assert [note.pitch for note in found.notes] == [ENTRIES[name]["pitch"]] and not found.bad
+    assert len(list_notes(str(tmp_path / "flutes"), "train").notes) == 2
+
+
+@pytest.mark.parametrize("end", ["", "/", "//", "/.", "/audio/.."])
+def test_a_list_counts_once_however_its_folder_is_written(tmp_path, monkeypatch, end):
+    (tmp_path / "examples.json").write_text(json.dumps(ENTRIES))
+    (tmp_path / "audio").mkdir()
+    name = min(ENTRIES)
+    shutil.copy(NOTES / "audio" / f"{name}.flac", tmp_path / "audio")
+    monkeypatch.chdir(tmp_path)
+    for folder in (str(tmp_path), "."):
+        found = list_notes(folder + end, "train")
+        assert [note.name for note in found.notes] == [name]
+        assert len(found.bad) == len(ENTRIES) - 1
+
+
 def test_lists_of_several_parts_and_the_subsets_split(tmp_path):
     """NSynth's three parts, side by side, with GANSynth's list of splits above them."""
     names = sorted(ENTRIES)[:6]

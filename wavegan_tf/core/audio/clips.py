@@ -75,7 +75,7 @@ def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
     """
     flags.require(data_dir=options.data_dir)
     decoded = open_store(
-        find_audio_files(options.data_dir),
+        find_audio_files(options.data_dir, skip_bad=options.data_skip_bad),
         options.decoding(),
         cache_dir=options.data_cache_dir or cache_dir,
         memory_limit=options.data_cache_mb << 20,

@@ -55,7 +55,7 @@ class ClipOptions(Options):
     """Where the audio is and how clips are cut from it; names and defaults are the original's."""
 
     data_dir: str = option(
-        "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.", per_worker=True
+        "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.", per_worker=True, path=True
     )
     data_sample_rate: int = option(
         16000, "Samples per second; files at other rates are resampled.", minimum=1, maximum=768_000, resume="fixed"
@@ -89,10 +89,10 @@ class ClipOptions(Options):
         minimum=0,
         per_worker=True,
     )
-    data_skip_bad: bool = option(
-        True, "Report files that cannot be used and go on, instead of stopping at the first."
+    data_skip_bad: bool = option(True, "Report files that cannot be used and go on, instead of stopping at the first.")
+    data_cache_dir: str = option(
+        "", "Folder for that file; default: data_cache in --train_dir.", per_worker=True, path=True
     )
-    data_cache_dir: str = option("", "Folder for that file; default: data_cache in --train_dir.", per_worker=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,13 +17,13 @@ from absl import logging
 
 from wavegan_tf.core.audio import decode as audio
 from wavegan_tf.core.audio.cache import SampleSpool, cache_key, read_index
+from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 
 # Longer files are decoded twice in blocks, once for the peak and once to keep, instead of being held whole.
 LONG_FILE_BYTES = 1 << 25
-MAX_REPORTED = 20
 PROGRESS_SECONDS = 5.0
 
 
@@ -136,10 +136,29 @@ def spooled(
     else:
         logging.info("using what an earlier run left in %s", cache_path)
     if samples is None:
-        # Nothing writes to it; but a read-only mapping can't be handed to TensorFlow, and a private one counts as
-        # memory of this process.
-        samples = np.memmap(cache_path, "<f4", "r+").reshape(-1, num_channels)
+        samples = _mapped(cache_path).reshape(-1, num_channels)
     return contents, _as_tensor(samples)
+
+
+def _mapped(cache_path: str) -> np.ndarray:
+    """The samples in a file, without reading them.
+
+    Raises:
+      UserError: the file can be mapped in no way.
+    """
+    try:
+        # Nothing writes to it; but a read-only mapping can't be handed to TensorFlow.
+        return np.memmap(cache_path, "<f4", "r+")
+    except OSError:  # Another user's, or on a network disk that shares no memory.
+        pass
+    try:
+        # Its pages count as memory of this process.
+        return np.memmap(cache_path, "<f4", "c")
+    except OSError as error:
+        raise UserError(
+            f"{cache_path}: cannot be mapped into memory ({error.strerror}); name a folder on another disk with "
+            "--data_cache_dir, or keep the audio in memory with a larger --data_cache_mb"
+        ) from None
 
 
 def _as_tensor(samples: np.ndarray) -> tf.Tensor:
@@ -149,14 +168,6 @@ def _as_tensor(samples: np.ndarray) -> tf.Tensor:
     (ImmutableConst), which TensorFlow takes for a constant worth folding.
     """
     return tf.experimental.dlpack.from_dlpack(samples.__dlpack__())
-
-
-def report_skipped(skipped: Sequence[tuple[str, str]], verb: str = "skipped") -> None:
-    """Logs (name, reason) of the first of them, and how many more there are."""
-    for name, reason in skipped[:MAX_REPORTED]:
-        logging.warning("%s %s: %s", verb, name, reason)
-    if len(skipped) > MAX_REPORTED:
-        logging.warning("%s %d more", verb, len(skipped) - MAX_REPORTED)
 
 
 def _bad_file(path: str, reason: str) -> audio.AudioError:

@@ -16,7 +16,7 @@ OptionsT = TypeVar("OptionsT", bound=GanOptions)
 
 def define_train_flags(options_class: type[GanOptions], module_name: str) -> None:
     """Defines the flags of the train command; `--help` lists them under `module_name`."""
-    absl_flags.DEFINE_string("train_dir", "", "Directory of the run: checkpoints, previews, summaries.")
+    flags.define_path("train_dir", "", "Directory of the run: checkpoints, previews, summaries.")
     flags.define_flags(options_class, module_name)
 
 

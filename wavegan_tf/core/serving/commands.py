@@ -42,8 +42,8 @@ def define_flags(
       seed: help of --seed.
     """
     define = absl_flags
-    define.DEFINE_string("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
-    define.DEFINE_string("output_dir", "", "Where the audio files and latents.npy go; a folder without audio.")
+    flags.define_path("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
+    flags.define_path("output_dir", "", "Where the audio files and latents.npy go; a folder without audio.")
     define.DEFINE_boolean("overwrite", False, "Remove what an earlier run wrote into --output_dir, and nothing else.")
     define.DEFINE_integer(
         "num_samples",
@@ -53,7 +53,7 @@ def define_flags(
         LARGEST_INT,
     )
     define.DEFINE_integer("seed", 0, seed, 0, 2**63 - 1)
-    define.DEFINE_string("latents_file", "", "npy file of latents [n, latent_dim] to use instead of random ones.")
+    flags.define_path("latents_file", "", "npy file of latents [n, latent_dim] to use instead of random ones.")
     define.DEFINE_boolean("interpolate", False, f"Walk along {interpolation} from each latent to the next.")
     define.DEFINE_integer("interpolate_steps", 8, "Steps from one latent to the next.", 1, MAX_STEPS)
     define.DEFINE_enum("format", "wav", ["wav", "flac"], "Audio file format; both have 16 bits.")

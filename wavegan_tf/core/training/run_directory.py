@@ -7,10 +7,14 @@ import fcntl
 import os
 import re
 import shutil
+import socket
 from types import TracebackType
 from typing import IO
 
+from absl import logging
+
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import is_running
 
 _LOCK = ".lock"
 # Decoded audio serves the next start as well.
@@ -52,24 +56,28 @@ class RunDirectory:
     def _take(self, name: str) -> IO[str]:
         path = os.path.join(self._directory, _LOCK)
         while True:
-            file = open(path, "a+")  # noqa: SIM115 - held until the directory is given back
+            file = open(path, "a+", errors="replace")  # noqa: SIM115 - held until the directory is given back
+            file.seek(0)
+            owner, _, host = file.read().strip().partition(" ")
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                owner = file.read().strip() or "unknown"
-                file.close()
-                message = f"{name}: process {owner} is already training in this directory"
-                raise UserError(message, **self._arguments) from None
+                is_held = not _lock(file)
             except OSError as error:
+                # Not on every network disk. A process of this machine that holds the directory is still seen.
+                is_held = host == socket.gethostname() and owner.isdecimal() and is_running(int(owner))
+                if not is_held:
+                    logging.warning(
+                        "%s: cannot be locked (%s); a process on another machine that trains here, too, "
+                        "would not be noticed", name, error.strerror,
+                    )  # fmt: skip
+            if is_held:
                 file.close()
-                _remove(path)
-                self._remove_made()
-                raise UserError(f"{name}: cannot be locked ({error.strerror})", **self._arguments) from None
+                where = f" of {host}" if host and host != socket.gethostname() else ""
+                message = f"{name}: process {owner or 'unknown'}{where} is already training in this directory"
+                raise UserError(message, **self._arguments) from None
             # Whoever held it may have removed the file meanwhile; another process may hold a new one.
             if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
                 file.truncate(0)
-                file.write(str(os.getpid()))
+                file.write(f"{os.getpid()} {socket.gethostname()}")
                 file.flush()
                 return file
             file.close()
@@ -94,6 +102,15 @@ class RunDirectory:
         for folder in self._made:
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
+
+
+def _lock(file: IO[str]) -> bool:
+    """Locks a file; False if another process holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _missing(directory: str) -> list[str]:
