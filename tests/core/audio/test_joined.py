@@ -15,7 +15,10 @@ from wavegan_tf.core.audio.decode import AudioError
 from wavegan_tf.core.audio.joined import sections
 
 RATE = 16000
-FORMATS = {"ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "mp3": ("MP3", "MPEG_LAYER_III")}
+FORMATS = {
+    "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "mp3": ("MP3", "MPEG_LAYER_III"), "flac": ("FLAC", "PCM_16"),
+    "wav": ("WAV", "PCM_16"), "aiff": ("AIFF", "PCM_16"),
+}  # fmt: skip
 
 
 def tone(frequency, seconds, rate=RATE):
@@ -26,6 +29,23 @@ def written(path, sound, rate=RATE):
     container, subtype = FORMATS[path.suffix[1:]]
     soundfile.write(path, sound, rate, subtype, format=container)
     return path
+
+
+def mark_of(data):
+    mark = max(data.find(b"Xing"), data.find(b"Info"))
+    assert mark > 0 and data[mark + 7] & 1
+    return mark
+
+
+def mp3_telling(path, frames):
+    """The bytes of an mp3, which tell this number of frames; None for no mark at all."""
+    data = bytearray(path.read_bytes())
+    mark = mark_of(data)
+    if frames is None:
+        data[mark : mark + 4] = bytes(4)
+    else:
+        struct.pack_into(">I", data, mark + 8, frames)
+    return bytes(data)
 
 
 @pytest.mark.parametrize("extension", FORMATS)
@@ -41,6 +61,48 @@ def test_joined_files_are_the_files_one_after_another(tmp_path, extension, count
     assert len(sections(str(joined))) == (count if count > 1 else 0)
 
 
+@pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000])  # MPEG 2.5, 2, 1 and 1
+@pytest.mark.parametrize("channels", [1, 2])
+def test_an_mp3_that_tells_too_few_frames_is_read_whole(tmp_path, caplog, rate, channels):
+    sound = np.stack([tone(440, 2, rate), tone(660, 2, rate)], axis=1)[:, :channels]
+    path = written(tmp_path / "a.mp3", sound, rate)
+    expected = decode.decode(str(path), normalize=False)
+    data = path.read_bytes()
+    (told,) = struct.unpack_from(">I", data, mark_of(data) + 8)
+    (tmp_path / "b.mp3").write_bytes(mp3_telling(path, told - 1))
+    assert sections(str(tmp_path / "b.mp3")) == []  # By a frame they may differ.
+    assert not caplog.records
+    for fewer in (told - 2, told // 2, 1, 0):
+        (tmp_path / "b.mp3").write_bytes(mp3_telling(path, fewer))
+        for _ in range(2):
+            np.testing.assert_array_equal(decode.decode(str(tmp_path / "b.mp3"), normalize=False), expected)
+    assert len(caplog.records) == 1 and "b.mp3: is longer than it tells" in caplog.text
+
+
+@pytest.mark.parametrize("frames", [1, 4095, 4096, 4097, 20000, 600_000])
+@pytest.mark.parametrize("kind", ["PCM_16", "PCM_24"])
+def test_a_flac_that_tells_too_few_samples_is_read_whole(tmp_path, frames, kind):
+    path, other = tmp_path / "a.flac", tmp_path / "b.flac"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, (frames, 2)), RATE, kind)
+    expected = decode.decode(str(path), None, 2, normalize=False)
+    data = bytearray(path.read_bytes())
+    field = int.from_bytes(data[18:26], "big")
+    assert field & (1 << 36) - 1 == frames == len(expected)
+    for told in {0, 1, frames // 2, max(1, frames - 4096), max(1, frames - 1), frames}:
+        data[18:26] = (field - frames + told).to_bytes(8, "big")
+        other.write_bytes(data + b"TAG" + bytes(125) if told % 2 else data)
+        np.testing.assert_array_equal(decode.decode(str(other), None, 2, normalize=False), expected)
+
+
+def test_joined_mp3_of_which_the_first_alone_tells_its_frames(tmp_path):
+    paths = [written(tmp_path / f"{name}.mp3", tone(440, 1.5)) for name in "ab"]
+    alone = len(decode.decode(str(paths[0]), normalize=False))
+    (tmp_path / "joined.mp3").write_bytes(paths[0].read_bytes() + mp3_telling(paths[1], None))
+    found = decode.decode(str(tmp_path / "joined.mp3"), normalize=False)
+    assert 2 * alone <= len(found) < 2.1 * alone
+    assert np.sqrt(np.mean(found[-alone // 2 :] ** 2)) > 0.3
+
+
 def test_tags_between_joined_mp3_are_no_sound(tmp_path):
     first, second = (
         written(tmp_path / f"{name}.mp3", tone(440, seconds)) for name, seconds in (("a", 0.5), ("b", 0.7))
@@ -52,7 +114,7 @@ def test_tags_between_joined_mp3_are_no_sound(tmp_path):
     for before, between in itertools.product((b"", id3), (b"", tag, id3, tag + id3)):
         joined.write_bytes(before + first.read_bytes() + between + second.read_bytes() + tag)
         np.testing.assert_array_equal(decode.decode(str(joined), normalize=False), alone)
-    joined.write_bytes(first.read_bytes() + tag + b"lyrics or pictures")
+    joined.write_bytes(first.read_bytes() + tag + b"lyrics or \xff\xfb\x90\x64 pictures, ID3\xff" + bytes(3000))
     assert sections(str(joined)) == []
 
 

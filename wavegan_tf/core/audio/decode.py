@@ -178,8 +178,11 @@ def _blocks(file: soundfile.SoundFile | FFmpegFile) -> Iterator[np.ndarray]:
         if isinstance(file, FFmpegFile):
             yield from file.blocks(BLOCK_FRAMES)
             return
-        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        left = file.frames
+        # Asked for more than there is, libsndfile takes a tag at the end of a FLAC file for a broken frame.
+        while len(block := file.read(min(BLOCK_FRAMES, left), dtype="float32", always_2d=True)):
             yield block
+            left -= len(block)
 
 
 class _StraightOn(soundfile.SoundFile):

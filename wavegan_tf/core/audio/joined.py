@@ -1,21 +1,30 @@
 """Files of which libsndfile alone would give a part without a word: joined ones, and recordings that were cut off.
 
-Streams written one after another into one ogg or mp3 file (`cat`, internet radio) are read as the files that they were.
-A wav whose recorder never filled in the size of its data is read to its end.
+Files written one after another into one (`cat`, internet radio) are read as the files that they were. A wav whose
+recorder never filled in the size of its data is read to its end, and so is an mp3
+or flac that tells a shorter length than it has.
 """
 
 from __future__ import annotations
 
+import functools
 import io
+import mmap
 import os
 import struct
 from typing import BinaryIO
 
+from absl import logging
+
+from wavegan_tf.core.audio.flac import flac_parts
+from wavegan_tf.core.audio.mpeg import mp3_parts
+from wavegan_tf.core.files import display_name
+
 _OGG_HEAD = struct.Struct("<4sBBqIIIB")
 _BEGINS = 2  # flag of a page with which a stream begins
-# Within so many bytes of its first frame an mp3 tells its length, if it does.
-_FRAME_HEAD = 200
-_ID3V1, _ID3V1_SIZE = b"TAG", 128
+_WAVES = (b"RIFF", b"RIFX")
+# Files of chunks, with the order of their bytes.
+_CHUNKED = {b"RIFF": "<", b"RIFX": ">", b"FORM": ">"}
 
 
 class Section(io.RawIOBase):
@@ -64,18 +73,30 @@ class Section(io.RawIOBase):
 def sections(path: str) -> list[Section]:
     """The parts of a file that is to be read in parts; none if it is to be read as it is."""
     size = os.path.getsize(path)
+    instead: dict[int, bytes] = {}
     with open(path, "rb") as file:
         head = file.read(12)
         if head[:4] == b"OggS":
             starts = _ogg_starts(file, size)
-        elif head[:4] in (b"RIFF", b"RIFX") and head[8:] == b"WAVE":
-            instead = _unfilled(file, size, ">" if head[:4] == b"RIFX" else "<")
-            return [Section(path, 0, size, instead)] if instead else []
+        elif head[:4] in _CHUNKED and len(head) == 12:
+            starts = _chunked_starts(file, size, head[:4])
+            if head[:4] in _WAVES:
+                instead = _unfilled(file, size, _CHUNKED[head[:4]])
+        elif head[:4] == b"fLaC" or head[:1] == b"\xff" or head[:3] == b"ID3":
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                starts, instead = flac_parts(data) if head[:4] == b"fLaC" else mp3_parts(data)
+            if instead:
+                _warn_once(f"{display_name(path)}: is longer than it tells")
         else:
-            starts = _mp3_starts(file, size)
-    if len(starts) < 2:
+            return []
+    if len(starts) < 2 and not instead:
         return []
-    return [Section(path, start, stop) for start, stop in zip(starts, [*starts[1:], size], strict=True)]
+    return [Section(path, start, stop, instead) for start, stop in zip(starts, [*starts[1:], size], strict=True)]
+
+
+@functools.cache
+def _warn_once(text: str) -> None:
+    logging.warning("%s; it is read to its end", text)
 
 
 def _ogg_starts(file: BinaryIO, size: int) -> list[int]:
@@ -109,31 +130,15 @@ def _unfilled(file: BinaryIO, size: int, order: str) -> dict[int, bytes]:
     return {}
 
 
-def _mp3_starts(file: BinaryIO, size: int) -> list[int]:
-    """Where the files begin of which an mp3 is made: each but the last tells its length, by which libsndfile goes."""
-    starts, at = [], 0
-    while at < size and (found := _mp3_file(file, at)) is not None:
-        starts.append(at)
-        if not found:
-            break
-        at += found
+def _chunked_starts(file: BinaryIO, size: int, kind: bytes) -> list[int]:
+    """Where wav or aiff files begin that stand one after another."""
+    starts, at = [0], 0
+    while True:
+        file.seek(at + 4)
+        (length,) = struct.unpack(f"{_CHUNKED[kind]}I", file.read(4))
+        at += 8 + length + length % 2
         file.seek(at)
-        if file.read(len(_ID3V1)) == _ID3V1:
-            at += _ID3V1_SIZE
-    return starts
-
-
-def _mp3_file(file: BinaryIO, at: int) -> int | None:
-    """The length of the mp3 that begins here, 0 if it does not tell; None if none does."""
-    file.seek(at)
-    head, tag = file.read(10), 0
-    if head[:3] == b"ID3" and len(head) == 10:
-        tag = len(head) + sum((byte & 0x7F) << 7 * (3 - place) for place, byte in enumerate(head[6:]))
-    file.seek(at + tag)
-    frame = file.read(_FRAME_HEAD)
-    if len(frame) < 4 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
-        return None
-    place = max(frame.find(b"Xing"), frame.find(b"Info"))
-    flags = int.from_bytes(frame[place + 4 : place + 8], "big") if place >= 0 else 0
-    # A number of frames, and one of bytes.
-    return tag + int.from_bytes(frame[place + 12 : place + 16], "big") if flags & 3 == 3 else 0
+        head = file.read(12)
+        if len(head) < 12 or head[:4] != kind or head[8:] not in (b"WAVE", b"AIFF", b"AIFC"):
+            return starts
+        starts.append(at)
