@@ -64,7 +64,9 @@ def test_every_format_in_blocks(tmp_path_factory, container, subtype, extension,
             return
         expected = mapped(whole, num_channels) if len(whole) else None
         decoder = tensorflow_io.decode if with_tensorflow else lambda *_: None
-        with mock.patch.object(decode, "BLOCK_FRAMES", block), mock.patch.object(tensorflow_io, "decode", decoder):
+        with mock.patch.object(decode, "BLOCK_FRAMES", block), mock.patch.multiple(
+            tensorflow_io, decode=decoder, MIN_SAMPLES=1
+        ):
             if not len(whole) or expected is None:
                 with pytest.raises(AudioError, match="holds no samples" if not len(whole) else "which do not fit"):
                     decode.decode(path, None, num_channels)

@@ -99,7 +99,8 @@ def bad(name: str) -> str:
 
 @pytest.fixture(params=["tensorflow-io", "soundfile"])
 def reader(request, monkeypatch):
-    """Runs a test with in-graph decoding where it loads, and without."""
+    """Runs a test with in-graph decoding where it loads, also of short files, and without."""
+    monkeypatch.setattr(tensorflow_io, "MIN_SAMPLES", 1)
     if request.param == "soundfile":
         monkeypatch.setattr(tensorflow_io, "_wav_decoder", lambda: None)
     elif tensorflow_io._wav_decoder() is None:
@@ -213,7 +214,7 @@ def test_without_tensorflow_io(monkeypatch):
         tensorflow_io._wav_decoder.cache_clear()
 
 
-def test_in_graph_decoding_is_used_for_plain_headers_only(tmp_path):
+def test_in_graph_decoding_is_used_for_plain_headers_only(tmp_path, monkeypatch):
     """A header with any field changed goes to soundfile: tensorflow-io ends the process at some of them."""
     if tensorflow_io._wav_decoder() is None:
         pytest.skip("tensorflow-io does not load here")
@@ -222,6 +223,9 @@ def test_in_graph_decoding_is_used_for_plain_headers_only(tmp_path):
     soundfile.write(path, x, 16000)
     whole = pathlib.Path(path).read_bytes()
     with soundfile.SoundFile(path) as file:
+        monkeypatch.setattr(tensorflow_io, "MIN_SAMPLES", 2001)
+        assert tensorflow_io.decode(path, file) is None
+        monkeypatch.setattr(tensorflow_io, "MIN_SAMPLES", 2000)
         decoded = tensorflow_io.decode(path, file)
         assert decoded is not None
         np.testing.assert_array_equal(decoded, x / np.float32(32768))
