@@ -83,7 +83,7 @@ def read(output_dir: str) -> list[dict[str, Any]]:
     """
     lines = []
     try:
-        with open(os.path.join(output_dir, SCORES_FILE), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(output_dir, SCORES_FILE), encoding="utf-8-sig", errors="replace") as file:
             for text in file:
                 with contextlib.suppress(ValueError):
                     lines.append(parse_json(text))

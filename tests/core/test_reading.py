@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import struct
 import time
@@ -115,6 +116,12 @@ def test_json_is_what_python_reads(tmp_path):
         for mark in (b"", b"\xef\xbb\xbf"):
             (tmp_path / "a.json").write_bytes(mark + text.encode())
             assert read_json(str(tmp_path / "a.json")) == value
+
+
+def test_paths_that_are_not_utf8_are_let_through_json(tmp_path):
+    name = os.fsdecode(b"kick \xff\xe9.wav")
+    (tmp_path / "a.json").write_text(json.dumps({"data_dir": name}))
+    assert os.fsencode(read_json(str(tmp_path / "a.json"))["data_dir"]) == b"kick \xff\xe9.wav"
 
 
 NO_JSON = [

@@ -17,6 +17,11 @@ def test_args_are_read_as_names_and_texts(tmp_path):
     }  # fmt: skip
 
 
+def test_args_that_an_editor_of_windows_wrote(tmp_path):
+    (tmp_path / "args.txt").write_bytes(b"\xef\xbb\xbfdata_dir,C:\\a\r\nwavegan_dim,16\r\n")
+    assert read_args(str(tmp_path)) == {"data_dir": "C:\\a", "wavegan_dim": "16"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import io
 import logging as standard_logging
 import math
 import os
@@ -17,6 +18,7 @@ from absl import app, flags, logging
 
 from wavegan_tf.core import effects, messages, usage
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.options import Options, OptionsT, is_list, require_fixed, value_type
 
 # `--help` lists flags under the module that asks for their definition.
@@ -132,6 +134,9 @@ def report(error: BaseException) -> int | None:
     if isinstance(error, UserError):
         print("error:", error.on_command_line.replace("\n", " "), file=sys.stderr)
         return 1
+    if isinstance(error, UnicodeEncodeError) and any("\udc80" <= char <= "\udcff" for char in error.object):
+        print(f"error: {display_name(error.object)}: TensorFlow takes paths in UTF-8 only; rename it", file=sys.stderr)
+        return 1
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         print(f"error: {error.filename or 'writing'}: the disk is full; make room and start again", file=sys.stderr)
         return 1
@@ -160,6 +165,10 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
 
     def guarded(_: list[str]) -> None:
         _log_plainly()
+        for stream in (sys.stdout, sys.stderr):
+            # Names of files may hold what neither UTF-8 nor the terminal's encoding does.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             main()
         except BaseException as error:

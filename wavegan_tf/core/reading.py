@@ -63,7 +63,7 @@ def parse_json(text: str, max_digits: int = 20) -> Any:
 
     Raises:
       Unreadable: it is no JSON, is nested too deeply, or holds a whole number of more digits, or half of a surrogate
-        pair, which is no character.
+        pair, which is no character. Those for which Python takes bytes of a path that is not UTF-8 are let through.
     """
 
     def integer(digits: str) -> int:
@@ -74,7 +74,7 @@ def parse_json(text: str, max_digits: int = 20) -> Any:
     with _one_line():
         value = json.loads(text, parse_int=integer)
         if _HALF_OF_PAIR.search(text):
-            json.dumps(value, ensure_ascii=False).encode()
+            json.dumps(value, ensure_ascii=False).encode(errors="surrogateescape")
         return value
 
 

@@ -78,6 +78,12 @@ def fill(directory):
     (directory / "config.json.tmp").write_text("{")
 
 
+def test_lock_of_a_path_that_tensorflow_takes_for_no_text(tmp_path):
+    with pytest.raises(UserError, match=r"^train_dir=.*/n\\xff: TensorFlow takes paths in UTF-8 only; choose another$"):
+        RunDirectory(f"{tmp_path}/n\udcff", OPTIONS)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("error", [UserError("no audio"), KeyboardInterrupt(), RuntimeError("a bug")])
 def test_a_start_that_fails_leaves_nothing_behind(tmp_path, error):
     directory = tmp_path / "made" / "for" / "it"

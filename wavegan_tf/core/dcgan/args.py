@@ -29,7 +29,7 @@ def read_args(tf1_dir: str) -> dict[str, str]:
     """
     path = os.path.join(tf1_dir, "args.txt")
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             lines = [line.rstrip("\n") for line in file if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); is this the original code's training directory?") from None

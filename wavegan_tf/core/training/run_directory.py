@@ -14,7 +14,7 @@ from typing import IO
 from absl import logging
 
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import is_running
+from wavegan_tf.core.files import display_name, is_running
 
 _LOCK = ".lock"
 # Decoded audio serves the next start as well.
@@ -42,6 +42,11 @@ class RunDirectory:
         name, arguments = f"--{flag}={directory}", {flag: "train_dir"}
         if re.search(r"[*?\[\\]", os.path.abspath(directory)):
             raise UserError(f"{name}: TensorFlow takes * ? [ and \\ for patterns; choose another path", **arguments)
+        try:
+            os.path.abspath(directory).encode()
+        except UnicodeEncodeError:
+            shown = f"--{flag}={display_name(directory)}"
+            raise UserError(f"{shown}: TensorFlow takes paths in UTF-8 only; choose another", **arguments) from None
         self._directory, self._options_file = directory, options_file
         self._arguments = arguments
         self._made = _missing(directory)
