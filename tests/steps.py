@@ -57,7 +57,7 @@ def weights_of(networks: Sequence[keras.Model]) -> dict[str, np.ndarray]:
 
 @dataclasses.dataclass(frozen=True)
 class GanParts:
-    """What WaveGAN's or SpecGAN's trainer makes before its first step."""
+    """The parts that WaveGAN's or SpecGAN's trainer makes before its first step."""
 
     config: Any
     run: runtime.Runtime
@@ -101,7 +101,7 @@ def gan_steps(model: str, directory: str | Path, steps: int, **options: Any) -> 
 
 @dataclasses.dataclass(frozen=True)
 class StageParts:
-    """What GANSynth's training makes before the first step of a stage."""
+    """The parts that GANSynth's training makes before the first step of a stage."""
 
     config: Any
     run: runtime.Runtime

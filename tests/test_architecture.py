@@ -38,7 +38,7 @@ def within(name, *packages):
 
 
 def breaks_the_rules(path, name):
-    """Whether the module at `path` may not import `name`."""
+    """True if the module at `path` may not import `name`."""
     top, in_core = path.relative_to(ROOT).parts[0], within(".".join(path.relative_to(ROOT).parts), "wavegan_tf.core")
     if within(name, "eval"):
         return top != "eval"

@@ -79,7 +79,7 @@ def test_every_command_and_every_page_is_named():
 
 
 def is_taken(argument: str, flags: Mapping[str, Any]) -> bool:
-    """Whether a command with these flags takes the argument."""
+    """True if a command with these flags takes the argument."""
     name, equals, value = argument.removeprefix("--").partition("=")
     if _PLACEHOLDER.match(argument) or argument in ("--help", "--helpfull"):
         return True

@@ -158,7 +158,7 @@ def _operations(op: Any) -> Iterator[Any]:
 
 
 def _inner(op: Any) -> Iterator[Any]:
-    """What the regions of an operation hold."""
+    """The operations within the regions of an operation."""
     return (inner for region in op.regions for block in region.blocks for inner in block.operations)
 
 

@@ -1,4 +1,4 @@
-"""What the reader of pickles builds, and what it refuses."""
+"""The reader of pickles: arrays that it builds, and all else, which it refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training run asks TensorFlow to do in each iteration, counted by the benchmark that tells users."""
+"""Calls, operations, copies and waits of each iteration of a run, counted by the benchmark that tells users."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def executed_graphs(call: Callable[[], Any]) -> Iterator[GraphDef]:
 
 
 class Order:
-    """Which nodes of a graph run before which, and what they do with variables."""
+    """The order of a graph's nodes, and the variables that they read and write."""
 
     def __init__(self, graph: GraphDef):
         self._nodes = {node.name: node for node in graph.node}

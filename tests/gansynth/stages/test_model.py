@@ -143,7 +143,7 @@ def test_the_average_follows_the_updated_generator(tmp_path):
 
 
 def test_both_updates_are_functions_of_the_image(tmp_path):
-    """Whether a run came there in one go or not; and generator and discriminator draw different latents."""
+    """They do not depend on where a run was interrupted; those of generator and discriminator differ."""
     config = config_of(SMALL)
     _, _, _, updates = trainer_of(config, 0, 61, tmp_path)
     notes = tf.data.Dataset.from_tensors(0).repeat()

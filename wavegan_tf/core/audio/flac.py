@@ -14,7 +14,7 @@ _LONGEST_FRAME = 1 << 18
 
 
 def flac_parts(data: mmap.mmap) -> tuple[list[int], dict[int, bytes]]:
-    """Where the files begin of which a FLAC file is made, each with its number of samples, by which libsndfile goes.
+    """Finds where the files begin of which a FLAC file is made, each with its number of samples, by which libsndfile goes.
 
     Returns:
       The places; and by their places the right numbers, where a file tells too few.

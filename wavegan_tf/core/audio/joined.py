@@ -100,7 +100,7 @@ def _warn_once(text: str) -> None:
 
 
 def _ogg_starts(file: BinaryIO, size: int) -> list[int]:
-    """Where groups of Ogg streams begin: with the first page that begins one after pages that do not."""
+    """Places at which groups of Ogg streams begin: with the first page that begins one after pages that do not."""
     starts, at, within = [], 0, True
     while at + _OGG_HEAD.size <= size:
         file.seek(at)
@@ -131,7 +131,7 @@ def _unfilled(file: BinaryIO, size: int, order: str) -> dict[int, bytes]:
 
 
 def _chunked_starts(file: BinaryIO, size: int, kind: bytes) -> list[int]:
-    """Where wav or aiff files begin that stand one after another."""
+    """Places at which wav or aiff files begin that stand one after another."""
     starts, at = [0], 0
     while True:
         file.seek(at + 4)

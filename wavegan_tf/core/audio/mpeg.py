@@ -21,7 +21,7 @@ _BITRATES = {
 
 
 def mp3_parts(data: mmap.mmap) -> tuple[list[int], dict[int, bytes]]:
-    """Where the files begin of which an mp3 is made, each with its number of frames, by which libsndfile goes.
+    """Finds where the files begin of which an mp3 is made, each with its number of frames, by which libsndfile goes.
 
     Returns:
       The places; and by their places the right numbers, where a file tells too few.
@@ -49,7 +49,7 @@ def mp3_parts(data: mmap.mmap) -> tuple[list[int], dict[int, bytes]]:
 
 
 def _mp3_mark(data: mmap.mmap, at: int, size: int) -> int:
-    """Where a frame holds the mark of those that hold no sound but the number of the frames to come; -1 for others."""
+    """The place at which a frame holds the mark of those that hold no sound but the number of the frames to come; -1 for others."""
     frame = data[at : at + min(size, _MARK_END)]
     return max((at + place if place >= 0 else -1) for place in (frame.find(b"Xing"), frame.find(b"Info")))
 
