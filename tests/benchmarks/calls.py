@@ -57,7 +57,7 @@ SHOWN = {
 
 @contextlib.contextmanager
 def counted() -> Iterator[list[dict[str, float]]]:
-    """What the code within it, which trains in this thread, has had TensorFlow do when each step is shown."""
+    """Counts what TensorFlow has done, when each step of training in this thread is shown."""
     found: dict[str, float] = collections.defaultdict(float)
     shown: list[dict[str, float]] = []
     own = threading.get_ident()

@@ -14,7 +14,7 @@ _LONGEST_FRAME = 1 << 18
 
 
 def flac_parts(data: mmap.mmap) -> tuple[list[int], dict[int, bytes]]:
-    """Finds where the files begin of which a FLAC file is made, each with its number of samples, by which libsndfile goes.
+    """Finds where the files begin that a FLAC file is made of, each with its number of samples, which decoders believe.
 
     Returns:
       The places; and by their places the right numbers, where a file tells too few.

@@ -49,7 +49,7 @@ def mp3_parts(data: mmap.mmap) -> tuple[list[int], dict[int, bytes]]:
 
 
 def _mp3_mark(data: mmap.mmap, at: int, size: int) -> int:
-    """The place at which a frame holds the mark of those that hold no sound but the number of the frames to come; -1 for others."""
+    """The place of the mark in a frame without sound, which tells the number of frames to come; -1 in any other."""
     frame = data[at : at + min(size, _MARK_END)]
     return max((at + place if place >= 0 else -1) for place in (frame.find(b"Xing"), frame.find(b"Info")))
 
