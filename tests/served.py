@@ -65,15 +65,23 @@ def assert_half_as_large(half_dir: Path, full_dir: Path) -> None:
     assert 0.5 <= sizes[0] / sizes[1] < 0.6, sizes
 
 
+def warmup_inputs(model_dir: Path, model: str = "") -> dict[str, dict[str, np.ndarray]]:
+    """Inputs of the warm-up request of each signature, as TensorFlow Serving's own protocol reads them."""
+    found = {}
+    for record in tf.data.TFRecordDataset(str(model_dir / saved_model.WARMUP_FILE)):
+        request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+        assert model in ("", request.model_spec.name) and request.model_spec.signature_name not in found
+        found[request.model_spec.signature_name] = {
+            name: tf.make_ndarray(value) for name, value in request.inputs.items()
+        }
+    return found
+
+
 def assert_warmup_requests_can_be_served(model_dir: Path, model: str) -> None:
     """Checks that there is a request for each signature, and that it can be answered."""
     signatures = tf.saved_model.load(str(model_dir)).signatures
-    seen = []
-    for record in tf.data.TFRecordDataset(str(model_dir / saved_model.WARMUP_FILE)):
-        request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
-        assert request.model_spec.name == model
-        inputs = {name: tf.constant(tf.make_ndarray(value)) for name, value in request.inputs.items()}
-        seen.append(request.model_spec.signature_name)
-        outputs = signatures[request.model_spec.signature_name](**inputs)
+    requests = warmup_inputs(model_dir, model)
+    assert sorted(requests) == sorted(signatures)
+    for name, inputs in requests.items():
+        outputs = signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
         assert all(np.isfinite(value.numpy()).all() for value in outputs.values())
-    assert sorted(seen) == sorted(signatures)
