@@ -49,6 +49,7 @@ def export_model(
     export_dir: str | os.PathLike[str],
     step: int | None = None,
     float16: bool = False,
+    weights: str | None = None,
     *,
     specgan_ngl: int | None = None,
     specgan_inversion: str | None = None,
@@ -60,6 +61,8 @@ def export_model(
       export_dir: the version folder to write, such as models/drums/1.
       step: which checkpoint; None is the newest.
       float16: whether to store the weights as float16, half the size.
+      weights: "average" for the moving average of `train_ema_decay`, "raw" for the weights as they were trained; None
+        for the average if the checkpoint has one.
       specgan_ngl: iterations of Griffin-Lim; None for the run's.
       specgan_inversion: kind of Griffin-Lim, "original", "exact" or "fast"; None for the run's.
 
@@ -89,7 +92,7 @@ def export_model(
     made = gan.make_gan(config, keras.DTypePolicy("float32"), stored)
     return exporting.export_run(
         config, train_dir, export_dir, step, made,
-        lambda gan, network: signatures.SpecGANModule(gan, network, config, stored), float16,
+        lambda gan, network: signatures.SpecGANModule(gan, network, config, stored), float16, weights,
         clip_nstd=config.specgan_clip_nstd, ngl=config.specgan_ngl, inversion=config.specgan_inversion,
         moments={"mean": stored.mean.tolist(), "std": stored.std.tolist()},
     )  # fmt: skip

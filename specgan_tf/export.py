@@ -7,18 +7,24 @@ from absl import flags as absl_flags
 from specgan_tf import api
 from wavegan_tf.core import commands, flags
 from wavegan_tf.core.audio.options import INVERSIONS
+from wavegan_tf.core.dcgan.commands import define_export_flags
 from wavegan_tf.core.options import LARGEST_INT
 
 
 def main() -> None:
     """Reads the flags and exports."""
     values = absl_flags.FLAGS
-    commands.export(api.export_model, specgan_ngl=values.specgan_ngl, specgan_inversion=values.specgan_inversion)
+    commands.export(
+        api.export_model,
+        weights=values.weights,
+        specgan_ngl=values.specgan_ngl,
+        specgan_inversion=values.specgan_inversion,
+    )
 
 
 def run() -> None:
     """Entry point of specgan_export."""
-    commands.define_export_flags()
+    define_export_flags()
     absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: the run's.", 0, LARGEST_INT)
     absl_flags.DEFINE_enum("specgan_inversion", None, INVERSIONS, "Kind of Griffin-Lim. Default: the run's.")
     flags.run(main)

@@ -35,6 +35,8 @@ def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: Moments) 
     return Gan(
         generator=SpecGANGenerator(**config.generator_arguments(), dtype=policy),
         discriminator=SpecGANDiscriminator(**config.discriminator_arguments(), dtype=policy),
+        # Made last, so that the initial weights of the others do not depend on it.
+        average=SpecGANGenerator(**config.generator_arguments(), dtype=policy) if config.train_ema_decay else None,
         **settings(config),
         to_sample=lambda clips: features.waveforms_to_spectrograms(clips, stored, clip_nstd),
         to_audio=to_audio,

@@ -138,7 +138,7 @@ FREE = {
     "save_summaries_num_images", "debug_hook", "gradient_penalty_target", "gradient_penalty_weight",
     "real_score_penalty_weight", "generator_ac_loss_weight", "discriminator_ac_loss_weight",
     "gen_gl_consistency_loss_weight", "generator_learning_rate", "discriminator_learning_rate", "adam_beta1",
-    "adam_beta2",
+    "adam_beta2", "train_ema_decay",
 }  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def export_model(
     export_dir: str | os.PathLike[str],
     step: int | None = None,
     float16: bool = False,
+    weights: str | None = None,
 ) -> int:
     """Exports the generator of a run as a SavedModel, for `load_model` and TensorFlow Serving.
 
@@ -54,6 +55,8 @@ def export_model(
       export_dir: the version folder to write, such as models/drums/1.
       step: which checkpoint; None is the newest.
       float16: whether to store the weights as float16, half the size.
+      weights: "average" for the moving average of `train_ema_decay`, "raw" for the weights as they were trained; None
+        for the average if the checkpoint has one.
 
     Returns:
       The step that was exported.
@@ -75,7 +78,7 @@ def export_model(
     from wavegan_tf.core.dcgan import exporting
 
     made = gan.make_gan(config, keras.DTypePolicy("float32"))
-    return exporting.export_run(config, train_dir, export_dir, step, made, signatures.make_module, float16)
+    return exporting.export_run(config, train_dir, export_dir, step, made, signatures.make_module, float16, weights)
 
 
 def import_tf1_run(tf1_dir: str | os.PathLike[str], train_dir: str | os.PathLike[str]) -> int:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from absl import flags as absl_flags
+
 from wavegan_tf import api
 from wavegan_tf.core import commands, flags
+from wavegan_tf.core.dcgan.commands import define_export_flags
 
 
 def main() -> None:
     """Reads the flags and exports."""
-    commands.export(api.export_model)
+    commands.export(api.export_model, weights=absl_flags.FLAGS.weights)
 
 
 def run() -> None:
     """Entry point of wavegan_export."""
-    commands.define_export_flags()
+    define_export_flags()
     flags.run(main)
 
 

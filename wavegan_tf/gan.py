@@ -29,6 +29,8 @@ def make_gan(config: WaveGANConfig, policy: keras.DTypePolicy) -> Gan:
     return Gan(
         generator=generator,
         discriminator=WaveGANDiscriminator(**config.discriminator_arguments(), dtype=policy),
+        # Made last, so that the initial weights of the others do not depend on it.
+        average=WaveGANGenerator(**config.generator_arguments(), dtype=policy) if config.train_ema_decay else None,
         **settings(config),
         preview_gap=config.data_sample_rate // 2,
         summarize=summarize_filter,

@@ -1,8 +1,10 @@
 import contextlib
 import logging
+import os
 import subprocess
 import sys
 
+import pytest
 import tensorflow as tf
 from absl import logging as absl_logging
 
@@ -58,3 +60,23 @@ def test_advice_about_retracing_is_left_out_while_training(caplog):
             tf.compat.v1.logging.warning(advice, "f")
             tf.compat.v1.logging.warning("other")
     assert caplog.messages == ["other", advice % "f", "other"]
+
+
+NAMES = r"""
+from wavegan_tf.core import flags
+
+def main():
+    print("b\udcff \u266f")
+    "a\udcff/b".encode()
+
+flags.run(main)
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_names_that_no_encoding_holds(encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", NAMES], capture_output=True, env=environment)
+    sharp = {"utf-8": "\u266f".encode()}.get(encoding, rb"\u266f")
+    assert (done.returncode, done.stdout) == (1, rb"b\udcff " + sharp + b"\n")
+    assert done.stderr == b"error: a\\xff/b: TensorFlow takes paths in UTF-8 only; rename it\n"

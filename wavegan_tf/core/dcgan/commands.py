@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from absl import flags as absl_flags
 
-from wavegan_tf.core import flags
+from wavegan_tf.core import commands, flags
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.options import GanOptions
 
@@ -18,6 +18,15 @@ def define_train_flags(options_class: type[GanOptions], module_name: str) -> Non
     """Defines the flags of the train command; `--help` lists them under `module_name`."""
     flags.define_path("train_dir", "", "Directory of the run: checkpoints, previews, summaries.")
     flags.define_flags(options_class, module_name)
+
+
+def define_export_flags() -> None:
+    """Defines the flags of the export command."""
+    commands.define_export_flags()
+    absl_flags.DEFINE_enum(
+        "weights", None, ["average", "raw"],
+        "The generator's moving average, or its weights as they are. Default: the average if there is one.",
+    )  # fmt: skip
 
 
 def train(options_class: type[OptionsT], train_one: Callable[[OptionsT, str], int]) -> None:

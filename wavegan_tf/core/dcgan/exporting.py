@@ -8,10 +8,14 @@ from typing import Any
 import keras
 
 from wavegan_tf import __version__
-from wavegan_tf.core.dcgan.model import Gan
+from wavegan_tf.core.dcgan.model import AVERAGE, Gan
 from wavegan_tf.core.dcgan.options import GanOptions
+from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import saved_model
 from wavegan_tf.core.training import checkpoints
+
+# Of the generator: their moving average, or as they were trained.
+WEIGHTS = ("average", "raw")
 
 
 def export_run(
@@ -22,6 +26,7 @@ def export_run(
     gan: Gan,
     make_module: Callable[[Gan, keras.Model | saved_model.HalfPrecision], saved_model.LatentsModule],
     float16: bool,
+    weights: str | None,
     **metadata: Any,
 ) -> int:
     """Exports the generator of a run.
@@ -34,15 +39,23 @@ def export_run(
       gan: the model, with weights of its own.
       make_module: its signatures, given the model and the generator to serve.
       float16: whether to store the weights as float16.
+      weights: "average", "raw", or None for the average if the checkpoint has one.
       **metadata: what model.json is to say in addition to what is common to all.
 
     Returns:
       The step that was exported.
 
     Raises:
-      UserError: there is no such checkpoint, or the folder cannot be written.
+      UserError: there is no such checkpoint, or none with an average, or the folder cannot be written.
     """
-    step = checkpoints.restore_step(train_dir, step, generator=gan.generator)
+    if weights not in (None, *WEIGHTS):
+        raise UserError(f"--weights={weights}: must be one of {', '.join(WEIGHTS)}")
+    averaged = checkpoints.holds(train_dir, step, AVERAGE)
+    if weights == "average" and not averaged:
+        raise UserError("--weights=average: the checkpoint has no average; training keeps one with --train_ema_decay")
+    weights = weights or ("average" if averaged else "raw")
+    saved_as = AVERAGE if weights == "average" else "generator"
+    step = checkpoints.restore_step(train_dir, step, **{saved_as: gan.generator})
     common = {
         "model": config.model,
         "sample_rate": config.data_sample_rate,
@@ -50,6 +63,7 @@ def export_run(
         "slice_len": config.data_slice_len,
         "num_channels": config.data_num_channels,
         "step": step,
+        "weights": weights,
         "version": __version__,
     }
     network = saved_model.HalfPrecision(gan.generator) if float16 else gan.generator

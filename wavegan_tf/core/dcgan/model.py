@@ -12,6 +12,9 @@ import tensorflow as tf
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.training import tracking
 
+# Name of the averaged generator in checkpoints.
+AVERAGE = "generator_ema"
+
 
 def _unchanged(x: tf.Tensor) -> tf.Tensor:
     return x
@@ -27,6 +30,8 @@ class Gan:
 
     Attributes:
       generator: latents [b, latent_dim] -> samples.
+      average: the moving average of the generator's weights; None if there is none.
+      average_decay: of that average, at each update.
       discriminator: (samples, phases) -> logits [b]; `num_phase_shuffles` says how many shifts it takes.
       loss: one of `options.LOSSES`.
       latent_dim: length of a latent vector.
@@ -41,6 +46,8 @@ class Gan:
 
     generator: keras.Model
     discriminator: keras.Model
+    average: keras.Model | None = None
+    average_decay: float = 0.0
     loss: str
     latent_dim: int
     critic_updates: int
@@ -51,11 +58,17 @@ class Gan:
     preview_gap: int
     summarize: Callable[[int, tracking.Tracker, tf.Tensor, tf.Tensor, tf.Tensor], None] = _nothing_more
 
+    @property
+    def sampler(self) -> keras.Model:
+        """The network that is heard: the average if there is one, else the generator."""
+        return self.generator if self.average is None else self.average
+
 
 def settings(config: GanOptions) -> dict[str, Any]:
     """The attributes of a `Gan` that are options of both models."""
     return {
         "loss": config.own("loss"),
+        "average_decay": config.train_ema_decay,
         "latent_dim": config.own("latent_dim"),
         "critic_updates": config.own("disc_nupdates"),
         "phase_radius": config.own("disc_phaseshuffle"),

@@ -35,6 +35,13 @@ class GanOptions(ClipOptions, LoopOptions, RuntimeOptions):
 
     model: ClassVar[str]
 
+    train_ema_decay: float = option(
+        0.0,
+        "Decay, at each update, of a moving average of the generator's weights, by which previews and exports then "
+        "sound; 0 keeps none. GANSynth's is 0.999.",
+        minimum=0,
+        maximum=0.999999,
+    )
     preview_n: int = option(32, "Clips with fixed latents in the preview at each checkpoint.", minimum=1, maximum=1024)
 
     def own(self, name: str) -> Any:
@@ -47,14 +54,17 @@ class GanOptions(ClipOptions, LoopOptions, RuntimeOptions):
 
     def num_parameters(self) -> int:
         """Numbers that are trained."""
-        return sum(
-            self.geometry().num_parameters(self.own("kernel_len"), self.own("latent_dim"), self.own("batchnorm"))
-        )
+        return sum(self._num_parameters())
+
+    def _num_parameters(self) -> tuple[int, int]:
+        return self.geometry().num_parameters(self.own("kernel_len"), self.own("latent_dim"), self.own("batchnorm"))
 
     def need(self) -> memory.Need:
         """Least memory of training; without a GPU, the layers' values are part of it."""
         geometry, batch = self.geometry(), self.train_batch_size
         values = (batch + self.preview_n) * (math.prod(geometry.sample_shape) + self.own("latent_dim"))
+        if self.train_ema_decay:
+            values += self._num_parameters()[0]
         if memory.holds_layers():
             values += batch * geometry.generated_values
         return memory.Need(self.num_parameters(), values)

@@ -14,7 +14,7 @@ from absl import logging
 from wavegan_tf.core import draws, messages
 from wavegan_tf.core.audio import clips
 from wavegan_tf.core.dcgan import options as gan_options
-from wavegan_tf.core.dcgan.model import Gan
+from wavegan_tf.core.dcgan.model import AVERAGE, Gan
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.dcgan.updates import Updates
 from wavegan_tf.core.nn import optimizers
@@ -30,6 +30,7 @@ class Trainables:
     Attributes:
       critic_updates: discriminator updates made until the last save, which number their draws.
       clips: clips taken until then.
+      averaged_since: the step at which the average of the generator began.
     """
 
     def __init__(self, gan: Gan, train_dir: str, seed: int, scaled: Callable[[Any], Any] = lambda optimizer: optimizer):
@@ -46,12 +47,19 @@ class Trainables:
         self.d_optimizer = scaled(optimizers.for_loss(gan.loss, "d_optimizer"))
         self.g_optimizer.build(gan.generator.trainable_variables)
         self.d_optimizer.build(gan.discriminator.trainable_variables)
-        self.critic_updates, self.clips = (tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(2))
-        self._counted = 0
+        self.critic_updates, self.clips, self.averaged_since = (
+            tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(3)
+        )
+        self._counted, self._gan = 0, gan
+        optional = {"consumed": {"critic_updates": self.critic_updates, "clips": self.clips}}
+        if gan.average is not None:
+            self._begin_average(0)
+            optional[AVERAGE] = checkpoints.named_variables(gan.average)
+            optional["average"] = {"since": self.averaged_since}
         self.checkpoints = checkpoints.Checkpoints(
             train_dir,
             seed,
-            optional={"consumed": {"critic_updates": self.critic_updates, "clips": self.clips}},
+            optional=optional,
             generator=gan.generator,
             discriminator=gan.discriminator,
             g_optimizer=self.g_optimizer,
@@ -65,7 +73,10 @@ class Trainables:
           UserError: see `checkpoints.Checkpoints.restore`.
         """
         self.critic_updates.assign(-1)
+        self.averaged_since.assign(-1)
         step = self.checkpoints.restore() or 0
+        if self.averaged_since.numpy() < 0:
+            self._begin_average(step)
         if self.critic_updates.numpy() < 0:
             self._counted = 0
             self.critic_updates.assign(0)
@@ -73,6 +84,14 @@ class Trainables:
             self.count(step, config)
         self._counted = step
         return step
+
+    def _begin_average(self, step: int) -> None:
+        if self._gan.average is not None:
+            if step:
+                logging.info("the average of the generator's weights begins with step %d", step)
+            for variable, weight in zip(self._gan.average.variables, self._gan.generator.variables, strict=True):
+                variable.assign(weight)
+        self.averaged_since.assign(step)
 
     def count(self, step: int, config: GanOptions) -> None:
         """Counts what the steps took that were made since the last count, with these options, until `step`."""
@@ -195,7 +214,7 @@ class _ChiefWriter:
         self._preview = preview.Preview(
             train_dir,
             lambda: draws.uniform_latents(config.preview_n, gan.latent_dim, key),
-            lambda z: gan.to_audio(gan.generator(z, training=False)),
+            lambda z: gan.to_audio(gan.sampler(z, training=False)),
             gan.preview_gap,
             config.data_sample_rate,
         )
@@ -208,7 +227,7 @@ class _ChiefWriter:
         clip = next(iter(stream.take(1)))
         real = self._gan.to_sample(clip)
         key = draws.purpose_seed(self._config.seed, step, "summary/z")
-        fake = self._gan.generator(draws.uniform_latents(clip.shape[0], self._gan.latent_dim, key), training=False)
+        fake = self._gan.sampler(draws.uniform_latents(clip.shape[0], self._gan.latent_dim, key), training=False)
         means.update(self._tracker.waveforms(step, "x", self._gan.to_audio(real), rate))
         means.update(self._tracker.waveforms(step, "G_z", self._gan.to_audio(fake), rate))
         self._gan.summarize(step, self._tracker, clip, real, fake)

@@ -62,6 +62,7 @@ class Updates:
             g_optimizer,
             run.strategy,
             jit_compile=run.compiles_updates,
+            after_step=gan.average and update.moving_average(gan.average, gan.generator, gan.average_decay),
         )
         self._draw = UpdateDraws(
             seed=seed,

@@ -222,6 +222,25 @@ def restore_step(directory: str, step: int | None, **items: Saved) -> int:
     Raises:
       UserError: there is no such checkpoint, or it does not fit.
     """
+    path = _path_of(directory, step)
+    try:
+        status = tf.train.Checkpoint(**_all(items)).restore(path)
+        status.expect_partial().assert_existing_objects_matched()
+    except _UNUSABLE as error:
+        raise UserError(f"{path}: cannot be restored ({_reason(error)})") from None
+    return _step_of(path)
+
+
+def holds(directory: str, step: int | None, name: str) -> bool:
+    """True if a checkpoint has variables of the item of this name; see `restore_step`, also for errors."""
+    path = _path_of(directory, step)
+    try:
+        return any(variable.startswith(f"{name}/") for variable, _ in tf.train.list_variables(path))
+    except _UNUSABLE as error:
+        raise UserError(f"{path}: cannot be restored ({_reason(error)})") from None
+
+
+def _path_of(directory: str, step: int | None) -> str:
     found = {_step_of(path): path for path in _paths(directory)}
     if not found:
         raise UserError(f"{directory}: holds no checkpoint")
@@ -229,9 +248,4 @@ def restore_step(directory: str, step: int | None, **items: Saved) -> int:
         step = list(found)[-1]
     if step not in found:
         raise UserError(f"{directory}: has no checkpoint of step {step}; it has {', '.join(map(str, sorted(found)))}")
-    try:
-        status = tf.train.Checkpoint(**_all(items)).restore(found[step])
-        status.expect_partial().assert_existing_objects_matched()
-    except _UNUSABLE as error:
-        raise UserError(f"{found[step]}: cannot be restored ({_reason(error)})") from None
-    return step
+    return found[step]
