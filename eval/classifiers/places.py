@@ -7,7 +7,7 @@ import dataclasses
 import os
 
 from eval.clips import CLIP_LEN, SAMPLE_RATE
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.reading import read_json
 
 INFO_FILE, WEIGHTS_FILE = "classifier.json", "best.weights.h5"
@@ -62,7 +62,7 @@ class Place:
 
 def unusable(folder: str, error: Exception) -> UserError:
     """The error for a folder whose classifier cannot be used."""
-    return UserError(f"{os.path.join(folder, INFO_FILE)}: cannot be used ({' '.join(str(error).split())[:200]})")
+    return UserError(f"{os.path.join(folder, INFO_FILE)}: cannot be used ({one_line(error)})")
 
 
 def read_info(folder: str) -> ClassifierInfo:

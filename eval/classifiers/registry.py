@@ -20,6 +20,7 @@ from eval.classifiers.pitch import PitchClassifier, make_features
 from eval.classifiers.places import INFO_FILE, WEIGHTS_FILE, ClassifierInfo, Place, find_places, read_info, unusable
 from eval.classifiers.waveform import WaveformClassifier
 from eval.features import classifier_log_mel
+from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, replacing
 
@@ -128,8 +129,7 @@ def load_tf1(path: str) -> Classifier:
     network = sc09.load_tf1(path)
     classes = network.num_classes
     labels = sc09.LABELS if classes == 10 else tuple(map(str, range(classes)))
-    prefix = path if os.path.exists(f"{path}.index") else tf.train.latest_checkpoint(path)
-    with open(f"{prefix}.index", "rb") as file:
+    with open(f"{tf1.checkpoint_prefix(path)}.index", "rb") as file:
         published = hashlib.sha256(file.read()).hexdigest() == PUBLISHED_INDEX
     info = ClassifierInfo("sc09", "log_mel", labels, is_published=published)
     return Classifier(info, network, classifier_log_mel, "log_mel", path)

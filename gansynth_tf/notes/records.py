@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from gansynth_tf.notes.files import BadNote, Note, checked_pitch
 from gansynth_tf.notes.options import FAMILIES, SOURCES
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name
 
 _TFDS_FOLDER = os.path.join("nsynth", "gansynth_subset")
@@ -70,7 +70,7 @@ def records(files: list[str]) -> Iterator[tuple[str, bytes | str]]:
                 yield f"{shown}, record {index}", record
                 index += 1
         except tf.errors.OpError as error:
-            yield f"{shown}, from record {index}", f"cannot be read ({error.message.splitlines()[0]})"
+            yield f"{shown}, from record {index}", f"cannot be read ({one_line(error)})"
 
 
 def first_damage(path: str) -> str:

@@ -6,6 +6,17 @@ import re
 
 # Of the name of an argument: at the start, or after a space or a bracket.
 _DASHES = re.compile(r"(?:(?<=^)|(?<=[\s(]))--(?=[a-z])")
+# What TensorFlow says of the place in a graph.
+_PLACE = re.compile(r"{{.*?}}|\[Op:\w+\](?: name:)?")
+_LONGEST_REASON = 200  # characters
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message as one printable line of at most 200 characters, or its type if it has none."""
+    text = " ".join(_PLACE.sub(" ", str(error)).split())
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)[:_LONGEST_REASON] or (
+        type(error).__name__
+    )
 
 
 class UserError(Exception):

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from wavegan_tf.core.errors import one_line
+
 # No list of notes that anybody has is as large.
 MAX_JSON_BYTES = 1 << 30
 _HALF_OF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
@@ -31,12 +33,7 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise Unreadable(_line(error)) from None
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)[:200] or type(error).__name__
+        raise Unreadable(one_line(error)) from None
 
 
 def read_json(path: str) -> Any:
