@@ -104,7 +104,7 @@ def _model_name(model_dir: str) -> str:
         raise UserError(str(error).removeprefix("model_dir=")) from None
 
 
-def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int) -> list[Clip]:
+def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int, trust_model: bool = False) -> list[Clip]:
     """Clips of a folder, spread evenly over its sorted files, or of an exported model.
 
     Args:
@@ -112,13 +112,14 @@ def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int) -
       captions: one for each clip, or None.
       count: clips at most, or to generate.
       seed: of the model's latents.
+      trust_model: whether to run a model even if it does more than compute.
 
     Raises:
       UserError: the folder is missing, holds neither audio that can be used nor a model, or can't be read.
     """
     model, found = find(path)
     if model:
-        clips = generate(path, count, seed)
+        clips = generate(path, count, seed, trust_model)
         if captions is not None and len(captions) != len(clips):
             raise UserError(f"{len(captions)} captions for {len(clips)} clips")
         return [clip._replace(caption=text) for clip, text in zip(clips, captions, strict=True)] if captions else clips
@@ -147,7 +148,7 @@ def _read_folder(folder: str, paths: Sequence[str], captions: Sequence[str] | No
     return clips
 
 
-def generate(model_dir: str, count: int, seed: int) -> list[Clip]:
+def generate(model_dir: str, count: int, seed: int, trust_model: bool = False) -> list[Clip]:
     """Clips that an exported WaveGAN, SpecGAN or GANSynth makes; a GANSynth's go through its pitches from the lowest.
 
     Raises:
@@ -156,7 +157,7 @@ def generate(model_dir: str, count: int, seed: int) -> list[Clip]:
     from wavegan_tf.core.audio import decode
 
     try:
-        model = load_model(model_dir)
+        model = load_model(model_dir, trust_model=trust_model)
     except UserError as error:
         raise UserError(str(error).removeprefix("model_dir=")) from None
     logging.info("%s: generating %d clips with this %s", display_name(model_dir), count, model.name)

@@ -10,8 +10,9 @@ import json
 import math
 import os
 import re
+import reprlib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from wavegan_tf.core.errors import one_line
 
 # No list of notes that anybody has is as large.
 MAX_JSON_BYTES = 1 << 30
+# Of a TFRecord: length and its checksum, and the checksum of what lies between, in bytes.
+_RECORD_HEADER, _RECORD_FOOTER = 12, 4
 _HALF_OF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -75,6 +78,25 @@ def parse_json(text: str, max_digits: int = 20) -> Any:
         return value
 
 
+def whole_number(values: Mapping[str, Any], name: str, low: int, high: int) -> int:
+    """A value of a JSON object.
+
+    Args:
+      values: the object.
+      name: of the value; 2.0 is a whole number as well.
+      low: smallest that can be.
+      high: largest that can be.
+
+    Raises:
+      Unreadable: it is missing, or something else.
+    """
+    value: Any = values.get(name)
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not is_whole or not low <= value <= high:
+        raise Unreadable(f"{name} is {reprlib.repr(value)}, not a whole number from {low} to {high}")
+    return int(value)
+
+
 def read_array(path: str) -> np.ndarray:
     """The array of numbers of an npy file.
 
@@ -107,6 +129,27 @@ def read_arrays(path: str, names: Sequence[str], max_bytes: int = 1 << 26) -> li
             with archive.open(member) as part:
                 found.append(_array(part, member.file_size))
         return found
+
+
+def whole_records(path: str) -> tuple[int, str]:
+    """How many records of a TFRecord file lie within it, by their lengths, and what is wrong behind them, if anything.
+
+    TensorFlow takes memory for whatever a length claims. The checksums of lengths and records are left to it.
+
+    Raises:
+      OSError: it cannot be read.
+    """
+    size, place, count = os.path.getsize(path), 0, 0
+    with open(path, "rb") as file:
+        while place < size:
+            file.seek(place)
+            header = file.read(_RECORD_HEADER)
+            length = int.from_bytes(header[:8], "little")
+            if len(header) < _RECORD_HEADER or length > size - place - _RECORD_HEADER - _RECORD_FOOTER:
+                return count, f"it ends in the middle of a record, which claims {length} bytes"
+            place += _RECORD_HEADER + length + _RECORD_FOOTER
+            count += 1
+    return count, ""
 
 
 def _array(file: Any, size: int) -> np.ndarray:
