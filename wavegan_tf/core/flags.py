@@ -110,7 +110,7 @@ def _log_plainly() -> None:
 def report(error: BaseException) -> int | None:
     """Says in one line what ended a command, and returns its exit code; None for what must not happen."""
     if isinstance(error, UserError):
-        print("error:", error.on_command_line.replace("\n", " "), file=sys.stderr)
+        print("error:", error.on_command_line, file=sys.stderr)
         return 1
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         print(f"error: {error.filename or 'writing'}: the disk is full; make room and start again", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import reprlib
 import typing
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -53,7 +54,7 @@ def parse_value(text: str, kind: type, name: str) -> Any:
             return {"True": True, "False": False}[text]
         return kind(text)
     except (KeyError, ValueError):
-        raise UserError(f"args.txt: {name},{text}: must be of type {kind.__name__}") from None
+        raise UserError(f"args.txt: {name},{reprlib.repr(text)[1:-1]}: must be of type {kind.__name__}") from None
 
 
 def options_from_args(
