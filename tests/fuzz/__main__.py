@@ -1,35 +1,35 @@
 """`make fuzz`: damaged files of every kind for every reader, in processes of their own.
 
-A fault is anything but an answer or one line of `UserError`: another exception, a line that is none, more than a second,
-more than 100 MiB, a process that ended. What led to it is kept and named, and the search goes on.
+A fault is anything but an answer or one line of `UserError`: another exception, a line that is none, more than a
+second, more than 100 MiB, a process that ended. What led to it is kept and named, and the search goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from tests.fuzz import readers, tensorflow_readers
+from tests.fuzz import kinds
 
-assert tensorflow_readers  # which are among the readers now
 _QUIET_SECONDS = 60.0  # without a new try, a process hangs
 
 
 def main() -> None:
     """Searches for as long as the command line says; exits with 1 if there was a fault."""
     parser = argparse.ArgumentParser(description="Damaged files for every reader")
-    parser.add_argument("readers", nargs="*", help=f"some of {', '.join(readers.READERS)}; by default all, in turn")
+    parser.add_argument("readers", nargs="*", help=f"some of {', '.join(kinds.READERS)}; by default all, in turn")
     parser.add_argument("--minutes", type=float, default=2.0, help="for all of them together")
     parser.add_argument("--tries", type=int, default=0, help="of each, in place of a time")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="by default another each time")
     parser.add_argument("--found", type=Path, default=Path("build/fuzz"), help="folder for what leads to a fault")
     given = parser.parse_args()
-    chosen = given.readers or list(readers.READERS)
+    chosen = given.readers or list(kinds.READERS)
     given.found.mkdir(parents=True, exist_ok=True)
     seconds = given.minutes * 60 / len(chosen)
     print(f"seed {given.seed}", flush=True)
@@ -40,6 +40,8 @@ def main() -> None:
 def _search(name: str, seconds: float, tries: int, seed: int, found: Path) -> int:
     """Tries a reader in processes, of which each goes on where the last one ended; returns the number of faults."""
     done, faults, begun = 0, 0, time.monotonic()
+    for path in found.glob(f"{name}-*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     while tries > done if tries else time.monotonic() - begun < seconds:
         left = str(tries - done) if tries else "0"
         work = found / f"{name}-work-{os.getpid()}"

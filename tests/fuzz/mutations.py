@@ -9,11 +9,14 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 # Of binary numbers: at the edges of types.
-NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**33, 2**40, 2**62, 2**63 - 1, 2**64 - 1)
+NUMBERS = (
+    0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**33, 2**40, 2**62, 2**63 - 1, 2**64 - 1,
+)  # fmt: skip
 # Of numbers in words, and whatever else readers of text stumble over.
 WORDS = (
-    b"0", b"-1", b"2147483648", b"9223372036854775808", b"1e999", b"-1e30", b"NaN", b"Infinity", b"9" * 400, b"0.5", b"null",
-    b"true", b"{}", b"[]", b'""', b"[" * 3000, b"{" * 500, b'"', b"\\ud800", b"\n", b"\r\n", b"\0", b"\xff\xfe", b",", b":",
+    b"0", b"-1", b"2147483648", b"9223372036854775808", b"1e999", b"-1e30", b"NaN", b"Infinity", b"9" * 400, b"0.5",
+    b"null", b"true", b"{}", b"[]", b'""', b"[" * 3000, b"{" * 500, b'"', b"\\ud800", b"\n", b"\r\n", b"\0",
+    b"\xff\xfe", b",", b":",
     "\N{COMBINING ACUTE ACCENT}\N{FULLWIDTH DIGIT ONE}".encode(), b"\x1b[31m", b"--", b"=",
 )  # fmt: skip
 _DIGITS = re.compile(rb"[0-9]+")
@@ -47,7 +50,8 @@ def _after(data: bytes, step: Step, other: bytes) -> bytes:
     if step.kind == "cut":
         return data[:place]
     if step.kind == "flip":
-        return data[:place] + bytes(byte ^ (1 << step.other % 8) for byte in data[place : place + 1]) + data[place + 1 :]
+        changed = bytes(byte ^ (1 << step.other % 8) for byte in data[place : place + 1])
+        return data[:place] + changed + data[place + 1 :]
     if step.kind == "byte":
         return data[:place] + bytes([step.other % 256]) + data[place + 1 :]
     if step.kind == "copy":
@@ -61,8 +65,8 @@ def _after(data: bytes, step: Step, other: bytes) -> bytes:
     if step.kind == "number":
         size = 1 << step.other % 4
         value = NUMBERS[step.amount % len(NUMBERS)] % (1 << 8 * size)
-        order = "little" if step.other % 8 < 4 else "big"
-        return data[:place] + value.to_bytes(size, order) + data[place + size :]
+        number = value.to_bytes(size, "little")
+        return data[:place] + (number if step.other % 8 < 4 else number[::-1]) + data[place + size :]
     word = WORDS[step.amount % len(WORDS)]
     if step.kind == "word":
         return data[:place] + word + data[place + step.other % 3 :]

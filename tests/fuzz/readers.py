@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tests import midi_files
-
 READERS: dict[str, Callable[[], Reader]] = {}
 
 
@@ -51,13 +49,13 @@ class Reader:
         raise NotImplementedError
 
 
-def _saved(save: Callable[..., Any], *arguments: Any, **others: Any) -> bytes:
+def saved(save: Callable[..., Any], *arguments: Any, **others: Any) -> bytes:
     buffer = io.BytesIO()
     save(buffer, *arguments, **others)
     return buffer.getvalue()
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
@@ -66,7 +64,7 @@ class Npy(Reader):
 
     def seeds(self) -> list[bytes]:
         z = np.linspace(-1, 1, 12).reshape(3, 4)
-        return [_saved(np.save, z.astype(kind)) for kind in ("<f4", ">f8", "i2")]
+        return [saved(np.save, z.astype(kind)) for kind in ("<f4", ">f8", "i2")]
 
     def read(self) -> object:
         from wavegan_tf.core.serving.latents import read_latents
@@ -79,7 +77,7 @@ class Npz(Reader):
 
     def seeds(self) -> list[bytes]:
         values = {"mean": np.linspace(-9, 3, 129, dtype="f4"), "std": np.linspace(0.1, 4, 129, dtype="f4")}
-        return [_saved(save, **values) for save in (np.savez, np.savez_compressed)]
+        return [saved(save, **values) for save in (np.savez, np.savez_compressed)]
 
     def read(self) -> object:
         from specgan_tf import moments
@@ -99,7 +97,7 @@ class Normalizer(Reader):
     name = "normalizer"
 
     def seeds(self) -> list[bytes]:
-        return [_saved(save, normalizer=np.array([0.1, 2.0, 0.3, 4.0])) for save in (np.savez, np.savez_compressed)]
+        return [saved(save, normalizer=np.array([0.1, 2.0, 0.3, 4.0])) for save in (np.savez, np.savez_compressed)]
 
     def read(self) -> object:
         from gansynth_tf import normalizer
@@ -115,14 +113,16 @@ class Metadata(Reader):
         common = {"model": "wavegan", "sample_rate": 16000, "latent_dim": 100}
         wave = {"waveform": {"signature": "serving_default", "output": "G_z"}}
         notes = {"model": "gansynth", "audio_length": 64000, "min_pitch": 24, "max_pitch": 84}
-        return [_json({**common, "slice_len": 16384, "num_channels": 2, "signatures": wave}), _json({**common, **notes})]
+        clips = {"slice_len": 16384, "num_channels": 2, "signatures": wave}
+        return [as_json({**common, **clips}), as_json({**common, **notes})]
 
     def read(self) -> object:
         from wavegan_tf.core import memory
         from wavegan_tf.core.serving.metadata import read_metadata, samples_of_clip
 
         found = read_metadata(self.folder)
-        return memory.require_batch(64, found["latent_dim"] + samples_of_clip(found))
+        memory.require_batch(64, found["latent_dim"] + samples_of_clip(found))
+        return found
 
 
 class ClassifierInfo(Reader):
@@ -132,7 +132,7 @@ class ClassifierInfo(Reader):
         common = {"test_accuracy": 0.5, "test_size": 8, "is_published": False, "more": {}, "clip_len": 4800}
         words = {"task": "sc09", "network": "waveform", "labels": ["a", "b"], "families": [], "sample_rate": 16000}
         notes = {"task": "pitch", "network": "pitch", "labels": ["60"], "families": ["bass"], "sample_rate": 8000}
-        return [_json({**common, **words}), _json({**common, **notes, "width": 2})]
+        return [as_json({**common, **words}), as_json({**common, **notes, "width": 2})]
 
     def read(self) -> object:
         from eval.classifiers.places import read_info
@@ -162,8 +162,11 @@ class Hparams(Reader):
     name = "hparams"
 
     def seeds(self) -> list[bytes]:
-        values = {"batch_size_schedule": [8, 4], "fmap_base": 256, "generator_learning_rate": 0.0004, "num_resolutions": 7}
-        return [_json(values), _json({"train_root_dir": "x", "g_fn": "specgram", "data_type": "linear"})]
+        values = {"batch_size_schedule": [8, 4], "fmap_base": 256, "num_resolutions": 7}
+        return [
+            as_json({**values, "generator_learning_rate": 0.0004}),
+            as_json({"train_root_dir": "x", "g_fn": "specgram", "data_type": "linear"}),
+        ]
 
     def read(self) -> object:
         from gansynth_tf.config import GANSynthConfig
@@ -208,7 +211,7 @@ class TfConfig(Reader):
 
     def seeds(self) -> list[bytes]:
         cluster = {"chief": ["10.0.0.1:1"], "worker": ["10.0.0.2:2222", "[::1]:3"]}
-        return [_json({"cluster": cluster, "task": {"type": "worker", "index": 1}})]
+        return [as_json({"cluster": cluster, "task": {"type": "worker", "index": 1}})]
 
     def use(self, data: bytes) -> None:
         os.environb[b"TF_CONFIG"] = data.replace(b"\0", b"")
@@ -219,41 +222,12 @@ class TfConfig(Reader):
         return tf_config.read()
 
 
-class NoteNames(Reader):
-    name, file = "examples_json", "examples.json"
-
-    def seeds(self) -> list[bytes]:
-        entries = {}
-        (self.folder / "audio").mkdir(exist_ok=True)
-        for pitch in (36, 61):
-            name = f"bass_acoustic_000-{pitch:03d}-100"
-            (self.folder / "audio" / f"{name}.wav").touch()
-            entries[name] = {"pitch": pitch, "velocity": 100, "instrument_family_str": "bass"}
-        return [_json(entries)]
-
-    def read(self) -> object:
-        from gansynth_tf.notes.files import list_notes
-
-        found = list_notes(str(self.folder), "train")
-        _require_lines(reason for pair in found.bad for reason in pair)
-        return found
-
-
-class Splits(NoteNames):
-    name, file = "splits_csv", "nsynth-gansynth_splits.csv"
-
-    def seeds(self) -> list[bytes]:
-        NoteNames.seeds(self)
-        names = sorted(path.stem for path in (self.folder / "audio").iterdir())
-        return [("id,split\r\n" + "".join(f'"{name}",train\r\n' for name in names)).encode()]
-
-
 class Scores(Reader):
     name, file = "scores_jsonl", "scores.jsonl"
 
     def seeds(self) -> list[bytes]:
         lines = [{"metric": "fid", "value": 1.5, "name": "x", "n": 10, "classifier": {"name": "y"}}, {"metric": "a"}]
-        return [b"\n".join(map(_json, lines))]
+        return [b"\n".join(map(as_json, lines))]
 
     def read(self) -> object:
         from eval import score_table
@@ -262,85 +236,3 @@ class Scores(Reader):
 
         score_table.read(str(self.folder))
         return render(Page("t", [], [], [scores_table(str(self.path))], "q"))
-
-
-class Description(Reader):
-    name = "description_json"
-
-    def seeds(self) -> list[bytes]:
-        import soundfile
-
-        soundfile.write(self.folder / "a.wav", np.zeros(800), 16000)
-        table = {"title": "t", "columns": [{"key": "a", "heading": "A", "decimals": 2}], "rows": [{"a": 1.5}]}
-        clips = {"name": "x", "files": ["a.wav"], "captions": ["c"], "wide": True, "blind": False}
-        return [_json({"title": "t", "question": "q", "introduction": ["i"], "sets": [clips], "tables": [table]})]
-
-    def read(self) -> object:
-        from eval.listening_page import read_json
-        from eval.page.description import Source, build
-        from eval.page.render import render
-
-        return render(build(read_json(str(self.path), "description"), Source("x", str(self.folder), 2)))
-
-
-class Midi(Reader):
-    name = "midi"
-
-    def seeds(self) -> list[bytes]:
-        from tests.originals import GOLDENS
-
-        events = [
-            midi_files.tempo(0, 400_000), midi_files.on(0), midi_files.pedal(10, 127), midi_files.off(90),
-            midi_files.on(300, 72), midi_files.sysex(5, b"abc"), midi_files.off(20, 72), midi_files.pedal(0, 0),
-        ]  # fmt: skip
-        midi_files.save(self.path, events, events)
-        return [self.path.read_bytes(), (GOLDENS / "gansynth" / "example.mid").read_bytes()]
-
-    def read(self) -> object:
-        from gansynth_tf.midi.reading import read_midi
-
-        return read_midi(str(self.path))
-
-
-class Audio(Reader):
-    name = "audio"
-
-    def seeds(self) -> list[bytes]:
-        import soundfile
-
-        wave = 0.5 * np.sin(np.arange(4000) / 7)
-        kinds = [
-            ("WAV", "PCM_16"), ("WAV", "FLOAT"), ("WAV", "PCM_24"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("AIFF", "PCM_16"),
-            ("MP3", "MPEG_LAYER_III"), ("WAV", "IMA_ADPCM"), ("AU", "ULAW"), ("OGG", "OPUS"),
-        ]  # fmt: skip
-        return [_saved(soundfile.write, wave, 8000, format=kind, subtype=subtype) for kind, subtype in kinds]
-
-    def read(self) -> object:
-        from wavegan_tf.core.audio import decode
-        from wavegan_tf.core.errors import UserError
-
-        try:
-            return decode.decode(str(self.path), 16000)
-        except decode.AudioError as error:
-            raise UserError(str(error)) from None
-
-
-class FastWav(Audio):
-    name = "fast_wav"
-
-    def seeds(self) -> list[bytes]:
-        return Audio.seeds(self)[:2]
-
-    def read(self) -> object:
-        from wavegan_tf.core.audio import decode
-        from wavegan_tf.core.errors import UserError
-
-        try:
-            return decode.decode(str(self.path), 8000, fast_wav=True)
-        except decode.AudioError as error:
-            raise UserError(str(error)) from None
-
-
-def _require_lines(texts: Any) -> None:
-    for text in texts:
-        assert str(text).isprintable(), text

@@ -73,7 +73,8 @@ def _block(items: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 def index(items: Sequence[tuple[bytes, bytes]]) -> bytes:
     """The index of a checkpoint: a table of keys and values."""
-    table, handles = b"", []
+    handles: list[bytes] = []
+    table = b""
     for block in (_block(items), _block([]), None):
         block = _block([(b"\xff", handles[0])]) if block is None else block
         handles.append(varint(len(table)) + varint(len(block)))

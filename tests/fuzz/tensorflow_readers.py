@@ -14,6 +14,10 @@ from tests.fuzz import sealed
 from tests.fuzz.readers import Reader
 
 _VALUES = np.arange(6, dtype="<f4")
+# A string of three letters as a checkpoint holds it, and what its checksum is of.
+_LENGTH = (3).to_bytes(4, "little")
+_TEXT = sealed.varint(3) + sealed.checksum(_LENGTH) + b"abc"
+_TEXT_SUMMED = _LENGTH + sealed.checksum(_LENGTH) + b"abc"
 
 
 def _note(pitch: int) -> bytes:
@@ -43,12 +47,12 @@ class SealedRecord(Records):
     name = "tfrecord_sealed"
 
     def seeds(self) -> list[bytes]:
-        return [(8 + len(note)).to_bytes(8, "little") + note for note in map(_note, (36, 61))]
+        self.length = len(_note(36))
+        return [self.length.to_bytes(8, "little") + _note(pitch) for pitch in (36, 61)]
 
     def use(self, data: bytes) -> None:
-        length, note = int.from_bytes(data[:8], "little"), data[8:]
-        is_lie = length not in (44 + 8, 8 + len(_note(36))) and length % 2 == 1
-        self.path.write_bytes(sealed.record(note, length % 2**64 if is_lie else None))
+        claimed, note = int.from_bytes(data[:8], "little"), data[8:]
+        self.path.write_bytes(sealed.record(note, None if claimed == self.length else claimed))
 
 
 class Checkpoint(Reader):
@@ -57,12 +61,17 @@ class Checkpoint(Reader):
     name, file = "checkpoint_index", "model.ckpt-3.index"
 
     def seeds(self) -> list[bytes]:
-        (self.folder / "model.ckpt-3.data-00000-of-00001").write_bytes(_VALUES.tobytes())
-        return [self.sealed(sealed.entry(_VALUES.tobytes(), dims)) for dims in ([6], [2, 3])]
+        (self.folder / "model.ckpt-3.data-00000-of-00001").write_bytes(_VALUES.tobytes() + _TEXT)
+        return [self.sealed(entry) for entry in self.entries()]
+
+    def entries(self) -> list[bytes]:
+        """Entries of an index: two for the same numbers, and one for a text."""
+        numbers = [sealed.entry(_VALUES.tobytes(), dims) for dims in ([6], [2, 3])]
+        return [*numbers, sealed.entry(_TEXT_SUMMED, [1], 7, offset=_VALUES.nbytes, size=len(_TEXT))]
 
     def sealed(self, entry: bytes) -> bytes:
         """An index with right checksums."""
-        return sealed.index([(b"", sealed.HEADER), (b"a", entry), (b"ab", entry)])
+        return sealed.index([(b"", sealed.HEADER), (b"a", entry)])
 
     def read(self) -> object:
         from wavegan_tf.core import tf1
@@ -77,8 +86,7 @@ class SealedCheckpoint(Checkpoint):
 
     def seeds(self) -> list[bytes]:
         Checkpoint.seeds(self)
-        text = sealed.varint(3) + sealed.checksum(sealed.varint(3)) + b"abc"
-        return [sealed.entry(_VALUES.tobytes(), [6]), sealed.entry(_VALUES.tobytes(), [2, 3]), sealed.entry(text, [1], 7)]
+        return self.entries()
 
     def use(self, data: bytes) -> None:
         self.path.write_bytes(self.sealed(data))
@@ -88,10 +96,9 @@ class CheckpointData(Checkpoint):
     name, file = "checkpoint_data", "model.ckpt-3.data-00000-of-00001"
 
     def seeds(self) -> list[bytes]:
-        text = sealed.varint(3) + sealed.checksum((3).to_bytes(4, "little")) + b"abc"
-        entries = [(b"a", sealed.entry(_VALUES.tobytes(), [6])), (b"b", sealed.entry(text, [1], 7, offset=24))]
+        entries = [(b"a", self.entries()[0]), (b"b", self.entries()[-1])]
         (self.folder / "model.ckpt-3.index").write_bytes(sealed.index([(b"", sealed.HEADER), *entries]))
-        return [_VALUES.tobytes() + text]
+        return [_VALUES.tobytes() + _TEXT]
 
 
 class CheckpointList(Checkpoint):
@@ -156,7 +163,8 @@ class SavedModel(Reader):
 
         network: Any = Network()
         module = saved_model.LatentsModule(generate, network, 4)
-        saved_model.export(module, str(self.folder / "model"), {"model": "wavegan", "sample_rate": 16000, "latent_dim": 4})
+        metadata = {"model": "wavegan", "sample_rate": 16000, "latent_dim": 4}
+        saved_model.export(module, str(self.folder / "model"), metadata)
         return [self.path.read_bytes()]
 
     def read(self) -> object:

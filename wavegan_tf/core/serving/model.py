@@ -52,10 +52,10 @@ class GeneratorModel:
         if "min_pitch" in self.metadata:
             self.pitches = range(self.metadata["min_pitch"], self.metadata["max_pitch"] + 1)
         try:
-            foreign = operations.foreign_operation(operations.read_saved_model(self._dir))
+            foreign = ", ".join(operations.foreign_operations(operations.read_saved_model(self._dir))[:5])
             if foreign and not trust_model:
                 raise UserError(
-                    f"--model_dir={model_dir}: is a program that does more than compute ({foreign}); give "
+                    f"--model_dir={model_dir}: is a program that does more than compute (it runs {foreign}); give "
                     "--trust_model if you trust whoever made it"
                 )
             variables = os.path.join(self._dir, "variables", "variables")

@@ -89,20 +89,21 @@ def read_saved_model(model_dir: str) -> Any:
     return model
 
 
-def foreign_operation(model: Any) -> str:
-    """Name and place of an operation of a `SavedModel` message that making sound does not need; empty if it has none.
+def foreign_operations(model: Any) -> list[str]:
+    """Names of the operations of a `SavedModel` message that making sound does not need, sorted.
 
     Saving and restoring are accepted in the functions that the saver of the model names, unless anything else calls
     these.
     """
     # Otherwise TensorFlow loads it as one of TensorFlow 1, where any part of the graph can be run.
     is_of_objects = len(model.meta_graphs) == 1 and model.meta_graphs[0].HasField("object_graph_def")
+    found = set()
     for graph in model.meta_graphs:
         savers = _saver_functions(graph) if is_of_objects else ()
         for function, node in _nodes(graph.graph_def):
             if node.op not in ALLOWED and not (function in savers and node.op in _OF_SAVER):
-                return f"{node.op} in {function or 'the graph'}"
-    return ""
+                found.add(node.op)
+    return sorted(found)
 
 
 def _saver_functions(graph: Any) -> frozenset[str]:
