@@ -174,11 +174,12 @@ def _open_file(path: str) -> soundfile.SoundFile | FFmpegFile:
 
 
 def _blocks(file: soundfile.SoundFile | FFmpegFile) -> Iterator[np.ndarray]:
+    frames = BLOCK_FRAMES // max(1, file.channels // 4)  # a header may claim a thousand channels
     with file:
         if isinstance(file, FFmpegFile):
-            yield from file.blocks(BLOCK_FRAMES)
+            yield from file.blocks(frames)
             return
-        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        while len(block := file.read(frames, dtype="float32", always_2d=True)):
             yield block
 
 
