@@ -16,6 +16,7 @@ from wavegan_tf.core.errors import UserError, one_line
         ("a\x1b[31m\x00", r"a\x1b[31m\x00"),
         ("\ud800", r"\ud800"),
         ("{{function_node __wrapped__Iterator}} truncated record at 7 [Op:Next] name: ", "truncated record at 7"),
+        ("Graph execution error:\n\nDetected at node a/b defined at (x):\n<stack traces unavailable>\nbad z", "bad z"),
         ("9" * 5000, "9" * 200),
     ],
 )

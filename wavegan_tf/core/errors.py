@@ -7,7 +7,9 @@ import re
 # Of the name of an argument: at the start, or after a space or a bracket.
 _DASHES = re.compile(r"(?:(?<=^)|(?<=[\s(]))--(?=[a-z])")
 # What TensorFlow says of the place in a graph.
-_PLACE = re.compile(r"{{.*?}}|\[Op:\w+\](?: name:)?")
+_PLACE = re.compile(
+    r"{{.*?}}|\[Op:\w+\](?: name:)?|Graph execution error:\s+Detected at node .*?<stack traces unavailable>", re.DOTALL
+)
 # Characters of a reason, and of a message, which may hold two paths.
 _LONGEST_REASON, _LONGEST = 200, 10_000
 

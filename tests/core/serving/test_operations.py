@@ -263,3 +263,19 @@ def test_more_sounds_than_the_memory_holds_are_refused_at_once(whole, monkeypatc
     with pytest.raises(UserError, match="^n=1000000000000: must be at most 2147483647"):
         model.generate(10**12)
     np.testing.assert_array_equal(model.latents(3, seed=1), model.latents(3, seed=1))
+
+
+def test_a_model_that_fails_while_it_runs_is_one_line(tmp_path):
+    def fails(z: tf.Tensor) -> tf.Tensor:
+        with tf.control_dependencies([tf.debugging.assert_less(z, -9.0, "two\nlines")]):
+            return tf.identity(z)
+
+    with pytest.raises(UserError, match=r"^model_dir=.*: cannot be run \(assertion failed: \[two.nlines\]") as error:
+        wavegan_tf.load_model(hostile(tmp_path / "1", fails)).generate(2, seed=0)
+    assert str(error.value).isprintable()
+
+
+def test_a_model_that_gives_other_sounds_than_it_is_asked_for_is_named(tmp_path):
+    folder = hostile(tmp_path / "1", lambda z: tf.concat([z, z], 0))
+    with pytest.raises(UserError, match=r"^model_dir=.*: gives \[4, 50, 1\] for 2 latents"):
+        wavegan_tf.load_model(folder).generate(2, seed=0)

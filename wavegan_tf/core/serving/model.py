@@ -186,7 +186,7 @@ class GeneratorModel:
         for block, start in enumerate(range(0, n, LATENTS_BLOCK)):
             count = tf.constant(min(n - start, LATENTS_BLOCK), tf.int32)
             key = tf.constant(_block_seed(seed, block) if block else seed, tf.int64)
-            yield draw(num_samples=count, seed=key)["z"].numpy()
+            yield self._run(draw, num_samples=count, seed=key)["z"].numpy()
 
     def draw_pitches(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Random pitches of the model, int32 [n]."""
@@ -227,8 +227,19 @@ class GeneratorModel:
         others = {name: tf.constant(checked_int(value, name, 0), kinds[name].dtype) for name, value in inputs.items()}
         for start in range(0, len(next(iter(rows.values()))), batch_size):
             batch = {name: tf.constant(values[start : start + batch_size]) for name, values in rows.items()}
-            made = function(**batch, **others)[self._outputs[names]["output"]].numpy()
+            made = self._run(function, **batch, **others)[self._outputs[names]["output"]].numpy()
+            if made.ndim < 2 or len(made) != len(batch["z"]):
+                raise UserError(f"--model_dir={self._dir}: gives {list(made.shape)} for {len(batch['z'])} latents")
             yield from made.reshape(*made.shape[:2], -1)
+
+    def _run(self, function: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Calls a signature; raises UserError for what the model itself does wrong, not for want of memory."""
+        try:
+            return function(**inputs)
+        except tf.errors.ResourceExhaustedError:
+            raise
+        except tf.errors.OpError as error:
+            raise UserError(f"--model_dir={self._dir}: cannot be run ({one_line(error)})") from None
 
     def _rows(self, n: int | None, z: Any, pitch: Any, seed: int) -> dict[str, np.ndarray]:
         rows = {}
