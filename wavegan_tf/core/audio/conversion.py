@@ -38,11 +38,11 @@ def convert(
         do not fit. It may show only at the last block: use none of them before all have come.
     """
     checked = _finite(blocks, rate)
-    is_resampled = sample_rate not in (None, rate)
-    if rate > MAX_RATE or (is_resampled and rate < MIN_RATE):
+    new_rate = rate if sample_rate is None else sample_rate
+    if rate > MAX_RATE or (new_rate != rate and rate < MIN_RATE):
         raise Unusable(f"sample rate {rate} Hz is not between {MIN_RATE} and {MAX_RATE}")
-    if is_resampled:
-        checked = _resample(_without_many_channels(checked, num_channels), rate, sample_rate)
+    if new_rate != rate:
+        checked = _resample(_without_many_channels(checked, num_channels), rate, new_rate)
     for block in _map_channels(checked, num_channels):
         if not np.isfinite(block).all():
             raise Unusable("holds samples that are too large to be resampled or averaged")
