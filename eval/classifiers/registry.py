@@ -24,7 +24,7 @@ from eval.features import classifier_log_mel
 from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, replacing
-from wavegan_tf.core.reading import Unreadable
+from wavegan_tf.core.reading import Unreadable, require_regular
 
 # Of best_acc-103005.index in the original repository. It holds a checksum of every variable, which TensorFlow compares
 # when it reads the variables: a checkpoint with this index is the published one to the last bit.
@@ -128,6 +128,7 @@ def _require_weights(path: str, info: ClassifierInfo) -> None:
 
     Both would take memory for nothing; what it holds elsewhere, in files that it names, is not read.
     """
+    require_regular(path)
     size, families = os.path.getsize(path), len(info.families)
     if info.network == "pitch":
         least = num_parameters(len(info.labels), families, num_frames(info.clip_len), info.width)

@@ -14,7 +14,7 @@ from gansynth_tf.notes.files import BadNote, Note, checked_pitch
 from gansynth_tf.notes.options import FAMILIES, SOURCES
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name
-from wavegan_tf.core.reading import whole_records
+from wavegan_tf.core.reading import Unreadable, whole_records
 
 _TFDS_FOLDER = os.path.join("nsynth", "gansynth_subset")
 
@@ -71,7 +71,7 @@ def records(files: list[str]) -> Iterator[tuple[str, bytes | str]]:
             for record in tf.data.TFRecordDataset(path).take(count).as_numpy_iterator():
                 yield f"{shown}, record {index}", record
                 index += 1
-        except (OSError, tf.errors.OpError) as error:
+        except (OSError, Unreadable, tf.errors.OpError) as error:
             fault = one_line(error)
         if fault:
             yield f"{shown}, from record {index}", f"cannot be read ({fault})"

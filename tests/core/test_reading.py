@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import struct
 import time
@@ -13,7 +14,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from specgan_tf import moments
 from tests.fuzz import sealed
+from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.reading import (
     Unreadable,
     parse_json,
@@ -174,3 +177,17 @@ def test_other_values_are_refused_in_one_line(value):
         whole_number({"n": value}, "n", 1, 9)
     with pytest.raises(Unreadable, match="^m is None"):
         whole_number({"n": value}, "m", 1, 9)
+
+
+@pytest.mark.parametrize("place", ["pipe", "zero"])
+def test_what_is_no_file_is_refused_without_waiting(tmp_path, place):
+    """A pipe that nobody writes into would be waited for, and /dev/zero has no end."""
+    path = str(tmp_path / place)
+    os.mkfifo(path) if place == "pipe" else os.symlink("/dev/zero", path)
+    for read in (read_json, read_array, whole_records, lambda path: read_arrays(path, ["x"])):
+        with pytest.raises(Unreadable, match="^it is not a regular file$"):
+            read(path)
+        with pytest.raises(IsADirectoryError):
+            read(str(tmp_path))
+    with pytest.raises(UserError, match="is neither an npz nor a pickle of moments .it is not a regular file"):
+        moments.load(path)

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
 from wavegan_tf.core.errors import one_line
-from wavegan_tf.core.reading import Unreadable
+from wavegan_tf.core.reading import Unreadable, require_regular
 
 _FOOTER_BYTES, _TRAILER_BYTES = 48, 5
 _MAGIC = bytes.fromhex("57fb808b247547db")
@@ -39,6 +39,7 @@ def require_consistent(prefix: str) -> None:
       Unreadable: it is damaged, or a file of it is missing.
     """
     try:
+        require_regular(f"{prefix}.index")
         with open(f"{prefix}.index", "rb") as file:
             data = file.read(_MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:

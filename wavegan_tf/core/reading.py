@@ -6,11 +6,13 @@ Whatever is wrong with a file is `Unreadable`, a ValueError of one line.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import re
 import reprlib
+import stat
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -39,6 +41,20 @@ def _one_line() -> Iterator[None]:
         raise Unreadable(one_line(error)) from None
 
 
+def require_regular(path: str) -> None:
+    """Checks that a path is that of a file: opening a pipe may wait for ever, and some devices never end.
+
+    Raises:
+      Unreadable: it is something else.
+      OSError: it is not there, or a folder.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):
+        raise Unreadable("it is not a regular file")
+
+
 def read_json(path: str) -> Any:
     """The value of a JSON file in UTF-8, with a byte-order mark or without.
 
@@ -46,6 +62,7 @@ def read_json(path: str) -> Any:
       Unreadable: it is no JSON, or `parse_json` refuses it.
       OSError: it cannot be opened.
     """
+    require_regular(path)
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size > MAX_JSON_BYTES:
             raise Unreadable(f"it is larger than {MAX_JSON_BYTES >> 20} MiB")
@@ -104,6 +121,7 @@ def read_array(path: str) -> np.ndarray:
       Unreadable: it is no such file, or its header claims another size than it has.
       OSError: it cannot be opened.
     """
+    require_regular(path)
     with open(path, "rb") as file, _one_line():
         return _array(file, os.path.getsize(path))
 
@@ -120,6 +138,7 @@ def read_arrays(path: str, names: Sequence[str], max_bytes: int = 1 << 26) -> li
       Unreadable: it is no such file, an array is missing or too large, or its header claims another size than it has.
       OSError: it cannot be opened.
     """
+    require_regular(path)
     with open(path, "rb") as file, _one_line(), zipfile.ZipFile(file) as archive:
         found = []
         for name in names:
@@ -137,8 +156,10 @@ def whole_records(path: str) -> tuple[int, str]:
     TensorFlow takes memory for whatever a length claims. The checksums of lengths and records are left to it.
 
     Raises:
+      Unreadable: it is no regular file.
       OSError: it cannot be read.
     """
+    require_regular(path)
     size, place, count = os.path.getsize(path), 0, 0
     with open(path, "rb") as file:
         while place < size:

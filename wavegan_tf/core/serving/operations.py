@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from wavegan_tf.core.reading import Unreadable
+from wavegan_tf.core.reading import Unreadable, require_regular
 
 # Operations that compute, and do nothing else: neither files, nor network, nor Python. A list of what is allowed, and
 # not of what is forbidden, of which every version of TensorFlow brings more. Our exports take about eighty of them; the
@@ -75,7 +75,9 @@ def read_saved_model(model_dir: str) -> Any:
       Unreadable: it is damaged, or a constant in it would take more memory than a file of its size can mean.
       OSError: it cannot be opened.
     """
-    with open(os.path.join(model_dir, "saved_model.pb"), "rb") as file:
+    path = os.path.join(model_dir, "saved_model.pb")
+    require_regular(path)
+    with open(path, "rb") as file:
         data = file.read()
     try:
         model = saved_model_pb2.SavedModel.FromString(data)
