@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo demo-gansynth notebook test test-slow bench lint lock wheel clean
+.PHONY: help demo demo-gansynth notebook test test-slow fuzz bench lint lock wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,8 @@ help:
 	@echo 'make notebook       install JupyterLab into .venv and open the notebooks: listening, training and scoring in Python'
 	@echo 'make test           the quick tests'
 	@echo 'make test-slow      the slow tests: training, crashes, several processes'
+	@echo 'make fuzz           try every reader of files with damaged ones for 2 minutes; MINUTES=20 makes it longer, and'
+	@echo '                    ARGS="midi audio" chooses readers'
 	@echo 'make bench          measure input, features, training and generation against plain forms of the same (about 10 minutes on 2 cores);'
 	@echo '                    ARGS="--json FILE" writes a file as well, ARGS="--compare FILE FILE" compares two'
 	@echo 'make lint           ruff and mypy'
@@ -53,6 +55,10 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m slow tests
+
+MINUTES ?= 2
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
 
 bench: $(INSTALLED)
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.benchmarks $(ARGS)

@@ -19,6 +19,7 @@ from wavegan_tf.core.files import display_name, replacing
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_file
 from wavegan_tf.core.reading import parse_json
+from wavegan_tf.core.serving.commands import define_trust
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ def main() -> None:
         raise UserError("--set=NAME=PATH or --description must be given")
     with output_file(values.output, "output"):
         table = scores_table(values.scores) if values.scores else None
-        page = build(description, Source(origin, folder, values.num_clips, values.seed))
+        page = build(description, Source(origin, folder, values.num_clips, values.seed, values.trust_model))
         write(page._replace(tables=[*page.tables, table]) if table else page, values.output)
 
 
@@ -141,6 +142,7 @@ def define_flags() -> None:
     flags.define_path("output", "", "HTML file to write.")
     absl_flags.DEFINE_integer("num_clips", NUM_CLIPS, "Clips of each set: at most, or to generate.", 1, 10000)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the latents of models.", 0, 2**63 - 1)
+    define_trust()
     absl_flags.DEFINE_string("title", TITLE, "Heading of the page.")
     absl_flags.DEFINE_string("question", QUESTION, "What listeners answer in the blind test.")
     absl_flags.DEFINE_enum("picture", "spectrogram", list(PICTURES), "What to draw of each clip.")

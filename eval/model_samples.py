@@ -17,7 +17,13 @@ class ModelSamples:
     """Clips of an exported generator, as its generate command would write them."""
 
     def __init__(
-        self, model_dir: str, clip_format: ClipFormat, n: int, seed: int, pitches: Sequence[int] | None = None
+        self,
+        model_dir: str,
+        clip_format: ClipFormat,
+        n: int,
+        seed: int,
+        pitches: Sequence[int] | None = None,
+        trust_model: bool = False,
     ):
         """Loads it and draws the latents.
 
@@ -27,11 +33,12 @@ class ModelSamples:
           n: how many.
           seed: of the latents.
           pitches: MIDI numbers that a GANSynth plays, in turn; None for all that it knows.
+          trust_model: whether to run it even if it does more than compute.
 
         Raises:
           UserError: the model cannot be used, or none of the pitches is its own.
         """
-        self._model, self._format = GeneratorModel(model_dir), clip_format
+        self._model, self._format = GeneratorModel(model_dir, trust_model=trust_model), clip_format
         self.place, self.model = model_dir, self._model.name
         self.seed = seed
         self._rows = {"z": self._model.latents(n, seed)}

@@ -21,6 +21,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
 from wavegan_tf.core.reading import read_array
+from wavegan_tf.core.serving.commands import define_trust
 
 if TYPE_CHECKING:
     from eval.classifiers.registry import Classifier
@@ -34,6 +35,7 @@ _RULES = {
     **{name: [_OF_CLIPS] for name in ("real_dir", "classifier_dir", "metrics", "seed")},
     "fix_length": [_OF_CLIPS, effects.only_with("fake_dir", "real_dir")],
     "data": [effects.only_with("probabilities_file")],
+    "trust_model": [effects.only_with("model_dir")],
     **watch.RULES,
 }
 _SEED_MAX = 2**32 - 1  # scikit-learn's
@@ -250,12 +252,14 @@ def make_samples(model_dir: str, clips: ClipFormat, real: FolderSamples | None) 
     values, pitches = absl_flags.FLAGS, None
     if real is not None and clips.is_pitched:
         pitches = [int(clips.labels[number]) for number in real.classes if number != UNKNOWN]
-    return ModelSamples(model_dir, clips, values.num_samples or _DEFAULT_MODEL_SAMPLES, values.seed, pitches)
+    count = values.num_samples or _DEFAULT_MODEL_SAMPLES
+    return ModelSamples(model_dir, clips, count, values.seed, pitches, values.trust_model)
 
 
 def define_flags() -> None:
     """Defines the command's flags."""
     flags.define_path("model_dir", "", "SavedModel to score: a version folder of any of the three models.")
+    define_trust()
     flags.define_path("fake_dir", "", "Or a folder of audio to score.")
     flags.define_path("probabilities_file", "", "Or an npy file of probabilities [samples, classes].")
     flags.define_path("watch_train_dir", "", "Or a run, whose checkpoints are scored as they come.")

@@ -30,6 +30,7 @@ RULES = {
     name: [effects.only_with("watch_train_dir")]
     for name in ("best_metric", "watch_poll_secs", "watch_idle_secs", "watch_all")
 }
+_PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # the folder that they are in
 _MODELS = ("wavegan", "specgan", "gansynth")
 # Exit codes of a process that a signal has stopped.
 _STOPPED = (128 + signal.SIGINT, -signal.SIGINT, -signal.SIGTERM)
@@ -96,8 +97,11 @@ def _export(train_dir: str, model: str, arguments: tuple[str, ...], export_dir: 
     Raises:
       UserError: it failed, and the checkpoint is still there.
     """
-    command = [sys.executable, "-m", f"{model}_tf.export", f"--train_dir={train_dir}", f"--export_dir={export_dir}"]
-    done = subprocess.run([*command, *arguments], stderr=subprocess.PIPE, text=True)
+    places = {"train_dir": train_dir, "export_dir": export_dir}
+    given = [f"--{name}={os.path.abspath(path)}" for name, path in places.items()]
+    # Python looks for modules in the current folder first, which may be the run, or anybody's.
+    command = [sys.executable, "-m", f"{model}_tf.export", *given, *arguments]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, cwd=_PACKAGES)
     if done.returncode == 0:
         return True
     if done.returncode in _STOPPED:

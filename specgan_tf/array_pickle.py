@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
+from wavegan_tf.core.errors import one_line
+
 _KINDS = "fiu"  # plain numbers
 _MAX_BYTES = 1 << 24
 
@@ -96,7 +98,7 @@ def load_arrays(file: BinaryIO) -> list[np.ndarray]:
     except pickle.UnpicklingError as error:
         raise ValueError(f"asks for {error}") from None
     except Exception as error:  # a damaged pickle can make the unpickler raise anything
-        raise ValueError(f"damaged ({error!r})") from None
+        raise ValueError(f"damaged ({type(error).__name__}: {one_line(error)})") from None
     if not isinstance(found, tuple | list) or not all(isinstance(item, _Array) for item in found):
         raise ValueError("holds something else than arrays")
     try:

@@ -24,7 +24,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import replacing
 from wavegan_tf.core.folders import output_file
 from wavegan_tf.core.options import MAX_SEED, option
-from wavegan_tf.core.reading import read_arrays
+from wavegan_tf.core.reading import read_arrays, require_regular
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -109,6 +109,7 @@ def load(path: str) -> Moments:
       UserError: the file cannot be read or does not hold the moments of 129 bins.
     """
     try:
+        require_regular(path)
         if zipfile.is_zipfile(path):
             arrays = read_arrays(path, ["mean", "std"])
         else:

@@ -33,9 +33,14 @@ def make_features(audio_length: int, sample_rate: int) -> Features:
       audio_length: samples of a note; 64 000 make the 128 frames of the paper.
       sample_rate: Hz.
     """
+    return Features("linear", (num_frames(audio_length), _BINS), audio_length, sample_rate, _OVERLAP)
+
+
+def num_frames(audio_length: int) -> int:
+    """Frames of the features of a note of so many samples."""
     step = int((1 - _OVERLAP) * 2 * _BINS)
     frames = max(1, math.ceil((audio_length - 2 * _BINS) / step) + 1)
-    return Features("linear", (1 << (frames - 1).bit_length(), _BINS), audio_length, sample_rate, _OVERLAP)
+    return 1 << (frames - 1).bit_length()
 
 
 def _layer_shapes(frames: int, width: int) -> list[tuple[int, int, int]]:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import collections
 import dataclasses
 import os
+from typing import Any
 
 from eval.clips import CLIP_LEN, SAMPLE_RATE
-from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.reading import read_json
+from gansynth_tf.notes.options import MAX_AUDIO_LENGTH
+from wavegan_tf.core.errors import UserError, one_line
+from wavegan_tf.core.options import LARGEST_INT, MAX_SAMPLE_RATE
+from wavegan_tf.core.reading import Unreadable, read_json, whole_number
 
 INFO_FILE, WEIGHTS_FILE = "classifier.json", "best.weights.h5"
 TASKS = ("sc09", "pitch")
 NETWORKS = {"sc09": ("log_mel", "waveform"), "pitch": ("pitch",)}
 PUBLISHED_NAME = "best_acc-103005"
+# Lowest and highest values of numbers in classifier.json.
+_LIMITS = {
+    "clip_len": (1, MAX_AUDIO_LENGTH), "sample_rate": (1, MAX_SAMPLE_RATE), "width": (1, LARGEST_INT),
+    "test_size": (0, LARGEST_INT),
+}  # fmt: skip
+_PITCHES = frozenset(map(str, range(128)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Place:
 
 def unusable(folder: str, error: Exception) -> UserError:
     """The error for a folder whose classifier cannot be used."""
-    return UserError(f"{os.path.join(folder, INFO_FILE)}: cannot be used ({' '.join(str(error).split())[:200]})")
+    return UserError(f"{os.path.join(folder, INFO_FILE)}: cannot be used ({one_line(error)})")
 
 
 def read_info(folder: str) -> ClassifierInfo:
@@ -74,13 +83,30 @@ def read_info(folder: str) -> ClassifierInfo:
     try:
         values = read_json(os.path.join(folder, INFO_FILE))
         values.pop("more", None)
-        values["labels"], values["families"] = tuple(values["labels"]), tuple(values["families"])
+        values |= {name: whole_number(values, name, *limits) for name, limits in _LIMITS.items() if name in values}
+        for name in ("labels", "families"):
+            values[name] = _names(values, name)
         info = ClassifierInfo(**values)
         if info.network not in NETWORKS[info.task]:
-            raise ValueError(f"network {info.network!r}")
+            raise Unreadable(f"network {info.network!r}")
+        if not info.labels or (info.task == "pitch" and not all(label in _PITCHES for label in info.labels)):
+            raise Unreadable("labels are missing, or no MIDI numbers")
+        if not isinstance(info.is_published, bool) or not _is_share(info.test_accuracy):
+            raise Unreadable("test_accuracy is no number from 0 to 1, or is_published neither true nor false")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise unusable(folder, error) from None
     return info
+
+
+def _names(values: dict[str, Any], name: str) -> tuple[str, ...]:
+    names = values[name]
+    if not isinstance(names, list) or not all(isinstance(element, str) for element in names):
+        raise Unreadable(f"{name} is no list of names")
+    return tuple(names)
+
+
+def _is_share(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1)
 
 
 def find_places(text: str) -> list[Place]:

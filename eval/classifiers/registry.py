@@ -11,18 +11,20 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import h5py
 import numpy as np
 import tensorflow as tf
 
 from eval.classifiers import sc09
 from eval.classifiers.outputs import Outputs, inference
-from eval.classifiers.pitch import PitchClassifier, make_features
+from eval.classifiers.pitch import PitchClassifier, make_features, num_frames, num_parameters
 from eval.classifiers.places import INFO_FILE, WEIGHTS_FILE, ClassifierInfo, Place, find_places, read_info, unusable
 from eval.classifiers.waveform import WaveformClassifier
 from eval.features import classifier_log_mel
 from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.reading import Unreadable, require_regular
 
 # Of best_acc-103005.index in the original repository. It holds a checksum of every variable, which TensorFlow compares
 # when it reads the variables: a checkpoint with this index is the published one to the last bit.
@@ -113,11 +115,40 @@ def load(folder: str) -> Classifier:
     """
     info = read_info(folder)
     try:
+        _require_weights(os.path.join(folder, WEIGHTS_FILE), info)
         classifier = build(info, info.network)
         classifier.network.load_weights(os.path.join(folder, WEIGHTS_FILE))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # Keras and HDF5 raise anything for damaged weights
         raise unusable(folder, error) from None
     return dataclasses.replace(classifier, place=folder)
+
+
+def _require_weights(path: str, info: ClassifierInfo) -> None:
+    """Raises Unreadable if a file of weights is smaller than the network, or claims more than it holds.
+
+    Both would take memory for nothing; what it holds elsewhere, in files that it names, is not read.
+    """
+    require_regular(path)
+    size, families = os.path.getsize(path), len(info.families)
+    if info.network == "pitch":
+        least = num_parameters(len(info.labels), families, num_frames(info.clip_len), info.width)
+    else:
+        least = len(info.labels)
+    if size < 4 * least:
+        raise Unreadable(f"{WEIGHTS_FILE} has {size} bytes, and the network {least} weights of 4 each")
+    claimed = 0
+
+    def add(name: str, item: Any) -> None:
+        nonlocal claimed
+        if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise Unreadable(f"{WEIGHTS_FILE} names other files")
+            claimed += item.nbytes
+
+    with h5py.File(path, "r") as file:
+        file.visititems(add)
+    if claimed > size:
+        raise Unreadable(f"{WEIGHTS_FILE} claims {claimed} bytes of weights, and has {size}")
 
 
 def load_tf1(path: str) -> Classifier:
@@ -129,7 +160,7 @@ def load_tf1(path: str) -> Classifier:
     network = sc09.load_tf1(path)
     classes = network.num_classes
     labels = sc09.LABELS if classes == 10 else tuple(map(str, range(classes)))
-    with open(f"{tf1.find_checkpoint(path)}.index", "rb") as file:
+    with open(f"{tf1.checkpoint_prefix(path)}.index", "rb") as file:
         published = hashlib.sha256(file.read()).hexdigest() == PUBLISHED_INDEX
     info = ClassifierInfo("sc09", "log_mel", labels, is_published=published)
     return Classifier(info, network, classifier_log_mel, "log_mel", path)

@@ -40,7 +40,7 @@ def require_memory(task: str, options: FitOptions, notes: NoteOptions, pitch_wid
         return
 
     def need(sizes: _Sizes) -> memory.Need:
-        frames = pitch.make_features(sizes.audio_length, notes.sample_rate).spec_shape[0]
+        frames = pitch.num_frames(sizes.audio_length)
         num_families = len(FAMILIES) if with_family else 0
         parameters = pitch.num_parameters(notes.num_pitches, num_families, frames, sizes.pitch_width)
         # A GPU has room of its own for what the layers make.

@@ -31,12 +31,14 @@ class Source:
       folder: what its paths are relative to.
       num_clips: of each folder or model.
       seed: of the models' latents.
+      trust_model: whether to run models even if they do more than compute.
     """
 
     origin: str
     folder: str = ""
     num_clips: int = NUM_CLIPS
     seed: int = 0
+    trust_model: bool = False
 
     def get(self, values: Mapping[str, Any], key: str, kind: type[T], default: T) -> T:
         """A value of a description, of that type.
@@ -142,7 +144,9 @@ def _with_clips(source: Source, values: Mapping[str, Any], clip_set: ClipSet) ->
     with _named(clip_set.name):
         if path is None:
             return clip_set._replace(clips=sources.read_files(files, captions))
-        return clip_set._replace(clips=sources.clips_of(path, captions, source.num_clips, source.seed))
+        return clip_set._replace(
+            clips=sources.clips_of(path, captions, source.num_clips, source.seed, source.trust_model)
+        )
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ def read_clip(path: str, caption: str) -> Clip:
     import soundfile
 
     from wavegan_tf.core.audio import decode
+    from wavegan_tf.core.audio.conversion import MAX_RATE
 
     if not os.path.isfile(path):
         decode.decode(path)  # raises with the reason; opening a pipe would wait for ever
@@ -45,7 +46,7 @@ def read_clip(path: str, caption: str) -> Clip:
     except (OSError, soundfile.SoundFileError):
         rate, channels, exact = *decode.probe(path), None
     is_low = 0 < rate < _LOWEST_RATE
-    if exact is not None and len(exact) and not is_low:
+    if exact is not None and len(exact) and not is_low and rate <= MAX_RATE:
         return Clip(caption, exact, rate)
     new_rate = _AUDIBLE_RATE if is_low else None
     samples = decode.decode(path, new_rate, channels if channels <= 2 else 1, normalize=False)
@@ -101,10 +102,10 @@ def _model_name(model_dir: str) -> str:
     try:
         return str(read_metadata(model_dir)["model"])
     except UserError as error:
-        raise UserError(str(error).removeprefix("model_dir=")) from None
+        raise UserError(error.on_command_line.removeprefix("--model_dir=")) from None
 
 
-def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int) -> list[Clip]:
+def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int, trust_model: bool = False) -> list[Clip]:
     """Clips of a folder, spread evenly over its sorted files, or of an exported model.
 
     Args:
@@ -112,13 +113,14 @@ def clips_of(path: str, captions: Sequence[str] | None, count: int, seed: int) -
       captions: one for each clip, or None.
       count: clips at most, or to generate.
       seed: of the model's latents.
+      trust_model: whether to run a model even if it does more than compute.
 
     Raises:
       UserError: the folder is missing, holds neither audio that can be used nor a model, or can't be read.
     """
     model, found = find(path)
     if model:
-        clips = generate(path, count, seed)
+        clips = generate(path, count, seed, trust_model)
         if captions is not None and len(captions) != len(clips):
             raise UserError(f"{len(captions)} captions for {len(clips)} clips")
         return [clip._replace(caption=text) for clip, text in zip(clips, captions, strict=True)] if captions else clips
@@ -147,7 +149,7 @@ def _read_folder(folder: str, paths: Sequence[str], captions: Sequence[str] | No
     return clips
 
 
-def generate(model_dir: str, count: int, seed: int) -> list[Clip]:
+def generate(model_dir: str, count: int, seed: int, trust_model: bool = False) -> list[Clip]:
     """Clips that an exported WaveGAN, SpecGAN or GANSynth makes; a GANSynth's go through its pitches from the lowest.
 
     Raises:
@@ -156,9 +158,9 @@ def generate(model_dir: str, count: int, seed: int) -> list[Clip]:
     from wavegan_tf.core.audio import decode
 
     try:
-        model = load_model(model_dir)
+        model = load_model(model_dir, trust_model=trust_model)
     except UserError as error:
-        raise UserError(str(error).removeprefix("model_dir=")) from None
+        raise UserError(error.on_command_line.removeprefix("--model_dir=")) from None
     logging.info("%s: generating %d clips with this %s", display_name(model_dir), count, model.name)
     captions = [f"clip {number}" for number in range(1, count + 1)]
     pitches = None

@@ -14,12 +14,14 @@ from absl import logging
 from numpy.typing import ArrayLike
 
 from gansynth_tf.midi import instruments, mixing, reading
+from wavegan_tf.core import memory
 from wavegan_tf.core.audio import decode
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents
+from wavegan_tf.core.serving.metadata import samples_of_clip
 from wavegan_tf.core.serving.model import GeneratorModel
 
 _BLOCK = 1 << 18  # samples
@@ -97,8 +99,17 @@ def render_midi(
     checked_int(batch_size, "batch_size")
     given = None if z is None else checked_latents(z, model.latent_dim, "z")
     played = prepare(model, midi_file, given, secs_per_instrument, checked_seed(seed), sustain, drums)
+    _require_room(midi_file, played.notes, model)
     waves = [wave[:, 0] for wave in model.stream(played.rows(), batch_size)]
     return mixing.combine_notes(waves, played.notes, model.sample_rate).astype(np.float32)[:, None]
+
+
+def _require_room(midi_file: str, notes: reading.NoteSequence, model: GeneratorModel) -> None:
+    """Raises UserError if this machine has no room for all notes and, in float64 and float32, the clip."""
+    samples = mixing.clip_samples(notes.end_times, model.sample_rate)
+    size = memory.FLOAT * (len(notes) * samples_of_clip(model.metadata) + 3 * samples)
+    what = f"{len(notes):,} notes and a clip of {samples / model.sample_rate:,.0f} seconds"
+    memory.require_room("midi_file", display_name(midi_file), what, size)
 
 
 def _check_length(seconds: Any) -> None:

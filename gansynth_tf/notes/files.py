@@ -13,7 +13,7 @@ from typing import Any
 from wavegan_tf.core.audio.files import find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
-from wavegan_tf.core.reading import read_json
+from wavegan_tf.core.reading import read_json, require_regular
 
 EXAMPLES_FILE = "examples.json"
 SPLITS_FILE = "nsynth-gansynth_splits.csv"
@@ -245,6 +245,7 @@ def _names_of_split(data_dir: str, split: str) -> set[str] | None:
         path = os.path.join(folder, SPLITS_FILE)
         if os.path.exists(path):
             try:
+                require_regular(path)
                 with open(path, encoding="utf-8-sig", newline="") as file:
                     return set(_rows_of_split(csv.DictReader(file), split, path))
             except (OSError, ValueError, csv.Error) as error:

@@ -7,7 +7,7 @@ import dataclasses
 from gansynth_tf.notes.files import Note
 from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.options import Options, option
+from wavegan_tf.core.options import MAX_SAMPLE_RATE, Options, option
 
 # Numbers of families and sources, in both kinds of records.
 FAMILIES = (
@@ -17,6 +17,8 @@ FAMILIES = (
 
 SOURCES = ("acoustic", "electronic", "synthetic")
 
+
+MAX_AUDIO_LENGTH = 10_000_000  # samples
 
 _SPLITS = ("train", "valid", "test")
 
@@ -59,11 +61,11 @@ class NoteOptions(Options):
         64000,
         "Samples of a note; longer ones lose their end, shorter ones are zero-padded.",
         minimum=1,
-        maximum=10_000_000,
+        maximum=MAX_AUDIO_LENGTH,
         resume="fixed",
     )
     sample_rate: int = option(
-        16000, "Samples per second; others are resampled.", minimum=1, maximum=768_000, resume="fixed"
+        16000, "Samples per second; others are resampled.", minimum=1, maximum=MAX_SAMPLE_RATE, resume="fixed"
     )
     data_normalize: bool = option(False, "Scale each note to a peak of 1.", resume="fixed")
     data_skip_bad: bool = option(True, "Report notes that cannot be used and go on, instead of stopping at the first.")

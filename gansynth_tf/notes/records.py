@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from gansynth_tf.notes.files import BadNote, Note, checked_pitch
 from gansynth_tf.notes.options import FAMILIES, SOURCES
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name
+from wavegan_tf.core.reading import Unreadable, whole_records
 
 _TFDS_FOLDER = os.path.join("nsynth", "gansynth_subset")
 
@@ -66,11 +67,14 @@ def records(files: list[str]) -> Iterator[tuple[str, bytes | str]]:
         index = 0
         shown = display_name(os.path.basename(path))
         try:
-            for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            count, fault = whole_records(path)
+            for record in tf.data.TFRecordDataset(path).take(count).as_numpy_iterator():
                 yield f"{shown}, record {index}", record
                 index += 1
-        except tf.errors.OpError as error:
-            yield f"{shown}, from record {index}", f"cannot be read ({error.message.splitlines()[0]})"
+        except (OSError, Unreadable, tf.errors.OpError) as error:
+            fault = one_line(error)
+        if fault:
+            yield f"{shown}, from record {index}", f"cannot be read ({fault})"
 
 
 def first_damage(path: str) -> str:

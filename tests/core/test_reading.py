@@ -14,7 +14,18 @@ import zipfile
 import numpy as np
 import pytest
 
-from wavegan_tf.core.reading import Unreadable, parse_json, read_array, read_arrays, read_json
+from specgan_tf import moments
+from tests.fuzz import sealed
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.reading import (
+    Unreadable,
+    parse_json,
+    read_array,
+    read_arrays,
+    read_json,
+    whole_number,
+    whole_records,
+)
 
 ARRAY = np.arange(12, dtype=np.float32).reshape(3, 4)
 
@@ -139,3 +150,50 @@ def test_other_json_is_refused_in_one_line(tmp_path, text):
 def test_json_in_another_encoding_is_refused_in_one_line(tmp_path):
     for encoding in ("utf-16", "latin-1"):
         refused(read_json, tmp_path / "a.json", '{"a": "\N{LATIN SMALL LETTER E WITH ACUTE}"}'.encode(encoding))
+
+
+def test_records_are_counted_by_their_lengths(tmp_path):
+    path, sizes = tmp_path / "a.tfrecord", (0, 1, 300)
+    whole = b"".join(sealed.record(bytes(size)) for size in sizes)
+    ends = np.cumsum([16 + size for size in sizes]).tolist()
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        count, fault = whole_records(str(path))
+        assert count == sum(end <= length for end in ends) and bool(fault) == (length not in (0, *ends))
+
+
+@pytest.mark.parametrize("length", [2, 2**31, 2**33, 2**40, 2**63 - 1, 2**63, 2**64 - 1, 2**64 - 16, 2**64 - 12])
+def test_a_length_beyond_the_file_is_not_believed(tmp_path, length):
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(sealed.record(b"whole") + sealed.record(b"x", length))
+    assert whole_records(str(path)) == (1, f"it ends in the middle of a record, which claims {length} bytes")
+
+
+@pytest.mark.parametrize("value", [1, 9, 9.0])
+def test_whole_numbers_are_read(value):
+    found = whole_number({"n": value}, "n", 1, 9)
+    assert found == value and type(found) is int
+
+
+@pytest.mark.parametrize(
+    "value", [0, 10, -1, 2.5, 1e30, float("inf"), float("nan"), True, None, "3", [3], {}, 10**400, "x" * 10_000]
+)
+def test_other_values_are_refused_in_one_line(value):
+    with pytest.raises(Unreadable, match=r"^n is .{1,60}, not a whole number from 1 to 9$"):
+        whole_number({"n": value}, "n", 1, 9)
+    with pytest.raises(Unreadable, match="^m is None"):
+        whole_number({"n": value}, "m", 1, 9)
+
+
+@pytest.mark.parametrize("place", ["pipe", "zero"])
+def test_what_is_no_file_is_refused_without_waiting(tmp_path, place):
+    """A pipe that nobody writes into would be waited for, and /dev/zero has no end."""
+    path = str(tmp_path / place)
+    os.mkfifo(path) if place == "pipe" else os.symlink("/dev/zero", path)
+    for read in (read_json, read_array, whole_records, lambda path: read_arrays(path, ["x"])):
+        with pytest.raises(Unreadable, match="^it is not a regular file$"):
+            read(path)
+        with pytest.raises(IsADirectoryError):
+            read(str(tmp_path))
+    with pytest.raises(UserError, match="is neither an npz nor a pickle of moments .it is not a regular file"):
+        moments.load(path)

@@ -139,7 +139,7 @@ def test_gansynths_clips_go_through_its_pitches(monkeypatch):
             assert (count, pitch, seed) == (3, [60, 65, 70], 5)
             return np.stack([np.full((4, 1), number / 100, np.float32) for number in pitch])
 
-    monkeypatch.setattr(sources, "load_model", lambda path: Served())
+    monkeypatch.setattr(sources, "load_model", lambda path, trust_model: Served())
     clips = sources.generate(str(PRETRAINED), 3, seed=5)
     assert [clip.caption for clip in clips] == ["clip 1, MIDI 60", "clip 2, MIDI 65", "clip 3, MIDI 70"]
     assert clips[1].samples.tolist() == [[21298]] * 4
@@ -178,6 +178,14 @@ def test_a_folders_bad_files_are_named_and_left_out(tmp_path, monkeypatch):
     assert "bad.wav: cannot be decoded" in warned[0] and "pipe.wav: is not a regular file" in warned[1]
     with pytest.raises(UserError, match="bad.wav: cannot be decoded"):
         sources.clips_of(str(tmp_path), ["a", "b", "c"], 9, seed=0)
+
+
+@pytest.mark.parametrize("rate", [1_000_001, 10**9, 2**31 - 1])
+def test_rates_that_no_sound_has_are_refused(tmp_path, rate):
+    """Frames of 64 ms would have gigabytes."""
+    soundfile.write(tmp_path / "a.wav", np.zeros(4000), rate, subtype="PCM_16")
+    with pytest.raises(UserError, match=f"sample rate {rate} Hz is not between"):
+        sources.read_clip(str(tmp_path / "a.wav"), "a")
 
 
 def test_rates_that_browsers_refuse_are_raised(tmp_path):

@@ -177,3 +177,14 @@ def test_what_has_no_value_is_never_the_best():
             assert not watch.is_better(metric, value, None) and not watch.is_better(metric, value, 1.0)
     lines = [{"of": "fake", "metric": "fid", "value": value} for value in (None, 3.0, 2.0)]
     assert watch._value(lines, "fid") == ("fid", 3.0) and watch._value(lines[:1], "") == ("fid", None)
+
+
+def test_the_export_is_that_of_the_packages_and_not_of_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "wavegan_tf").mkdir()
+    (tmp_path / "wavegan_tf" / "__init__.py").write_text("open('ran', 'w')\n")
+    (tmp_path / "wavegan_tf" / "export.py").touch()
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert not watch._export("run", "wavegan", (), "out")
+    assert not (tmp_path / "ran").exists() and not list(tmp_path.glob("**/ran"))

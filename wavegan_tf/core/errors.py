@@ -6,6 +6,23 @@ import re
 
 # Of the name of an argument: at the start, or after a space or a bracket.
 _DASHES = re.compile(r"(?:(?<=^)|(?<=[\s(]))--(?=[a-z])")
+# What TensorFlow says of the place in a graph.
+_PLACE = re.compile(
+    r"{{.*?}}|\[Op:\w+\](?: name:)?|Graph execution error:\s+Detected at node .*?<stack traces unavailable>", re.DOTALL
+)
+# Characters of a reason, and of a message, which may hold two paths.
+_LONGEST_REASON, _LONGEST = 200, 10_000
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message as one printable line of at most 200 characters, or its type if it has none."""
+    text = _printable(" ".join(_PLACE.sub(" ", str(error)).split()))
+    return text[:_LONGEST_REASON] or type(error).__name__
+
+
+def _printable(text: str) -> str:
+    """A text in which characters that would move the cursor, or that are none, are named by their numbers."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class UserError(Exception):
@@ -25,6 +42,10 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str, **arguments: str):
+        # Part of it may come from a file: a name, a value, what a library says.
+        message = _printable(" ".join(message.splitlines()))
+        if len(message) > _LONGEST:
+            message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
         super().__init__(message)
         self._arguments = arguments
 

@@ -132,7 +132,7 @@ def _log_plainly() -> None:
 def report(error: BaseException) -> int | None:
     """Says in one line what ended a command, and returns its exit code; None for what must not happen."""
     if isinstance(error, UserError):
-        print("error:", error.on_command_line.replace("\n", " "), file=sys.stderr)
+        print("error:", error.on_command_line, file=sys.stderr)
         return 1
     if isinstance(error, UnicodeEncodeError) and any("\udc80" <= char <= "\udcff" for char in error.object):
         print(f"error: {display_name(error.object)}: TensorFlow takes paths in UTF-8 only; rename it", file=sys.stderr)

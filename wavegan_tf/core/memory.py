@@ -12,7 +12,7 @@ from wavegan_tf.core.errors import UserError
 
 OptionsT = TypeVar("OptionsT", bound=Any)
 
-_FLOAT = 4  # bytes
+FLOAT = 4  # bytes
 # A weight, its gradient, and at least one moment of the optimiser.
 _COPIES = 3
 # Of processes that may have less than the machine (version 2 and 1).
@@ -34,7 +34,7 @@ class Need:
     @property
     def bytes(self) -> int:
         """All of it."""
-        return _FLOAT * (_COPIES * self.parameters + self.values)
+        return FLOAT * (_COPIES * self.parameters + self.values)
 
 
 def of_machine() -> int:
@@ -113,7 +113,7 @@ def require_batch(size: int, clip_values: int) -> None:
       UserError: it has not.
     """
     what = f"{size:,} clips of {clip_values:,} numbers at a time"
-    require_room("batch_size", size, what, _FLOAT * size * clip_values)
+    require_room("batch_size", size, what, FLOAT * size * clip_values)
 
 
 def _gib(size: int) -> str:

@@ -23,6 +23,7 @@ OptionsT = TypeVar("OptionsT", bound="Options")
 
 
 LARGEST_INT = 2**31 - 1
+MAX_SAMPLE_RATE = 768_000  # Hz
 # Where an option declares no other limits: TensorFlow's int32, and float32.
 _LARGEST = {int: LARGEST_INT, float: 3.4028234663852886e38}
 

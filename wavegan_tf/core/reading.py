@@ -6,18 +6,25 @@ Whatever is wrong with a file is `Unreadable`, a ValueError of one line.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import re
+import reprlib
+import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from wavegan_tf.core.errors import one_line
+
 # No list of notes that anybody has is as large.
 MAX_JSON_BYTES = 1 << 30
+# Of a TFRecord: length and its checksum, and the checksum of what lies between, in bytes.
+_RECORD_HEADER, _RECORD_FOOTER = 12, 4
 _HALF_OF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -31,12 +38,21 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise Unreadable(_line(error)) from None
+        raise Unreadable(one_line(error)) from None
 
 
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)[:200] or type(error).__name__
+def require_regular(path: str) -> None:
+    """Checks that a path is that of a file: opening a pipe may wait for ever, and some devices never end.
+
+    Raises:
+      Unreadable: it is something else.
+      OSError: it is not there, or a folder.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):
+        raise Unreadable("it is not a regular file")
 
 
 def read_json(path: str) -> Any:
@@ -46,6 +62,7 @@ def read_json(path: str) -> Any:
       Unreadable: it is no JSON, or `parse_json` refuses it.
       OSError: it cannot be opened.
     """
+    require_regular(path)
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size > MAX_JSON_BYTES:
             raise Unreadable(f"it is larger than {MAX_JSON_BYTES >> 20} MiB")
@@ -78,6 +95,25 @@ def parse_json(text: str, max_digits: int = 20) -> Any:
         return value
 
 
+def whole_number(values: Mapping[str, Any], name: str, low: int, high: int) -> int:
+    """A value of a JSON object.
+
+    Args:
+      values: the object.
+      name: of the value; 2.0 is a whole number as well.
+      low: smallest that can be.
+      high: largest that can be.
+
+    Raises:
+      Unreadable: it is missing, or something else.
+    """
+    value: Any = values.get(name)
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not is_whole or not low <= value <= high:
+        raise Unreadable(f"{name} is {reprlib.repr(value)}, not a whole number from {low} to {high}")
+    return int(value)
+
+
 def read_array(path: str) -> np.ndarray:
     """The array of numbers of an npy file.
 
@@ -85,6 +121,7 @@ def read_array(path: str) -> np.ndarray:
       Unreadable: it is no such file, or its header claims another size than it has.
       OSError: it cannot be opened.
     """
+    require_regular(path)
     with open(path, "rb") as file, _one_line():
         return _array(file, os.path.getsize(path))
 
@@ -101,6 +138,7 @@ def read_arrays(path: str, names: Sequence[str], max_bytes: int = 1 << 26) -> li
       Unreadable: it is no such file, an array is missing or too large, or its header claims another size than it has.
       OSError: it cannot be opened.
     """
+    require_regular(path)
     with open(path, "rb") as file, _one_line(), zipfile.ZipFile(file) as archive:
         found = []
         for name in names:
@@ -110,6 +148,29 @@ def read_arrays(path: str, names: Sequence[str], max_bytes: int = 1 << 26) -> li
             with archive.open(member) as part:
                 found.append(_array(part, member.file_size))
         return found
+
+
+def whole_records(path: str) -> tuple[int, str]:
+    """How many records of a TFRecord file lie within it, by their lengths, and what is wrong behind them, if anything.
+
+    TensorFlow takes memory for whatever a length claims. The checksums of lengths and records are left to it.
+
+    Raises:
+      Unreadable: it is no regular file.
+      OSError: it cannot be read.
+    """
+    require_regular(path)
+    size, place, count = os.path.getsize(path), 0, 0
+    with open(path, "rb") as file:
+        while place < size:
+            file.seek(place)
+            header = file.read(_RECORD_HEADER)
+            length = int.from_bytes(header[:8], "little")
+            if len(header) < _RECORD_HEADER or length > size - place - _RECORD_HEADER - _RECORD_FOOTER:
+                return count, f"it ends in the middle of a record, which claims {length} bytes"
+            place += _RECORD_HEADER + length + _RECORD_FOOTER
+            count += 1
+    return count, ""
 
 
 def _array(file: Any, size: int) -> np.ndarray:

@@ -11,7 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.checkpoint_index import require_consistent
+from wavegan_tf.core.errors import UserError, one_line
+from wavegan_tf.core.files import display_name
 
 
 def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
@@ -20,19 +22,22 @@ def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:
     Raises:
       UserError: there is none, or it is damaged.
     """
-    prefix = find_checkpoint(tf1_dir)
+    prefix = checkpoint_prefix(tf1_dir)
     try:
+        require_consistent(prefix)
         reader = tf.train.load_checkpoint(prefix)
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, ValueError, IndexError) as error:
-        raise UserError(f"{prefix}: damaged checkpoint ({' '.join(str(error).split())})") from None
+    except UnicodeEncodeError:  # the path's own
+        raise
+    except Exception as error:  # TensorFlow raises anything for a damaged one
+        raise UserError(f"{prefix}: damaged checkpoint ({one_line(error)})") from None
 
 
-def find_checkpoint(tf1_dir: str) -> str:
-    """Path without extension of the newest checkpoint: the one that the file `checkpoint` names, or the highest step.
+def checkpoint_prefix(tf1_dir: str) -> str:
+    """Path without extension of the newest checkpoint of a directory, or of the one whose path this is already.
 
-    `tf1_dir` may be that path itself. The original writes absolute paths into that file, which say nothing once the
-    directory was moved, as from a machine with Windows.
+    The newest is the one that the file `checkpoint` names, or else the highest step. The original writes absolute paths
+    into that file, which say nothing once the directory was moved, as from a machine with Windows.
 
     Raises:
       UserError: there is none.
@@ -47,7 +52,7 @@ def find_checkpoint(tf1_dir: str) -> str:
         named = state.model_checkpoint_path
         prefix = named if os.path.exists(f"{named}.index") else os.path.join(tf1_dir, ntpath.basename(named))
         if not os.path.exists(f"{prefix}.index"):
-            name = os.path.basename(prefix)
+            name = display_name(os.path.basename(prefix))
             raise UserError(f"{tf1_dir}: its file 'checkpoint' names {name}, whose .index is missing")
         return prefix
     names = os.listdir(tf1_dir) if os.path.isdir(tf1_dir) else []

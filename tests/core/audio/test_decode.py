@@ -12,7 +12,9 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
+from tests.fuzz import trial
 from wavegan_tf.core.audio import decode, tensorflow_io
 from wavegan_tf.core.audio.decode import AudioError
 from wavegan_tf.core.audio.files import find_audio_files, stem_of
@@ -336,3 +338,22 @@ def test_write_errors(tmp_path):
 )  # fmt: skip
 def test_a_stem_has_no_extension_of_audio(path, stem):
     assert stem_of(path) == stem
+
+
+@pytest.mark.parametrize("channels", [1, 2, 15, 16, 17, 18, 200, 1024])
+def test_channels_in_any_number_are_averaged_in_little_memory(tmp_path, channels):
+    """A resampler takes 2 MB for each channel, of which a header may claim 1024 in a file of 40 kB."""
+    samples = np.random.default_rng(channels).normal(0, 0.1, (20, channels)).astype(np.float32)
+    soundfile.write(tmp_path / "many.wav", samples, 8000, subtype="FLOAT")
+    found = []
+    fault = trial.fault_of(lambda: found.append(decode.decode(str(tmp_path / "many.wav"), 16000, normalize=False)))
+    assert not fault
+    expected = soxr.resample(samples.astype(np.float64), 8000, 16000, quality="HQ").mean(axis=1)
+    np.testing.assert_allclose(found[0][:, 0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [1_000_001, 10**9, 2**31 - 1])
+def test_rates_that_no_sound_has_are_refused_without_resampling_too(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", np.zeros(8), rate)
+    with pytest.raises(AudioError, match=f"sample rate {rate} Hz is not between 1000 and 1000000"):
+        decode.decode(str(tmp_path / "a.wav"))

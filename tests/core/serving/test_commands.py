@@ -65,5 +65,6 @@ def test_the_border_is_the_memory_of_the_machine(tmp_path, monkeypatch, size, is
 
 def test_what_a_model_says_of_its_clips_may_be_nonsense(tmp_path):
     model_dir = described(tmp_path / "model", model="wavegan", slice_len="long")
-    with pytest.raises(UserError, match=r"^model_dir=.*: assets.extra/model.json cannot be used \(ValueError"):
+    message = r"^model_dir=.*: assets.extra/model.json cannot be used \(slice_len is 'long', not a whole number"
+    with pytest.raises(UserError, match=message):
         call(MODELS["wavegan"][0], f"--model_dir={model_dir}", f"--output_dir={tmp_path}/out")

@@ -3,6 +3,7 @@ import hashlib
 import json
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +15,7 @@ from eval.classifiers.places import ClassifierInfo
 from eval.classifiers.waveform import WaveformClassifier
 from tests.eval.small import raises_user_error, save_classifier
 from tests.originals import EVAL, assert_near
+from wavegan_tf.core.errors import UserError
 
 WORDS = ClassifierInfo("sc09", "waveform", ("a", "b", "c"))
 NOTES = ClassifierInfo("pitch", "pitch", tuple(map(str, range(60, 66))), ("bass", "brass"), 4800, 8000, width=2)
@@ -98,6 +100,64 @@ def test_a_damaged_folder_is_one_line(tmp_path, damage):
     else:
         (tmp_path / places.WEIGHTS_FILE).write_bytes(b"no weights")
     with raises_user_error("classifier.json: cannot be used"):
+        registry.find(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"sample_rate": 1e30}, "sample_rate is 1e+30, not a whole number from 1 to 768000"),
+        ({"sample_rate": 2**31}, "sample_rate is 2147483648"),
+        ({"sample_rate": 0}, "sample_rate is 0"),
+        ({"clip_len": 10**12}, "clip_len is 1000000000000"),
+        ({"clip_len": "4800"}, "clip_len is '4800'"),
+        ({"width": 0}, "width is 0"),
+        ({"width": 2**30}, "best.weights.h5 has "),
+        ({"labels": [str(i % 128) for i in range(10**6)]}, "best.weights.h5 has "),
+        ({"labels": []}, "labels are missing"),
+        ({"labels": ["sixty"]}, "labels are missing, or no MIDI numbers"),
+        ({"labels": "60"}, "labels is no list of names"),
+        ({"labels": [60]}, "labels is no list of names"),
+        ({"families": None}, "families is no list of names"),
+        ({"test_accuracy": float("nan")}, "test_accuracy is no number from 0 to 1"),
+        ({"test_accuracy": [1]}, "test_accuracy is no number from 0 to 1"),
+        ({"test_size": -1}, "test_size is -1"),
+        ({"is_published": 1}, "test_accuracy is no number from 0 to 1, or is_published neither true nor false"),
+        ({"task": ["pitch"]}, ""),
+        ({"task": "x\ny"}, ""),
+    ],
+)  # fmt: skip
+def test_numbers_that_no_classifier_has_are_refused_in_one_line(tmp_path, values, reason):
+    save_classifier(tmp_path, NOTES)
+    path = tmp_path / places.INFO_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    with pytest.raises(UserError) as error:
+        registry.find(str(tmp_path))
+    assert f"classifier.json: cannot be used ({reason}" in str(error.value) and str(error.value).isprintable()
+
+
+def _claim(file):
+    file.create_dataset("big", (1 << 33,), "f4")  # of which nothing is written
+
+
+def _link(file):
+    file.create_dataset("elsewhere", (4,), "f4", external=[("/etc/hostname", 0, 16)])
+
+
+def _assemble(file):
+    layout = h5py.VirtualLayout((4,), "f4")
+    layout[:] = h5py.VirtualSource("/tmp/other.h5", "x", (4,))
+    file.create_virtual_dataset("assembled", layout)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [(_claim, "claims 3435"), (_link, "names other files"), (_assemble, "names other files")]
+)
+def test_weights_that_claim_more_than_they_hold_are_refused(tmp_path, change, reason):
+    save_classifier(tmp_path, NOTES)
+    with h5py.File(tmp_path / places.WEIGHTS_FILE, "r+") as file:
+        change(file)
+    with raises_user_error(f"cannot be used .best.weights.h5 {reason}"):
         registry.find(str(tmp_path))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from gansynth_tf.notes import records
 from gansynth_tf.notes.files import BadNote
+from tests.fuzz import sealed
 from tests.gansynth.notes import record_files
 from wavegan_tf.core.errors import UserError
 
@@ -58,6 +59,26 @@ def test_a_damaged_file_gives_what_stands_before_the_damage(tmp_path):
     ]  # fmt: skip
     assert isinstance(found[2][1], str) and "cannot be read" in found[2][1]
     assert records.parse(*found[3])[0].name == "n9"
+
+
+@pytest.mark.parametrize("length", [2**20, 2**33, 2**40, 2**63, 2**64 - 1])
+def test_a_length_that_no_file_has_is_damage(tmp_path, length):
+    """With right checksums: TensorFlow alone takes the memory, or ends the process."""
+    notes = [record_files.nsynth_example(f"n{i}", 60, AUDIO[:50]) for i in range(2)]
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(sealed.record(notes[0]) + sealed.record(notes[1], length))
+    (_, first), (place, reason) = records.records([str(path)])
+    assert first == notes[0] and place == "a.tfrecord, from record 1"
+    assert reason == f"cannot be read (it ends in the middle of a record, which claims {length} bytes)"
+
+
+def test_a_record_with_a_wrong_checksum_is_damage_in_one_line(tmp_path):
+    notes = [record_files.nsynth_example(f"n{i}", 60, AUDIO[:50]) for i in range(2)]
+    path = record_files.write(tmp_path / "a.tfrecord", notes)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    _, (place, reason) = records.records([str(path)])
+    assert place == "a.tfrecord, from record 1" and isinstance(reason, str)
+    assert reason.startswith("cannot be read (") and "{{" not in reason and reason.isprintable()
 
 
 def test_the_newest_version_of_the_subset_is_found(tmp_path):

@@ -9,8 +9,10 @@ import numpy as np
 import soxr
 
 MAX_SECONDS = 24 * 3600
-# Hz, of what is resampled: a header of 1 Hz would make gigabytes of a small file.
+# Hz: what is resampled from 1 Hz would make gigabytes of a small file, and pictures of 64 ms at 1 GHz likewise.
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
+# Fewer are averaged after they are resampled, as the original averages them.
+_MANY_CHANNELS = 16
 
 
 class Unusable(Exception):
@@ -36,10 +38,11 @@ def convert(
         do not fit. It may show only at the last block: use none of them before all have come.
     """
     checked = _finite(blocks, rate)
-    if sample_rate not in (None, rate):
-        if not MIN_RATE <= rate <= MAX_RATE:
-            raise Unusable(f"sample rate {rate} Hz is not between {MIN_RATE} and {MAX_RATE}")
-        checked = _resample(checked, rate, sample_rate)
+    new_rate = rate if sample_rate is None else sample_rate
+    if rate > MAX_RATE or (new_rate != rate and rate < MIN_RATE):
+        raise Unusable(f"sample rate {rate} Hz is not between {MIN_RATE} and {MAX_RATE}")
+    if new_rate != rate:
+        checked = _resample(_without_many_channels(checked, num_channels), rate, new_rate)
     for block in _map_channels(checked, num_channels):
         if not np.isfinite(block).all():
             raise Unusable("holds samples that are too large to be resampled or averaged")
@@ -62,6 +65,13 @@ def _finite(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
         raise Unusable("holds no samples")
     if nan + inf:
         raise Unusable(f"holds samples that are not finite: {nan} NaN, {inf} Inf")
+
+
+def _without_many_channels(blocks: Iterator[np.ndarray], num_channels: int) -> Iterator[np.ndarray]:
+    """Maps many channels that the result does not have before each of them takes a resampler's memory, 2 MB."""
+    for block in blocks:
+        is_wanted = block.shape[1] == num_channels or block.shape[1] <= _MANY_CHANNELS
+        yield from [block] if is_wanted else _map_channels(iter([block]), num_channels)
 
 
 def _resample(blocks: Iterator[np.ndarray], rate: int, new_rate: int) -> Iterator[np.ndarray]:

@@ -22,7 +22,7 @@ from wavegan_tf.core.audio.conversion import Unusable, convert
 from wavegan_tf.core.audio.ffmpeg import FFmpegFile
 from wavegan_tf.core.audio.files import extension_of
 from wavegan_tf.core.audio.joined import Section, sections
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, replacing
 
 BLOCK_FRAMES = 1 << 18
@@ -112,7 +112,7 @@ def _reason(error: Exception) -> str:
         return f"cannot be decoded ({error.error_string.rstrip('.') or 'broken data'})"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read ({error.strerror})"
-    return f"cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
+    return f"cannot be decoded ({one_line(error)})"
 
 
 def _check_regular(path: str) -> None:
@@ -174,13 +174,14 @@ def _open_file(path: str) -> soundfile.SoundFile | FFmpegFile:
 
 
 def _blocks(file: soundfile.SoundFile | FFmpegFile) -> Iterator[np.ndarray]:
+    frames = BLOCK_FRAMES // max(1, file.channels // 4)  # a header may claim a thousand channels
     with file:
         if isinstance(file, FFmpegFile):
-            yield from file.blocks(BLOCK_FRAMES)
+            yield from file.blocks(frames)
             return
         left = file.frames
         # Asked for more than there is, libsndfile takes a tag at the end of a FLAC file for a broken frame.
-        while len(block := file.read(min(BLOCK_FRAMES, left), dtype="float32", always_2d=True)):
+        while len(block := file.read(min(frames, left), dtype="float32", always_2d=True)):
             yield block
             left -= len(block)
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.options import Options, option
+from wavegan_tf.core.options import MAX_SAMPLE_RATE, Options, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,11 @@ class ClipOptions(Options):
         "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.", per_worker=True, path=True
     )
     data_sample_rate: int = option(
-        16000, "Samples per second; files at other rates are resampled.", minimum=1, maximum=768_000, resume="fixed"
+        16000,
+        "Samples per second; files at other rates are resampled.",
+        minimum=1,
+        maximum=MAX_SAMPLE_RATE,
+        resume="fixed",
     )
     data_slice_len: int = option(16384, "Samples in a clip.", choices=(16384, 32768, 65536), resume="fixed")
     data_num_channels: int = option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import reprlib
 import typing
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from absl import logging
 
 from wavegan_tf.core.dcgan.options import GanOptionsT
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.reading import require_regular
 
 # What args.txt holds beside the options that are ours too. The original's `data_normalize` reaches nothing: it always
 # normalises, whatever args.txt says, and so does the run that continues it.
@@ -29,9 +31,10 @@ def read_args(tf1_dir: str) -> dict[str, str]:
     """
     path = os.path.join(tf1_dir, "args.txt")
     try:
+        require_regular(path)
         with open(path, encoding="utf-8-sig") as file:
             lines = [line.rstrip("\n") for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); is this the original code's training directory?") from None
     args = {}
     for line in lines:
@@ -53,7 +56,7 @@ def parse_value(text: str, kind: type, name: str) -> Any:
             return {"True": True, "False": False}[text]
         return kind(text)
     except (KeyError, ValueError):
-        raise UserError(f"args.txt: {name},{text}: must be of type {kind.__name__}") from None
+        raise UserError(f"args.txt: {name},{reprlib.repr(text)[1:-1]}: must be of type {kind.__name__}") from None
 
 
 def options_from_args(

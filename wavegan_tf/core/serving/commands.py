@@ -43,6 +43,7 @@ def define_flags(
     """
     define = absl_flags
     flags.define_path("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
+    define_trust()
     flags.define_path("output_dir", "", "Where the audio files and latents.npy go; a folder without audio.")
     define.DEFINE_boolean("overwrite", False, "Remove what an earlier run wrote into --output_dir, and nothing else.")
     define.DEFINE_integer(
@@ -60,6 +61,14 @@ def define_flags(
     define.DEFINE_integer("batch_size", batch_size, "Clips to compute at a time.", 1, LARGEST_INT)
 
 
+def define_trust() -> None:
+    """Defines --trust_model, which every command has that runs a given SavedModel."""
+    absl_flags.DEFINE_boolean(
+        "trust_model", False,
+        "Run a SavedModel even if it does more than compute: it is a program, and may read and write files.",
+    )  # fmt: skip
+
+
 def load_model(model: str) -> GeneratorModel:
     """The model that --model_dir names.
 
@@ -73,7 +82,7 @@ def load_model(model: str) -> GeneratorModel:
     flags.require(model_dir=values.model_dir, output_dir=values.output_dir)
     metadata = read_metadata(values.model_dir, model)
     memory.require_batch(values.batch_size, metadata["latent_dim"] + samples_of_clip(metadata))
-    return loading.load_model(values.model_dir, model)
+    return loading.load_model(values.model_dir, model, trust_model=values.trust_model)
 
 
 def output() -> Output:

@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from wavegan_tf.core.serving.model import GeneratorModel
 
 
-def load_model(model_dir: str | os.PathLike[str], model: str | None = None) -> GeneratorModel:
+def load_model(
+    model_dir: str | os.PathLike[str], model: str | None = None, *, trust_model: bool = False
+) -> GeneratorModel:
     """Loads an exported model: a WaveGAN, a SpecGAN or a GANSynth.
 
     Args:
       model_dir: a version folder, as `export_model` or an export command wrote it.
       model: whose it must be, such as "wavegan"; None for any.
+      trust_model: whether to run it even if it does more than compute: a SavedModel is a program, and one with other
+        operations than arithmetic on tensors may read and write files.
 
     Raises:
-      UserError: the folder holds no model of ours, or another model's.
+      UserError: the folder holds no model of ours, another model's, or one that does more than compute.
 
     >>> import wavegan_tf
     >>> wavegan_tf.load_model("wavegan_tf/demo/trained/wavegan_drums").sample_rate
@@ -28,4 +32,4 @@ def load_model(model_dir: str | os.PathLike[str], model: str | None = None) -> G
     read_metadata(model_dir, model)  # a mistake shows before TensorFlow is imported
     from wavegan_tf.core.serving.model import GeneratorModel
 
-    return GeneratorModel(model_dir, model)
+    return GeneratorModel(model_dir, model, trust_model)

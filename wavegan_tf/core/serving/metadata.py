@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import suggest_version
-from wavegan_tf.core.reading import read_json
+from wavegan_tf.core.errors import UserError, one_line
+from wavegan_tf.core.files import display_name, suggest_version
+from wavegan_tf.core.options import LARGEST_INT, MAX_SAMPLE_RATE
+from wavegan_tf.core.reading import Unreadable, read_json, whole_number
 
 METADATA_FILE = os.path.join("assets.extra", "model.json")
 # Options of a run of any model, by which a training directory is known.
 RUN_FILES = ("config.json", "experiment.json")
 MIDDLE_C = 60  # MIDI number
+# Lowest and highest values of numbers in it; those of the options of a run.
+_LIMITS = {
+    "sample_rate": (1, MAX_SAMPLE_RATE), "latent_dim": (1, LARGEST_INT), "slice_len": (0, LARGEST_INT),
+    "audio_length": (0, LARGEST_INT), "num_channels": (1, 1024), "min_pitch": (0, 127), "max_pitch": (0, 127),
+}  # fmt: skip
+_NEEDED = ("sample_rate", "latent_dim")
 
 
 def read_metadata(model_dir: str | os.PathLike[str], model: str | None = None) -> dict[str, Any]:
@@ -35,18 +42,23 @@ def read_metadata(model_dir: str | os.PathLike[str], model: str | None = None) -
     try:
         metadata: dict[str, Any] = read_json(os.path.join(model_dir, METADATA_FILE))
         found = metadata["model"]
-        metadata.update({name: int(metadata[name]) for name in ("sample_rate", "latent_dim")})
-        if "min_pitch" in metadata:
-            metadata.update({name: int(metadata[name]) for name in ("min_pitch", "max_pitch")})
-        samples_of_clip(metadata)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({error!r})") from None
+        if not isinstance(found, str):
+            raise Unreadable("model is no name")
+        for name, (low, high) in _LIMITS.items():
+            if name in metadata or name in _NEEDED or (name == "max_pitch" and "min_pitch" in metadata):
+                metadata[name] = whole_number(metadata, name, low, high)
+        if "min_pitch" in metadata and metadata["min_pitch"] > metadata["max_pitch"]:
+            raise Unreadable("min_pitch is above max_pitch")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
+        raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({reason})") from None
     if model is not None and found != model:
-        raise UserError(f"--model_dir={model_dir}: holds a {found} model, which {found}_generate is for")
+        kind = display_name(found)
+        raise UserError(f"--model_dir={model_dir}: holds a {kind} model, which {kind}_generate is for")
     return metadata
 
 
 def samples_of_clip(metadata: dict[str, Any]) -> int:
     """Samples of all channels of a model's clip; 0 if it does not say."""
     length = metadata.get("slice_len", metadata.get("audio_length", 0))
-    return int(length) * int(metadata.get("num_channels", 1))
+    return length * metadata.get("num_channels", 1)

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core import messages
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core import memory, messages
+from wavegan_tf.core.checkpoint_index import require_consistent
+from wavegan_tf.core.errors import UserError, one_line
+from wavegan_tf.core.serving import operations
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
-from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, read_metadata
+from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, read_metadata, samples_of_clip
 
 # Latents that are drawn together.
 LATENTS_BLOCK = 1 << 16
@@ -31,15 +33,16 @@ class GeneratorModel:
       pitches: MIDI numbers that it plays; None for a model without pitches.
     """
 
-    def __init__(self, model_dir: str | os.PathLike[str], model: str | None = None):
+    def __init__(self, model_dir: str | os.PathLike[str], model: str | None = None, trust_model: bool = False):
         """Loads it.
 
         Args:
           model_dir: a version folder that was exported.
           model: whose it must be, such as "wavegan"; None for any.
+          trust_model: whether to run it even if it does more than compute, such as reading or writing files.
 
         Raises:
-          UserError: the folder holds no SavedModel of ours, or another model's.
+          UserError: the folder holds no SavedModel of ours, another model's, or one that does more than compute.
         """
         self._dir, self.metadata = os.fspath(model_dir), read_metadata(model_dir, model)
         self.name: str = self.metadata["model"]
@@ -49,15 +52,33 @@ class GeneratorModel:
         if "min_pitch" in self.metadata:
             self.pitches = range(self.metadata["min_pitch"], self.metadata["max_pitch"] + 1)
         try:
+            foreign = ", ".join(operations.foreign_operations(operations.read_saved_model(self._dir))[:5])
+            if foreign and not trust_model:
+                raise UserError(
+                    f"--model_dir={model_dir}: is a program that does more than compute (it runs {foreign}); give "
+                    "--trust_model if you trust whoever made it"
+                )
+            variables = os.path.join(self._dir, "variables", "variables")
+            if os.path.exists(f"{variables}.index"):
+                require_consistent(variables)
             # The signatures hold their variables only as long as the model itself is held.
             with messages.of_ours_alone():
                 self._model = tf.saved_model.load(self._dir)
             self._outputs = self.metadata.get("signatures") or _earlier_signatures(self._model)
-        except (OSError, tf.errors.OpError, ValueError, IndexError, KeyError) as error:
-            raise UserError(f"--model_dir={model_dir}: cannot be loaded ({str(error).splitlines()[0]})") from None
-        takes_pitch = "pitch" in self._model.signatures["serving_default"].structured_input_signature[1]
-        if takes_pitch and self.pitches is None:
-            raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({KeyError('min_pitch')!r})")
+            self._check_signatures()
+        except UserError:
+            raise
+        except Exception as error:  # TensorFlow raises anything for a damaged one
+            raise UserError(f"--model_dir={model_dir}: cannot be loaded ({one_line(error)})") from None
+
+    def _check_signatures(self) -> None:
+        """Raises ValueError if model.json says of the signatures what does not hold."""
+        inputs = self._model.signatures["serving_default"].structured_input_signature[1]
+        if inputs["z"].shape.as_list() != [None, self.latent_dim] or ("pitch" in inputs) != (self.pitches is not None):
+            raise ValueError(f"it takes {', '.join(map(str, inputs.values()))}, which {METADATA_FILE} does not say")
+        for name, place in self._outputs.items():
+            if place["output"] not in self._model.signatures[place["signature"]].structured_outputs:
+                raise ValueError(f"it has no {place['output']} for the {name} of {METADATA_FILE}")
 
     def __repr__(self) -> str:
         return f"<{self.name} model of {self._dir}: {self.sample_rate} Hz, {self.latent_dim} latent dimensions>"
@@ -93,8 +114,8 @@ class GeneratorModel:
         >>> model.generate(2, seed=1).shape
         (2, 16384, 1)
         """
-        rows = self._rows(n, z, pitch, checked_seed(seed))
         checked_int(batch_size, "batch_size")
+        rows = self._rows(n, z, pitch, checked_seed(seed))
         return np.stack(list(self.stream(rows, batch_size, **inputs)))
 
     def interpolate(
@@ -151,7 +172,9 @@ class GeneratorModel:
         Raises:
           UserError: an argument is impossible, which the message names.
         """
-        return np.concatenate(list(self.latent_blocks(checked_int(n, "n"), checked_seed(seed))))
+        size = memory.FLOAT * checked_int(n, "n") * self.latent_dim
+        memory.require_room("n", n, f"{n:,} latents of {self.latent_dim:,} numbers", size)
+        return np.concatenate(list(self.latent_blocks(n, checked_seed(seed))))
 
     def latent_blocks(self, n: int, seed: int) -> Iterator[np.ndarray]:
         """Draws latents, however many, in blocks of at most `LATENTS_BLOCK`: float32 [n, latent_dim] each.
@@ -163,7 +186,7 @@ class GeneratorModel:
         for block, start in enumerate(range(0, n, LATENTS_BLOCK)):
             count = tf.constant(min(n - start, LATENTS_BLOCK), tf.int32)
             key = tf.constant(_block_seed(seed, block) if block else seed, tf.int64)
-            yield draw(num_samples=count, seed=key)["z"].numpy()
+            yield self._run(draw, num_samples=count, seed=key)["z"].numpy()
 
     def draw_pitches(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Random pitches of the model, int32 [n]."""
@@ -204,8 +227,19 @@ class GeneratorModel:
         others = {name: tf.constant(checked_int(value, name, 0), kinds[name].dtype) for name, value in inputs.items()}
         for start in range(0, len(next(iter(rows.values()))), batch_size):
             batch = {name: tf.constant(values[start : start + batch_size]) for name, values in rows.items()}
-            made = function(**batch, **others)[self._outputs[names]["output"]].numpy()
+            made = self._run(function, **batch, **others)[self._outputs[names]["output"]].numpy()
+            if made.ndim < 2 or len(made) != len(batch["z"]):
+                raise UserError(f"--model_dir={self._dir}: gives {list(made.shape)} for {len(batch['z'])} latents")
             yield from made.reshape(*made.shape[:2], -1)
+
+    def _run(self, function: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Calls a signature; raises UserError for what the model itself does wrong, not for want of memory."""
+        try:
+            return function(**inputs)
+        except tf.errors.ResourceExhaustedError:
+            raise
+        except tf.errors.OpError as error:
+            raise UserError(f"--model_dir={self._dir}: cannot be run ({one_line(error)})") from None
 
     def _rows(self, n: int | None, z: Any, pitch: Any, seed: int) -> dict[str, np.ndarray]:
         rows = {}
@@ -218,6 +252,8 @@ class GeneratorModel:
             self.check_pitch(rows["pitch"])
         lengths = {name: len(values) for name, values in rows.items()}
         count = checked_int(max(lengths.values(), default=1) if n is None else n, "n")
+        numbers = self.latent_dim + samples_of_clip(self.metadata)
+        memory.require_room("n", count, f"{count:,} sounds of {numbers:,} numbers each", memory.FLOAT * count * numbers)
         for name, length in lengths.items():
             if length not in (1, count):
                 raise UserError(f"{name}: has {length} rows for {count} sounds")

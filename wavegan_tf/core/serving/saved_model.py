@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import draws, messages
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import temporary_beside
 from wavegan_tf.core.serving.metadata import METADATA_FILE
 
@@ -178,7 +178,7 @@ def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -
         os.rename(temporary, export_dir)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise UserError(f"--export_dir={export_dir}: cannot be written ({str(error).splitlines()[0]})") from None
+        raise UserError(f"--export_dir={export_dir}: cannot be written ({one_line(error)})") from None
 
 
 def prediction_log(model: str, signature: str, inputs: Mapping[str, Any]) -> bytes:

@@ -13,14 +13,14 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.checkpoint_index import require_consistent
+from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.nn.optimizers import LossScaling
 
 _NAME = "model.ckpt"
 _KEEP = 5
 _KEEP_EVERY_HOURS = 1.0
-# What TensorFlow raises for a checkpoint that is damaged or does not fit.
-_UNUSABLE = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
+_STEP = re.compile(r"-([0-9]{1,18})$")
 
 Saved: TypeAlias = keras.Model | keras.optimizers.Optimizer | dict[str, tf.Variable]
 
@@ -66,7 +66,7 @@ def _reason(error: Exception) -> str:
         return "it lacks variables of these networks or optimisers"
     if "No space left" in str(error) or "quota" in str(error):
         return "the disk is full"
-    return " ".join(re.sub(r"{{.*?}}", "", str(error)).split())[:200] or type(error).__name__
+    return one_line(error)
 
 
 def _listed(directory: str) -> list[str]:
@@ -75,11 +75,11 @@ def _listed(directory: str) -> list[str]:
         state = tf.train.get_checkpoint_state(directory)
     except ValueError:
         return []
-    return list(state.all_model_checkpoint_paths) if state else []
+    return [path for path in state.all_model_checkpoint_paths if _STEP.search(path)] if state else []
 
 
 def _step_of(path: str) -> int:
-    return int(path.rsplit("-", 1)[1])
+    return int(_STEP.search(path)[1])  # type: ignore[index]
 
 
 def _paths(directory: str) -> list[str]:
@@ -89,7 +89,8 @@ def _paths(directory: str) -> list[str]:
     """
     listed = _listed(directory)
     found = glob.glob(os.path.join(glob.escape(directory), f"{_NAME}-*.index"))
-    others = {path.removesuffix(".index") for path in found if re.search(r"-\d+\.index$", path)}.difference(listed)
+    prefixes = [path.removesuffix(".index") for path in found]
+    others = {path for path in prefixes if _STEP.search(path)}.difference(listed)
     return [*sorted(others, key=_step_of), *listed]
 
 
@@ -170,9 +171,10 @@ class Checkpoints:
         problem = ""
         for path in reversed(_paths(self._directory)):
             try:
+                require_consistent(path)
                 self._required.restore(path).expect_partial().assert_existing_objects_matched()
                 self._optional.restore(path).expect_partial()
-            except _UNUSABLE as error:
+            except Exception as error:  # TensorFlow raises anything for one that is damaged or does not fit
                 problem = f"{path}: cannot be restored ({_reason(error)})"
                 logging.warning("%s", problem)
                 continue
@@ -224,9 +226,10 @@ def restore_step(directory: str, step: int | None, **items: Saved) -> int:
     """
     path = _path_of(directory, step)
     try:
+        require_consistent(path)
         status = tf.train.Checkpoint(**_all(items)).restore(path)
         status.expect_partial().assert_existing_objects_matched()
-    except _UNUSABLE as error:
+    except Exception as error:  # as above
         raise UserError(f"{path}: cannot be restored ({_reason(error)})") from None
     return _step_of(path)
 
@@ -235,8 +238,9 @@ def holds(directory: str, step: int | None, name: str) -> bool:
     """True if a checkpoint has variables of the item of this name; see `restore_step`, also for errors."""
     path = _path_of(directory, step)
     try:
+        require_consistent(path)
         return any(variable.startswith(f"{name}/") for variable, _ in tf.train.list_variables(path))
-    except _UNUSABLE as error:
+    except Exception as error:  # as above
         raise UserError(f"{path}: cannot be restored ({_reason(error)})") from None
 
 

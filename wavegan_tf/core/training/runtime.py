@@ -17,7 +17,7 @@ from tensorflow.python.framework import config as framework_config
 
 from wavegan_tf import __version__
 from wavegan_tf.core.audio.batches import stream_options
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.nn.optimizers import LossScaling
 from wavegan_tf.core.training.options import RuntimeOptions
 from wavegan_tf.core.training.run_directory import RunDirectory
@@ -258,7 +258,7 @@ def _multi_worker_strategy(place: tf_config.Place, num_gpus: int, cluster: Clust
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
-        raise UserError(f"--distribution=multiworker: {str(error).splitlines()[0]}") from None
+        raise UserError(f"--distribution=multiworker: {one_line(error)}") from None
     # Each listens now.
     cluster.barrier()
     return strategy

@@ -20,7 +20,7 @@ import tensorflow as tf
 from absl import logging
 
 from wavegan_tf.core import flags
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.options import Options
 from wavegan_tf.core.workers.links import Links
 from wavegan_tf.core.workers.tf_config import Place
@@ -127,8 +127,7 @@ class Cluster:
                 # Where another worker is gone, the thread that reads from it knows which, and ends this process first.
                 time.sleep(_NOTICE_SECS)
             if isinstance(error, _TOGETHER):
-                reason = " ".join(str(error).split())[:200]
-                error = UserError(f"the workers have lost touch ({reason}); {_RESTART}")
+                error = UserError(f"the workers have lost touch ({one_line(error)}); {_RESTART}")
             self._ending.acquire()
             assert self._place
             reason = error.on_command_line if isinstance(error, UserError) else type(error).__name__

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.reading import parse_json
 
 VARIABLE = "TF_CONFIG"
 _JOBS = ("chief", "worker")
@@ -61,8 +62,8 @@ def read() -> Place | None:
     if not text.strip():
         return None
     try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        config = parse_json(text)
+    except ValueError as error:
         raise _mistake(f"is not JSON ({error})") from None
     if not isinstance(config, dict):
         raise _mistake(f"must be a JSON object with cluster and task, not {_short(config)}")
