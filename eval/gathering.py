@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import io
 import os
 import time
 from collections.abc import Collection, Sequence
@@ -21,7 +23,9 @@ from eval.metrics.ndb import bin_counts
 from eval.samples import Samples
 from eval.stored_features import StoredFeatures
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.progress import Progress
+from wavegan_tf.core.writing import write_all, writing
 
 # A covariance of the 8192 features of the log-mel classifier would take 0.5 GB, and 50 000 samples hardly fill it.
 MAX_FID_FEATURES = 4096
@@ -99,7 +103,7 @@ class _Pass:
         expectation = _Expectation(progress, len(samples))
         graphs = [tf.function(front, autograph=False) for front in (pooled_log_mel, similarity_log_mel)]
         done, dimensions = 0, 0
-        with open(self._path, "wb") as file:
+        with contextlib.closing(self._features_file()) as file:
             for clips, classes in samples.batches():
                 waves = clips.astype(np.float32) / np.float32(32767)  # as in score.py, not / 32768
                 self._classes.append(classes)
@@ -114,7 +118,8 @@ class _Pass:
                 if self._with_neighbours:
                     found = graphs[1](tf.constant(clips)).numpy()
                     dimensions = found[0].size
-                    file.write(found.tobytes())
+                    with writing(display_name(self._path)):
+                        write_all(file, found.tobytes())
                 done += len(clips)
                 progress.update(done, {})
                 expectation.update(done)
@@ -124,6 +129,10 @@ class _Pass:
             self._counts if isinstance(self._counts, np.ndarray) else None,
             StoredFeatures(self._path, dimensions) if dimensions else None,
         )  # fmt: skip
+
+    def _features_file(self) -> io.FileIO:
+        with writing(display_name(self._path)):
+            return open(self._path, "wb", buffering=0)
 
     def _take(self, number: int, outputs: Outputs) -> None:
         self._scores[number].append(outputs.scores)

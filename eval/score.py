@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,9 @@ from eval.samples import UNKNOWN, ClipFormat, FolderSamples, Samples, find_clips
 from wavegan_tf.core import effects, extras, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
-from wavegan_tf.core.folders import output_folder
+from wavegan_tf.core.folders import output_folder, work_folder
 from wavegan_tf.core.reading import read_array
+from wavegan_tf.core.writing import npy, write_file
 
 if TYPE_CHECKING:
     from eval.classifiers.registry import Classifier
@@ -136,13 +136,14 @@ def score_samples(
     values = absl_flags.FLAGS
     fewer = "" if values.num_samples or isinstance(fake, FolderSamples) else " (--num_samples takes another number)"
     logging.info("%s: scoring %d clips of %s%s", name, len(fake), fake.place, fewer)
-    with tempfile.TemporaryDirectory(prefix=".scoring-", dir=values.output_dir) as work_dir:
+    with work_folder(values.output_dir, "scoring") as work_dir:
         scores, statistics = scoring.score(fake, real, found, metrics, work_dir, values.num_groups, values.seed)
     for part, of in ((fake, "scored"), (real, "real")):
         if isinstance(part, FolderSamples) and part.changed:
             logging.warning("%d of %d %s clips had another length: trimmed or zero-padded", part.changed, len(part), of)
     for classifier, probabilities in zip(found, statistics.probabilities, strict=True):
-        np.save(os.path.join(values.output_dir, set_names.probabilities_file(name, classifier.name)), probabilities)
+        file_name = set_names.probabilities_file(name, classifier.name)
+        write_file(os.path.join(values.output_dir, file_name), npy(probabilities))
     common |= {"name": name, "place": os.path.abspath(fake.place), "real": real.place if real else None}
     common |= {"seed": values.seed}
     lines = score_table.records(scores, common)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -11,6 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -22,6 +24,7 @@ from eval.classifiers.waveform import WaveformClassifier
 from eval.features import classifier_log_mel
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.writing import write_file, writing
 
 # Of best_acc-103005.index in the original repository. It holds a checksum of every variable, which TensorFlow compares
 # when it reads the variables: a checkpoint with this index is the published one to the last bit.
@@ -96,12 +99,34 @@ def build(info: ClassifierInfo, name: str) -> Classifier:
     return Classifier(info, network, front_end, name)
 
 
+def save_weights(network: keras.Model, folder: str) -> None:
+    """Writes a network's weights into the folder of a classifier, whole or not at all.
+
+    Raises:
+      UserError: they cannot be written.
+    """
+    path = os.path.join(folder, WEIGHTS_FILE)
+    with writing(path), replacing(path) as temporary:
+        # Keras asks for the ending.
+        ended = f"{temporary}.weights.h5"
+        try:
+            network.save_weights(ended)
+            os.replace(ended, temporary)
+        except RuntimeError as error:  # of HDF5, which closes the file
+            raise OSError(str(error)) from None
+        finally:
+            with contextlib.suppress(OSError):
+                os.remove(ended)
+
+
 def save_info(info: ClassifierInfo, folder: str, **others: Any) -> None:
-    """Writes classifier.json; `others` are further facts for its readers."""
-    path = os.path.join(folder, INFO_FILE)
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        json.dump({**dataclasses.asdict(info), "more": others}, file, indent=2)
-        file.write("\n")
+    """Writes classifier.json; `others` are further facts for its readers.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    text = json.dumps({**dataclasses.asdict(info), "more": others}, indent=2)
+    write_file(os.path.join(folder, INFO_FILE), f"{text}\n")
 
 
 def load(folder: str) -> Classifier:

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -210,8 +211,8 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     def full(*arguments, **keywords):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UserError, match=rf"^{path}: cannot be written \(the disk is full\)$"):
         save_options(Example(example_dim=9), str(path), "example")
     monkeypatch.undo()
     assert load_options(Example, str(path), "example").example_dim == 7
@@ -277,6 +278,7 @@ def test_success_exits_0_and_messages_have_no_prefix(script):
         (["--action=mistake"], 1, "error: --action=mistake: is wrong, say otherwise\n"),
         (["--action=full"], 1, "error: /run/config.json: the disk is full; make room and start again\n"),
         (["--action=quota"], 1, "error: writing: the disk is full; make room and start again\n"),
+        (["--action=denied"], 1, "error: /run/x: Permission denied\n"),
         (["--action=stop"], 130, "interrupted\n"),
         (["--acton=x"], 2, "error: Unknown command line flag 'acton'. Did you mean: action ? (see --help)\n"),
         (["--count=a"], 2, "error: flag --count=a: invalid literal for int() with base 10: 'a' (see --help)\n"),
@@ -295,11 +297,25 @@ def test_value_out_of_range_is_a_wrong_command_line(script):
     assert done.stderr.startswith("error: flag --count=0: 0 ") and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(("action", "kind"), [("bug", "ZeroDivisionError: a bug"), ("denied", "PermissionError")])
-def test_unexpected_exceptions_keep_their_traceback(script, action, kind):
-    done = call(script, f"--action={action}")
+def test_unexpected_exceptions_keep_their_traceback(script):
+    done = call(script, "--action=bug")
     assert done.returncode == 1
-    assert "Traceback" in done.stderr and kind in done.stderr and "in main" in done.stderr
+    assert "Traceback" in done.stderr and "ZeroDivisionError: a bug" in done.stderr and "in main" in done.stderr
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("argument", ["--action=", "--help", "--helpxml"])
+def test_a_standard_output_that_takes_nothing_is_one_line_and_a_closed_pipe_none(script, argument, buffered):
+    environment = {**os.environ, "PYTHONPATH": ROOT, "PYTHONUNBUFFERED": buffered}
+    reading, closed = os.pipe()
+    os.close(reading)
+    full = os.open("/dev/full", os.O_WRONLY)
+    line = "error: writing: the disk is full; make room and start again\n"
+    for output, code, message in ((full, 1, line), (closed, 128 + signal.SIGPIPE, "")):
+        command = [sys.executable, str(script), argument]
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment)
+        os.close(output)
+        assert (done.returncode, done.stderr.removeprefix("a message\n")) == (code, message)
 
 
 @pytest.mark.parametrize("flag", ["--help", "-help", "-h", "-?", "--helpshort", "--help=true"])

@@ -20,6 +20,7 @@ from wavegan_tf.core.audio.cache import SampleSpool, cache_key, read_index
 from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
+from wavegan_tf.core.writing import writing
 
 # Longer files are decoded twice in blocks, once for the peak and once to keep, instead of being held whole.
 LONG_FILE_BYTES = 1 << 25
@@ -136,10 +137,18 @@ def spooled(
     else:
         logging.info("using what an earlier run left in %s", cache_path)
     if samples is None:
-        # Nothing writes to it; but a read-only mapping can't be handed to TensorFlow, and a private one counts as
-        # memory of this process.
-        samples = np.memmap(cache_path, "<f4", "r+").reshape(-1, num_channels)
+        samples = _mapped(cache_path).reshape(-1, num_channels)
     return contents, _as_tensor(samples)
+
+
+def _mapped(path: str) -> np.ndarray:
+    """The numbers of a cache file. Nothing writes to them, but TensorFlow takes no mapping that is read-only."""
+    try:
+        return np.memmap(path, "<f4", "r+")
+    except OSError:
+        # A cache that this user may only read. A private mapping counts as memory of this process, which it never takes.
+        with writing(display_name(path)):
+            return np.memmap(path, "<f4", "c")
 
 
 def _as_tensor(samples: np.ndarray) -> tf.Tensor:

@@ -8,9 +8,10 @@ import os
 import re
 import shutil
 from types import TracebackType
-from typing import IO
+from typing import BinaryIO
 
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.writing import why, writing
 
 _LOCK = ".lock"
 # Decoded audio serves the next start as well.
@@ -42,35 +43,39 @@ class RunDirectory:
         self._arguments = arguments
         self._made = _missing(directory)
         try:
-            os.makedirs(directory, exist_ok=True)
-            self._file = self._take(name)
-        except OSError as error:
+            with writing(name, **arguments):
+                os.makedirs(directory, exist_ok=True)
+                self._file = self._take(name)
+                self._before = _names(directory)
+        except UserError:
             self._remove_made()
-            raise UserError(f"{name}: cannot be written ({error.strerror})", **arguments) from None
-        self._before = set(os.listdir(directory))
+            raise
 
-    def _take(self, name: str) -> IO[str]:
+    def _take(self, name: str) -> BinaryIO:
         path = os.path.join(self._directory, _LOCK)
         while True:
-            file = open(path, "a+")  # noqa: SIM115 - held until the directory is given back
+            file = open(path, "a+b", buffering=0)  # noqa: SIM115 - held until the directory is given back
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                owner = file.read().strip() or "unknown"
+                owner = file.read().decode(errors="replace").strip() or "unknown"
                 file.close()
                 message = f"{name}: process {owner} is already training in this directory"
                 raise UserError(message, **self._arguments) from None
             except OSError as error:
                 file.close()
                 _remove(path)
-                self._remove_made()
-                raise UserError(f"{name}: cannot be locked ({error.strerror})", **self._arguments) from None
+                raise UserError(f"{name}: cannot be locked ({why(error)})", **self._arguments) from None
             # Whoever held it may have removed the file meanwhile; another process may hold a new one.
-            if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                file.truncate(0)
-                file.write(str(os.getpid()))
-                file.flush()
+            if _is_at(file, path):
+                try:
+                    file.truncate(0)
+                    file.write(str(os.getpid()).encode())
+                except OSError:
+                    _remove(path)
+                    file.close()
+                    raise
                 return file
             file.close()
 
@@ -80,11 +85,16 @@ class RunDirectory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        path = os.path.join(self._directory, _LOCK)
+        if not _is_at(self._file, path):
+            # The directory was removed or renamed meanwhile: what is there now belongs to somebody else.
+            self._file.close()
+            return
         is_undone = error is not None and not os.path.exists(os.path.join(self._directory, self._options_file))
         if is_undone:
-            for name in set(os.listdir(self._directory)) - self._before - set(_KEPT):
+            for name in _names(self._directory) - self._before - set(_KEPT):
                 _remove(os.path.join(self._directory, name))
-        _remove(os.path.join(self._directory, _LOCK))
+        _remove(path)
         self._file.close()
         if is_undone:
             self._remove_made()
@@ -94,6 +104,22 @@ class RunDirectory:
         for folder in self._made:
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
+
+
+def _is_at(file: BinaryIO, path: str) -> bool:
+    """True if an open file is what stands at a path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError:
+        return False
+
+
+def _names(directory: str) -> set[str]:
+    """Of all that a directory holds; none of one that is gone."""
+    try:
+        return set(os.listdir(directory))
+    except OSError:
+        return set()
 
 
 def _missing(directory: str) -> list[str]:
