@@ -88,6 +88,7 @@ class _Pass:
         self, classifiers: Sequence[Classifier], metrics: Collection[str], centers: np.ndarray | None, path: str
     ):
         self._classifiers, self._centers, self._path = classifiers, centers, path
+        self._shown = display_name(os.path.dirname(os.path.dirname(os.path.abspath(path))))  # not the hidden work folder
         self._with_rows = not set(metrics).isdisjoint(OF_BINS)
         self._with_neighbours = not set(metrics).isdisjoint(OF_DISTANCES)
         self._classes: list[np.ndarray] = []
@@ -118,7 +119,7 @@ class _Pass:
                 if self._with_neighbours:
                     found = graphs[1](tf.constant(clips)).numpy()
                     dimensions = found[0].size
-                    with writing(display_name(self._path)):
+                    with writing(self._shown):
                         write_all(file, found.tobytes())
                 done += len(clips)
                 progress.update(done, {})
@@ -131,7 +132,7 @@ class _Pass:
         )  # fmt: skip
 
     def _features_file(self) -> io.FileIO:
-        with writing(display_name(self._path)):
+        with writing(self._shown):
             return open(self._path, "wb", buffering=0)
 
     def _take(self, number: int, outputs: Outputs) -> None:

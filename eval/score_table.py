@@ -18,7 +18,7 @@ from eval.paper_tables import SC09_PAPER, STUDENT, Published
 from wavegan_tf import __version__
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.reading import parse_json
-from wavegan_tf.core.writing import append
+from wavegan_tf.core.writing import append_lines
 
 if TYPE_CHECKING:
     from eval.scoring import Score
@@ -107,7 +107,7 @@ def append(lines: Sequence[dict[str, Any]], output_dir: str) -> str:
     """
     path = os.path.join(output_dir, SCORES_FILE)
     text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-    append(path, text, f"--output_dir={output_dir}: {SCORES_FILE}")
+    append_lines(path, text, f"--output_dir={output_dir}: {SCORES_FILE}")
     return path
 
 

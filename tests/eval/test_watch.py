@@ -7,7 +7,7 @@ import pytest
 from absl import flags
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from eval import score, watch
+from eval import exports, score, watch
 from eval.classifiers.labels import LABELS
 from eval.classifiers.places import ClassifierInfo
 from tests import commands
@@ -37,7 +37,7 @@ def test_checkpoints_are_scored_and_the_best_is_kept(train_dir, tmp_path, monkey
     )  # fmt: skip
     call(score, *arguments)
     lines = [json.loads(line) for line in (tmp_path / "out" / "scores.jsonl").read_text().splitlines()]
-    steps = [step for _, step in watch.checkpoints_of(str(train_dir), "wavegan")]
+    steps = [step for _, step in exports.checkpoints_of(str(train_dir), "wavegan")]
     assert [line["step"] for line in lines] == steps and len(steps) > 1
     best = min(lines, key=lambda line: line["value"])  # of distances less is better
     (kept,) = (tmp_path / "out" / "best").iterdir()
@@ -105,16 +105,17 @@ def test_an_export_that_fails_ends_the_watch_unless_the_checkpoint_has_gone(
             (broken_run / "model.ckpt-3.index").unlink()
         return subprocess.CompletedProcess(command, 1, stderr="error: it is broken\n")
 
-    monkeypatch.setattr(watch.subprocess, "run", run)
+    monkeypatch.setattr(exports.subprocess, "run", run)
     # Another model's rows are to be shown; the run is exported as what it is.
     given = (f"--watch_train_dir={broken_run}", f"--output_dir={tmp_path}/out", "--metrics=d_self", "--model=specgan")
     if still_there:
-        with raises_user_error("--watch_train_dir=.*: cannot be exported .it is broken"):
+        with raises_user_error("--watch_train_dir=.*: step 3 cannot be exported .it is broken"):
             call(score, *given, "--watch_idle_secs=0.01")
     else:
         call(score, *given, "--watch_idle_secs=0.01", "--watch_poll_secs=0.01")
-        assert "not scored: it is broken" in caplog.text
-    assert [command[2] for command in commands_run] == ["wavegan_tf.export"]
+    assert caplog.messages.count("not scored: it is broken") == 1
+    assert {command[4] for command in commands_run} == {"wavegan_tf.export"}
+    assert not (tmp_path / "out" / "scores.jsonl").exists() and not (tmp_path / "out" / "best").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -123,7 +124,6 @@ def test_a_signal_ends_a_score_at_once_and_leaves_it_for_the_next_watch(number, 
 
     def export(_, __, ___, export_dir):
         os.makedirs(export_dir)
-        return True
 
     def score_samples(*_, step, **__):
         scored.append(step)
@@ -132,7 +132,7 @@ def test_a_signal_ends_a_score_at_once_and_leaves_it_for_the_next_watch(number, 
             pytest.fail("went on")
         return [{"metric": "d_self", "of": "fake", "value": 1.0, "spread": None, "step": step}]
 
-    monkeypatch.setattr(watch, "_export", export)
+    monkeypatch.setattr(exports, "export", export)
     monkeypatch.setattr(score, "make_samples", lambda *_: None)
     monkeypatch.setattr(score, "score_samples", score_samples)
     for again in range(2):
@@ -166,7 +166,7 @@ def test_stages_of_gansynth_come_in_their_order(tmp_path):
         (tmp_path / stage).mkdir()
         for step in steps:
             (tmp_path / stage / f"model.ckpt-{step}.index").touch()
-    assert watch.checkpoints_of(str(tmp_path), "gansynth") == [
+    assert exports.checkpoints_of(str(tmp_path), "gansynth") == [
         (("--stage=0", "--step=8"), 8), (("--stage=0", "--step=16"), 16), (("--stage=1", "--step=24"), 24),
     ]  # fmt: skip
 

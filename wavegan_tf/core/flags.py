@@ -137,7 +137,7 @@ def guarded(main: Callable[[], None]) -> int:
 
 
 def _give_up_output() -> None:
-    """Drops what standard output has not taken, if it takes no more; else Python would try again at its end, and say so."""
+    """Drops what standard output does not take; else Python would try again when it ends, and say so."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -78,7 +78,7 @@ def work_folder(parent: str, name: str) -> Iterator[str]:
       UserError: it cannot be made.
     """
     path = temporary_beside(os.path.join(parent, f".{name}"))
-    with writing(display_name(path)):
+    with writing(display_name(parent)):
         os.mkdir(path)
     try:
         yield path
@@ -87,7 +87,7 @@ def work_folder(parent: str, name: str) -> Iterator[str]:
 
 
 def _try_to_write(path: str) -> None:
-    """Makes a file beside `path` and removes it. What a user may do, and a read-only disk allows, shows in no other way.
+    """Makes a file beside `path` and removes it: what a user may do, and a disk allows, shows in no other way.
 
     Raises:
       OSError: it cannot be made.

@@ -1,4 +1,4 @@
-"""Writing of files, whole or not at all; the one line that says why something cannot be written, and when it may wait."""
+"""Writing of files, whole or not at all, and the one line that says why something cannot be written."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def npz(**arrays: np.ndarray) -> memoryview:
     return buffer.getbuffer()
 
 
-def append(path: str, lines: str, shown: str = "") -> None:
+def append_lines(path: str, lines: str, shown: str = "") -> None:
     """Appends lines to a file, all or none of them; what a process that was killed left of a line is ended first.
 
     Args:
@@ -168,7 +168,7 @@ class EventFiles:
 
 
 class Problems:
-    """What could not be written beside a long job's result: a warning at once, and an error once the result is saved."""
+    """Failed writes beside the result of a long job: a warning for each at once, an error once the result is saved."""
 
     def __init__(self, job: str):
         """Takes the name of the job, such as "training"."""

@@ -254,18 +254,19 @@ class _Sink:
     """
 
     def __init__(self, path: str):
-        self._file, self._error = open(path, "w+b"), None  # noqa: SIM115 - closed when it is left
+        self._file = open(path, "w+b")  # noqa: SIM115 - closed when it is left
+        self._error: OSError | None = None
 
     def check(self) -> None:
         """Raises the first error there has been."""
         if self._error is not None:
             raise self._error
 
-    def _try(self, operation: Callable[..., int], *arguments: Any) -> int:
-        """Its result, or 0 from the first error on."""
+    def _try(self, operation: Callable[..., int | None], *arguments: Any) -> int:
+        """The operation's result, or 0 from the first error on."""
         if self._error is None:
             try:
-                return operation(*arguments)
+                return operation(*arguments) or 0
             except OSError as error:
                 self._error = error
         return 0
@@ -286,7 +287,8 @@ class _Sink:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._try(self._file.flush)
-        with contextlib.suppress(OSError):
-            self._file.close()
+        self._try(self._file.close)
+        if not self._file.closed:
+            with contextlib.suppress(OSError):
+                self._file.close()
         self.check()

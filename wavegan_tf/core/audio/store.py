@@ -146,7 +146,7 @@ def _mapped(path: str) -> np.ndarray:
     try:
         return np.memmap(path, "<f4", "r+")
     except OSError:
-        # A cache that this user may only read. A private mapping counts as memory of this process, which it never takes.
+        # A cache that this user may only read. A private mapping counts as memory of this process, if it takes none.
         with writing(display_name(path)):
             return np.memmap(path, "<f4", "c")
 

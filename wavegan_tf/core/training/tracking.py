@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core.writing import EventFiles, Problems, append, write_file, writing
+from wavegan_tf.core.writing import EventFiles, Problems, append_lines, write_file, writing
 
 _MAX_SHOWN = 3
-# Sounds and pictures are shown where the steps have grown by so much. Else they would fill a disk in time; and in a long
-# training one summary sounds like the next.
+# Sounds and pictures are shown where the steps have grown by so much: in a long training one summary sounds like the
+# next, and all of them would fill a disk in time.
 _GROWTH = 1.05
 
 
@@ -73,12 +73,13 @@ class Tracker:
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes each value to TensorBoard and all of them as one line of stats.jsonl."""
+        tags = [self._take(name, "scalars") for name in values]
         with self.problems.going_on(), self._events.at(step):
-            for name, value in values.items():
-                tf.summary.scalar(self._take(name, "scalars"), value)
+            for tag in tags:
+                tf.summary.scalar(tag, values[tag])
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         with self.problems.going_on():
-            append(self._path, json.dumps({"step": step, "time": now, **values}) + "\n")
+            append_lines(self._path, json.dumps({"step": step, "time": now, **values}) + "\n")
 
     def waveforms(self, step: int, name: str, audio: tf.Tensor, sample_rate: int) -> dict[str, float]:
         """Writes players for the first few of `audio` [b, t, c], at summaries that show them, and a histogram of RMS.
@@ -87,12 +88,12 @@ class Tracker:
           The mean RMS of the first channel over the batch as `<name>_rms`, as the original logs it.
         """
         rms = tf.sqrt(tf.reduce_mean(audio[:, :, 0] ** 2, axis=1))
+        tag, tag_of_rms = self._take(name, "sounds"), self._take(f"{name}_rms_batch", "histograms")
         with self.problems.going_on(), self._events.at(step):
-            tag = self._take(name, "sounds")
             if self.shows(step):
                 sounds = tf.clip_by_value(audio[:_MAX_SHOWN], -1.0, 1.0)
                 tf.summary.audio(tag, sounds, sample_rate, max_outputs=_MAX_SHOWN)
-            tf.summary.histogram(self._take(f"{name}_rms_batch", "histograms"), rms)
+            tf.summary.histogram(tag_of_rms, rms)
         return {f"{name}_rms": float(tf.reduce_mean(rms))}
 
     def images(self, step: int, name: str, images: np.ndarray | tf.Tensor) -> None:
