@@ -96,7 +96,7 @@ class Failures:
         return step not in self._found or time.monotonic() >= self._found[step].again
 
     def keep(self, steps: set[int]) -> None:
-        """Forgets the checkpoints that are gone, given the steps of all there are."""
+        """Forgets the checkpoints that are gone or need no score any more, given the steps of the others."""
         self._found = {step: failure for step, failure in self._found.items() if step in steps}
 
     def check(self) -> None:

@@ -8,7 +8,7 @@ import datetime
 import io
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -88,7 +88,8 @@ class _Pass:
         self, classifiers: Sequence[Classifier], metrics: Collection[str], centers: np.ndarray | None, path: str
     ):
         self._classifiers, self._centers, self._path = classifiers, centers, path
-        self._shown = display_name(os.path.dirname(os.path.dirname(os.path.abspath(path))))  # not the hidden work folder
+        # The folder that was named, not the hidden one in it.
+        self._shown = display_name(os.path.dirname(os.path.dirname(os.path.abspath(path))))
         self._with_rows = not set(metrics).isdisjoint(OF_BINS)
         self._with_neighbours = not set(metrics).isdisjoint(OF_DISTANCES)
         self._classes: list[np.ndarray] = []
@@ -104,7 +105,7 @@ class _Pass:
         expectation = _Expectation(progress, len(samples))
         graphs = [tf.function(front, autograph=False) for front in (pooled_log_mel, similarity_log_mel)]
         done, dimensions = 0, 0
-        with contextlib.closing(self._features_file()) as file:
+        with self._features_file() as file:
             for clips, classes in samples.batches():
                 waves = clips.astype(np.float32) / np.float32(32767)  # as in score.py, not / 32768
                 self._classes.append(classes)
@@ -131,9 +132,15 @@ class _Pass:
             StoredFeatures(self._path, dimensions) if dimensions else None,
         )  # fmt: skip
 
-    def _features_file(self) -> io.FileIO:
+    @contextlib.contextmanager
+    def _features_file(self) -> Iterator[io.FileIO]:
         with writing(self._shown):
-            return open(self._path, "wb", buffering=0)
+            file = open(self._path, "wb", buffering=0)  # noqa: SIM115 - closed below
+        try:
+            yield file
+        finally:
+            with writing(self._shown):
+                file.close()
 
     def _take(self, number: int, outputs: Outputs) -> None:
         self._scores[number].append(outputs.scores)

@@ -193,11 +193,11 @@ class _Watched:
           UserError: the run's folder is gone.
         """
         found = exports.checkpoints_of(self._train_dir, self._model)
-        self.failures.keep({step for _, step in found})
         fresh = [one for one in found if one[1] not in self.done]
         if not absl_flags.FLAGS.watch_all:
             # Like the original, only the newest; all of them on request.
             fresh = [one for one in fresh[-1:] if self._is_first or one[1] > max(self.done, default=-1)]
+        self.failures.keep({step for _, step in fresh})
         return next((one for one in fresh if self.failures.is_due(one[1])), None)
 
     def score(self, arguments: tuple[str, ...], step: int) -> bool:

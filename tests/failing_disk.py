@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.ops import gen_summary_ops
 
+
 class Disk:
     """Counts the writes below a folder while it is entered, and fails those from the n-th on.
 
@@ -69,7 +70,7 @@ class Disk:
             yield self
 
     def _checked(self, real: Any, check: Any, at: int | None) -> Any:
-        """A function that first counts a write to the path that is its argument number `at`, without one to the folder."""
+        """A function that first counts a write to its argument number `at`, or to the folder if that is None."""
 
         def call(*arguments: Any, **keywords: Any) -> Any:
             check(self._folder if at is None else arguments[at])

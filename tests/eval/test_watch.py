@@ -118,6 +118,74 @@ def test_an_export_that_fails_ends_the_watch_unless_the_checkpoint_has_gone(
     assert not (tmp_path / "out" / "scores.jsonl").exists() and not (tmp_path / "out" / "best").exists()
 
 
+def watch_with(monkeypatch, broken_run, tmp_path, export):
+    """Watches the broken run until nothing comes, with an export that stands in for the command; the steps scored."""
+    scored = []
+
+    def score_samples(*_, step, **__):
+        scored.append(step)
+        return [{"metric": "d_self", "of": "fake", "value": 1.0, "spread": None, "step": step}]
+
+    monkeypatch.setattr(exports, "export", export)
+    monkeypatch.setattr(score, "make_samples", lambda *_: None)
+    monkeypatch.setattr(score, "score_samples", score_samples)
+    call(
+        score, f"--watch_train_dir={broken_run}", f"--output_dir={tmp_path}/out", "--metrics=d_self", "--watch_all",
+        "--watch_idle_secs=0.3", "--watch_poll_secs=0.01",
+    )  # fmt: skip
+    return scored
+
+
+def test_a_failed_export_is_tried_again_and_holds_up_no_other_checkpoint(broken_run, tmp_path, monkeypatch, caplog):
+    (broken_run / "model.ckpt-5.index").touch()
+    tries = []
+
+    def export(_, __, arguments, export_dir):
+        tries.append(arguments)
+        if arguments == ("--step=3",) and tries.count(arguments) < 3:
+            return "it is broken"
+        os.makedirs(export_dir)
+
+    assert watch_with(monkeypatch, broken_run, tmp_path, export) == [5, 3]
+    assert tries.count(("--step=3",)) == 3 and caplog.messages.count("not scored: it is broken") == 1
+    assert not list((tmp_path / "out").glob(".exported*"))
+
+
+def test_a_run_that_goes_away_ends_the_watch_in_one_line(broken_run, tmp_path, monkeypatch):
+    def export(*_):
+        broken_run.rename(tmp_path / "moved")
+        return "it is gone"
+
+    with raises_user_error(f"--watch_train_dir={broken_run}: cannot be read any more .No such file or directory"):
+        watch_with(monkeypatch, broken_run, tmp_path, export)
+
+
+@pytest.mark.parametrize("model", ["../evil", "json", "", "os; x"])
+def test_a_run_of_no_known_model_is_refused_before_anything_starts(broken_run, tmp_path, monkeypatch, model):
+    (broken_run / "config.json").write_text(json.dumps({"model": model}))
+    monkeypatch.setattr(exports.subprocess, "run", lambda *_, **__: pytest.fail("started"))
+    with raises_user_error("is of a .* model, known are wavegan, specgan, gansynth"):
+        call(score, f"--watch_train_dir={broken_run}", f"--output_dir={tmp_path}/out", "--metrics=d_self")
+
+
+def test_the_best_model_takes_the_place_of_the_one_before_or_leaves_it(tmp_path, monkeypatch):
+    for name in ("best", "new"):
+        (tmp_path / name / name).mkdir(parents=True)
+    rename = os.rename
+
+    def full(source, target):
+        if str(source).endswith("new"):
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    with monkeypatch.context() as patch, raises_user_error("best: cannot be written .the disk is full."):
+        patch.setattr(os, "rename", full)
+        watch._keep(str(tmp_path / "new"), str(tmp_path))
+    assert os.listdir(tmp_path / "best") == ["best"]
+    watch._keep(str(tmp_path / "new"), str(tmp_path))
+    assert os.listdir(tmp_path) == ["best"] and os.listdir(tmp_path / "best") == ["new"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_score_at_once_and_leaves_it_for_the_next_watch(number, broken_run, tmp_path, monkeypatch):
     scored, handler = [], signal.getsignal(number)

@@ -146,6 +146,43 @@ def test_what_cannot_be_written_costs_no_training_and_is_said_at_its_end(tmp_pat
     assert not tf.summary.scalar("x", 0.0, 1), "a writer that failed is the default still"
 
 
+def shown_steps(directory, steps, restarts=()):
+    tracker, found = tracking.Tracker(str(directory), 0), []
+    for step in steps:
+        if tracker.shows(step):
+            found.append(step)
+        assert tracker.shows(step) == (step in found), "a second question in one summary has another answer"
+        if step in restarts:
+            tracker = tracking.Tracker(str(directory), step)
+    return found
+
+
+def test_sounds_are_shown_as_the_steps_grow_however_often_the_run_is_restarted(tmp_path):
+    steps = range(10, 200_001, 10)
+    found = shown_steps(tmp_path, steps)
+    assert found[:20] == list(range(10, 201, 10)), "the first summaries come without sounds"
+    assert all(later <= 1.05 * before + 10 for before, later in zip(found, found[1:], strict=False))
+    assert len(found) < 250
+    restarts = set(np.random.default_rng(0).choice(steps, 5000).tolist())
+    assert shown_steps(tmp_path, steps, restarts) == found
+    assert shown_steps(tmp_path, [7, 7000, 7001], [7]) == [7, 7000]
+
+
+def test_event_files_hardly_grow_between_summaries_with_sounds(tmp_path):
+    tracker, sizes, sound = tracking.Tracker(str(tmp_path), 0), {}, tf.random.uniform([4, 16384, 1], -1, 1)
+    for step in (1000, 1001, 1002, 2000):
+        tracker.waveforms(step, "G_z", sound, 16000)
+        tracker.images(step, "picture", np.random.default_rng(0).integers(0, 256, [3, 128, 128, 1], np.uint8))
+        tracker.scalars(step, {"D_loss": 1.0, "G_loss": 2.0})
+        sizes[step] = sum(path.stat().st_size for path in tmp_path.glob("events*"))
+    large, small = sizes[2000] - sizes[1002], sizes[1002] - sizes[1001]
+    assert large > 100_000 and small == sizes[1001] - sizes[1000] < 2000
+    found = events(tmp_path)
+    assert {step for step, tag in found if tag in ("G_z", "picture")} == {1000, 2000}
+    for always in ("D_loss", "G_z_rms_batch"):
+        assert {step for step, tag in found if tag == always} == set(sizes)
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
