@@ -88,16 +88,20 @@ class RunDirectory:
         path = os.path.join(self._directory, _LOCK)
         if not _is_at(self._file, path):
             # The directory was removed or renamed meanwhile: what is there now belongs to somebody else.
-            self._file.close()
+            self._release()
             return
         is_undone = error is not None and not os.path.exists(os.path.join(self._directory, self._options_file))
         if is_undone:
             for name in _names(self._directory) - self._before - set(_KEPT):
                 _remove(os.path.join(self._directory, name))
         _remove(path)
-        self._file.close()
+        self._release()
         if is_undone:
             self._remove_made()
+
+    def _release(self) -> None:
+        with contextlib.suppress(OSError):  # a disk that is full, which whatever ended the run has met before
+            self._file.close()
 
     def _remove_made(self) -> None:
         """Removes the folders that were made for the directory, as far as they are empty."""
