@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -301,21 +300,6 @@ def test_unexpected_exceptions_keep_their_traceback(script):
     done = call(script, "--action=bug")
     assert done.returncode == 1
     assert "Traceback" in done.stderr and "ZeroDivisionError: a bug" in done.stderr and "in main" in done.stderr
-
-
-@pytest.mark.parametrize("buffered", ["", "1"])
-@pytest.mark.parametrize("argument", ["--action=", "--help", "--helpxml"])
-def test_a_standard_output_that_takes_nothing_is_one_line_and_a_closed_pipe_none(script, argument, buffered):
-    environment = {**os.environ, "PYTHONPATH": ROOT, "PYTHONUNBUFFERED": buffered}
-    reading, closed = os.pipe()
-    os.close(reading)
-    full = os.open("/dev/full", os.O_WRONLY)
-    line = "error: writing: the disk is full; make room and start again\n"
-    for output, code, message in ((full, 1, line), (closed, 128 + signal.SIGPIPE, "")):
-        command = [sys.executable, str(script), argument]
-        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment)
-        os.close(output)
-        assert (done.returncode, done.stderr.removeprefix("a message\n")) == (code, message)
 
 
 @pytest.mark.parametrize("flag", ["--help", "-help", "-h", "-?", "--helpshort", "--help=true"])
