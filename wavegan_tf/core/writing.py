@@ -187,4 +187,4 @@ class Problems:
     def check(self) -> None:
         """Raises UserError if something could not be written."""
         if self._found:
-            raise UserError(f"{next(iter(self._found))}; what comes of {self._job} itself is saved")
+            raise UserError(f"{next(iter(self._found))}; {self._job} went on without it, and is saved")

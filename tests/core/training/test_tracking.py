@@ -141,7 +141,7 @@ def test_what_cannot_be_written_costs_no_training_and_is_said_at_its_end(tmp_pat
     assert caplog.messages == [f"{problem}; training goes on" for problem in problems]
     tracker.scalars(4, {"D_loss": 4.0})  # there is room again
     assert events(tmp_path)[4, "D_loss"] == 4.0
-    with pytest.raises(UserError, match=f"^{re.escape(problems[0])}; what comes of training itself is saved$"):
+    with pytest.raises(UserError, match=f"^{re.escape(problems[0])}; training went on without it, and is saved$"):
         tracker.problems.check()
     assert not tf.summary.scalar("x", 0.0, 1), "a writer that failed is the default still"
 
