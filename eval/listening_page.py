@@ -19,7 +19,7 @@ from wavegan_tf.core.files import display_name
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_file
 from wavegan_tf.core.reading import parse_json
-from wavegan_tf.core.writing import write_file
+from wavegan_tf.core.writing import write_file, writing
 
 T = TypeVar("T")
 
@@ -90,7 +90,10 @@ def write(page: Page, output: str) -> None:
       UserError: the file can't be written.
     """
     data = render(page).encode("utf-8", "backslashreplace")
-    write_file(output, data, f"--output={display_name(output)}")
+    shown = f"--output={display_name(output)}"
+    with writing(shown):
+        os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
+    write_file(output, data, shown)
     clips = sum(len(clip_set.clips) for clip_set in page.sets)
     logging.info("%s: %d clips of %d sets, %.1f MB", display_name(output), clips, len(page.sets), len(data) / 1e6)
     if len(data) > _LARGE_BYTES:

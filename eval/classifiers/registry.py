@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import functools
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -23,8 +24,8 @@ from eval.classifiers.places import INFO_FILE, WEIGHTS_FILE, ClassifierInfo, Pla
 from eval.classifiers.waveform import WaveformClassifier
 from eval.features import classifier_log_mel
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import display_name, replacing
-from wavegan_tf.core.writing import write_file, writing
+from wavegan_tf.core.files import display_name
+from wavegan_tf.core.writing import write_file
 
 # Of best_acc-103005.index in the original repository. It holds a checksum of every variable, which TensorFlow compares
 # when it reads the variables: a checkpoint with this index is the published one to the last bit.
@@ -105,18 +106,20 @@ def save_weights(network: keras.Model, folder: str) -> None:
     Raises:
       UserError: they cannot be written.
     """
-    path = os.path.join(folder, WEIGHTS_FILE)
-    with writing(path), replacing(path) as temporary:
-        # Keras asks for the ending.
-        ended = f"{temporary}.weights.h5"
-        try:
-            network.save_weights(ended)
-            os.replace(ended, temporary)
-        except RuntimeError as error:  # of HDF5, which closes the file
-            raise OSError(str(error)) from None
-        finally:
-            with contextlib.suppress(OSError):
-                os.remove(ended)
+    path, buffer, on_disk = os.path.join(folder, WEIGHTS_FILE), io.BytesIO(), h5py.File
+
+    class InMemory(on_disk):  # type: ignore[misc, valid-type]
+        """Stands in for the file that Keras opens: HDF5 crashes when it closes one on a disk that is full."""
+
+        def __init__(self, _: str, *arguments: Any, **keywords: Any):
+            super().__init__(buffer, *arguments, **keywords)
+
+    h5py.File = InMemory
+    try:
+        network.save_weights(path)
+    finally:
+        h5py.File = on_disk
+    write_file(path, buffer.getbuffer())
 
 
 def save_info(info: ClassifierInfo, folder: str, **others: Any) -> None:

@@ -12,7 +12,7 @@ import stat
 import uuid
 from collections.abc import Iterator
 
-_TEMPORARY = re.compile(r"\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\.[a-z]+|\.weights\.h5)?$")
+_TEMPORARY = re.compile(r"\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\.[a-z]+)?$")
 # Folders that this process has looked through.
 _tidied: set[str] = set()
 
