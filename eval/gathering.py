@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import io
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +23,9 @@ from eval.metrics.ndb import bin_counts
 from eval.samples import Samples
 from eval.stored_features import StoredFeatures
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.progress import Progress
+from wavegan_tf.core.writing import write_all, writing
 
 # A covariance of the 8192 features of the log-mel classifier would take 0.5 GB, and 50 000 samples hardly fill it.
 MAX_FID_FEATURES = 4096
@@ -84,6 +88,8 @@ class _Pass:
         self, classifiers: Sequence[Classifier], metrics: Collection[str], centers: np.ndarray | None, path: str
     ):
         self._classifiers, self._centers, self._path = classifiers, centers, path
+        # The folder that was named, not the hidden one in it.
+        self._shown = display_name(os.path.dirname(os.path.dirname(os.path.abspath(path))))
         self._with_rows = not set(metrics).isdisjoint(OF_BINS)
         self._with_neighbours = not set(metrics).isdisjoint(OF_DISTANCES)
         self._classes: list[np.ndarray] = []
@@ -99,7 +105,7 @@ class _Pass:
         expectation = _Expectation(progress, len(samples))
         graphs = [tf.function(front, autograph=False) for front in (pooled_log_mel, similarity_log_mel)]
         done, dimensions = 0, 0
-        with open(self._path, "wb") as file:
+        with self._features_file() as file:
             for clips, classes in samples.batches():
                 waves = clips.astype(np.float32) / np.float32(32767)  # as in score.py, not / 32768
                 self._classes.append(classes)
@@ -114,7 +120,8 @@ class _Pass:
                 if self._with_neighbours:
                     found = graphs[1](tf.constant(clips)).numpy()
                     dimensions = found[0].size
-                    file.write(found.tobytes())
+                    with writing(self._shown):
+                        write_all(file, found.tobytes())
                 done += len(clips)
                 progress.update(done, {})
                 expectation.update(done)
@@ -124,6 +131,16 @@ class _Pass:
             self._counts if isinstance(self._counts, np.ndarray) else None,
             StoredFeatures(self._path, dimensions) if dimensions else None,
         )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _features_file(self) -> Iterator[io.FileIO]:
+        with writing(self._shown):
+            file = open(self._path, "wb", buffering=0)  # noqa: SIM115 - closed below
+        try:
+            yield file
+        finally:
+            with writing(self._shown):
+                file.close()
 
     def _take(self, number: int, outputs: Outputs) -> None:
         self._scores[number].append(outputs.scores)

@@ -15,11 +15,12 @@ from eval.page.description import NUM_CLIPS, PICTURES, QUESTION, TITLE, Source, 
 from eval.page.render import Column, Page, Table, render
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_file
 from wavegan_tf.core.reading import parse_json
 from wavegan_tf.core.serving.commands import define_trust
+from wavegan_tf.core.writing import write_file, writing
 
 T = TypeVar("T")
 
@@ -90,12 +91,10 @@ def write(page: Page, output: str) -> None:
       UserError: the file can't be written.
     """
     data = render(page).encode("utf-8", "backslashreplace")
-    try:
+    shown = f"--output={display_name(output)}"
+    with writing(shown):
         os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
-        with replacing(output) as temporary, open(temporary, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise UserError(f"--output={display_name(output)}: cannot be written ({error.strerror})") from None
+    write_file(output, data, shown)
     clips = sum(len(clip_set.clips) for clip_set in page.sets)
     logging.info("%s: %d clips of %d sets, %.1f MB", display_name(output), clips, len(page.sets), len(data) / 1e6)
     if len(data) > _LARGE_BYTES:

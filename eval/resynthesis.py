@@ -20,8 +20,10 @@ from wavegan_tf.core import effects, flags
 from wavegan_tf.core.audio.files import extension_of, find_audio_files
 from wavegan_tf.core.audio.options import INVERSIONS
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
+from wavegan_tf.core.writing import writing
 
 if TYPE_CHECKING:
     from specgan_tf.geometry import Moments
@@ -141,7 +143,8 @@ def _write(paths: Sequence[str], outputs: Sequence[str], of_data: Moments | None
             clips = through_spectrogram(clips, of_data, values.inversion, values.ngl)
         for clip in clips[:, :, 0]:
             heard = through_codec(clip, values.codec, values.compression)
-            os.makedirs(os.path.dirname(outputs[done]), exist_ok=True)
+            with writing(display_name(outputs[done])):
+                os.makedirs(os.path.dirname(outputs[done]), exist_ok=True)
             decode.write(outputs[done], heard[:, None], SAMPLE_RATE)
             done += 1
             progress.update(done, {})

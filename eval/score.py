@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,10 @@ from eval.metrics import arguments
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, Samples, find_clips
 from wavegan_tf.core import effects, extras, flags
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.flags import require_effect
-from wavegan_tf.core.folders import output_folder
+from wavegan_tf.core.folders import output_folder, work_folder
 from wavegan_tf.core.reading import read_array
 from wavegan_tf.core.serving.commands import define_trust
+from wavegan_tf.core.writing import npy, write_file
 
 if TYPE_CHECKING:
     from eval.classifiers.registry import Classifier
@@ -138,13 +137,14 @@ def score_samples(
     values = absl_flags.FLAGS
     fewer = "" if values.num_samples or isinstance(fake, FolderSamples) else " (--num_samples takes another number)"
     logging.info("%s: scoring %d clips of %s%s", name, len(fake), fake.place, fewer)
-    with tempfile.TemporaryDirectory(prefix=".scoring-", dir=values.output_dir) as work_dir:
+    with work_folder(values.output_dir, "scoring") as work_dir:
         scores, statistics = scoring.score(fake, real, found, metrics, work_dir, values.num_groups, values.seed)
     for part, of in ((fake, "scored"), (real, "real")):
         if isinstance(part, FolderSamples) and part.changed:
             logging.warning("%d of %d %s clips had another length: trimmed or zero-padded", part.changed, len(part), of)
     for classifier, probabilities in zip(found, statistics.probabilities, strict=True):
-        np.save(os.path.join(values.output_dir, set_names.probabilities_file(name, classifier.name)), probabilities)
+        file_name = set_names.probabilities_file(name, classifier.name)
+        write_file(os.path.join(values.output_dir, file_name), npy(probabilities))
     common |= {"name": name, "place": os.path.abspath(fake.place), "real": real.place if real else None}
     common |= {"seed": values.seed}
     lines = score_table.records(scores, common)
@@ -175,7 +175,7 @@ def main() -> None:
         raise UserError(
             f"one of --model_dir, --fake_dir, --watch_train_dir and --probabilities_file must be given, not {given}"
         )
-    require_effect(_RULES)
+    flags.require_effect(_RULES)
     flags.require(output_dir=values.output_dir)
     if values.probabilities_file:
         _score_probabilities(values.probabilities_file)
@@ -266,8 +266,7 @@ def define_flags() -> None:
     flags.define_path("real_dir", "", "Folder of the real clips, for fid, ndb and d_train.")
     flags.define_path(
         "classifier_dir", "",
-        "Folder of eval_train_classifier, or TF1 checkpoint of the original's; several with commas between.",
-        several=True,
+        "Folder of eval_train_classifier, or TF1 checkpoint of the original's; several with commas between.", True,
     )  # fmt: skip
     absl_flags.DEFINE_list("metrics", ["all"], f"all, or some of {', '.join(METRICS)}.")
     absl_flags.DEFINE_integer(

@@ -18,6 +18,7 @@ from eval.paper_tables import SC09_PAPER, STUDENT, Published
 from wavegan_tf import __version__
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.reading import parse_json
+from wavegan_tf.core.writing import append_lines
 
 if TYPE_CHECKING:
     from eval.scoring import Score
@@ -95,7 +96,7 @@ def read(output_dir: str) -> list[dict[str, Any]]:
 
 
 def append(lines: Sequence[dict[str, Any]], output_dir: str) -> str:
-    """Adds lines to scores.jsonl, in one write.
+    """Adds lines to scores.jsonl, all or none of them.
 
     Returns:
       Its path.
@@ -106,11 +107,7 @@ def append(lines: Sequence[dict[str, Any]], output_dir: str) -> str:
     """
     path = os.path.join(output_dir, SCORES_FILE)
     text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-    try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UserError(f"--output_dir={output_dir}: {SCORES_FILE} cannot be written ({error.strerror})") from None
+    append_lines(path, text, f"--output_dir={output_dir}: {SCORES_FILE}")
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Sequence
@@ -153,30 +154,16 @@ def _bin_scores(bins: Bins, statistics: SetStatistics, metrics: Collection[str])
     ]  # fmt: skip
 
 
-class _Shown:
-    """A set whose neighbours are sought, in order, and which shows how far that is."""
-
-    def __init__(self, rows: FeatureSet, metric: str):
-        self._rows = rows
-        self.progress = Progress(0, len(rows), label=f"{metric} clip", rate="clips/s")
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
-        if rows.start:
-            self.progress.update(rows.start, {})
-        return self._rows[rows]
-
-
 def _distance_score(metric: str, train: FeatureSet, statistics: SetStatistics) -> Score:
     query = statistics.neighbours
     assert query is not None
 
     def compute() -> tuple[float, float | None]:
-        shown = _Shown(query, metric)
-        value = similarity(train, shown, exclude_self=metric == "d_self")
-        shown.progress.close()
+        progress = Progress(0, len(query), label=f"{metric} clip", rate="clips/s")
+        with contextlib.closing(progress):
+            value = similarity(
+                train, query, exclude_self=metric == "d_self", passed=lambda rows: progress.update(rows, {})
+            )
         return value.mean, value.std if statistics.count > 1 else None
 
     return _score(metric, statistics.count, "fake", compute)

@@ -28,6 +28,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_folder
 from wavegan_tf.core.options import option
+from wavegan_tf.core.writing import Problems, write_file, writing
 
 if TYPE_CHECKING:
     from eval.classifiers.labelled_audio import LabelledAudio
@@ -172,12 +173,10 @@ def _prepare(folder: str) -> None:
     Raises:
       UserError: it cannot be made.
     """
-    try:
+    with writing(f"--classifier_dir={folder}"):
         os.makedirs(folder, exist_ok=True)
         if os.path.exists(weights := os.path.join(folder, places.WEIGHTS_FILE)):
             os.remove(weights)  # of a training that was cut off
-    except OSError as error:
-        raise UserError(f"--classifier_dir={folder}: cannot be written ({error.strerror})") from None
 
 
 def _train_one(
@@ -187,6 +186,7 @@ def _train_one(
     test: tuple[LabelledAudio, np.ndarray],
     options: FitOptions,
     stop: Stop,
+    problems: Problems,
 ) -> None:
     """Trains and tests a network; a signal leaves the best of the epochs that are whole, without a test."""
     import keras
@@ -199,7 +199,7 @@ def _train_one(
     keras.utils.set_random_seed(options.seed)
     classifier = registry.build(info, info.network)
     logging.info("training %s on %d clips, %d for validation", info.network, len(parts.train), len(parts.validation))
-    history = fit.fit(classifier, audio, parts.train, parts.validation, options, folder, stop)
+    history = fit.fit(classifier, audio, parts.train, parts.validation, options, folder, stop, problems)
     losses = history.get("val_loss", [])
     if not np.isfinite(losses).any():
         print(f"{info.network}: {stop.received} in the first epoch, of which nothing is kept")
@@ -210,13 +210,12 @@ def _train_one(
         heard = fit.answers(classifier, audio, parts.validation, options, stop, "validation")[:, 0]
         validation_accuracy = float(np.mean(heard == audio.classes[parts.validation, 0]))
         info = measure(classifier, test_audio, chosen, options, folder, stop)
-    with open(os.path.join(folder, SPLIT_FILE), "w", encoding="utf-8") as file:
-        named = {
-            "train": [audio.names[i] for i in parts.train],
-            "validation": [audio.names[i] for i in parts.validation],
-            "test": [test_audio.names[i] for i in chosen],
-        }
-        json.dump(named, file, indent=1)
+    named = {
+        "train": [audio.names[i] for i in parts.train],
+        "validation": [audio.names[i] for i in parts.validation],
+        "test": [test_audio.names[i] for i in chosen],
+    }
+    write_file(os.path.join(folder, SPLIT_FILE), json.dumps(named, indent=1))
     minutes = (time.monotonic() - start) / 60
     best = int(np.nanargmin(losses))
     registry.save_info(
@@ -254,13 +253,15 @@ def main() -> None:
             test = (other, np.arange(len(other.names)))
         for network in networks:
             _prepare(os.path.join(values.classifier_dir, network))
+        problems = Problems("training")
         with Stop() as stop:
             for number, network in enumerate(networks):
-                _train_one(_info(network, audio, notes), audio, parts, test, options, stop)
+                _train_one(_info(network, audio, notes), audio, parts, test, options, stop, problems)
                 if stop.received:
                     left = ", ".join(networks[number + 1 :])
                     logging.info("%s: stopping%s", stop.received, f"; not trained: {left}" if left else "")
                     break
+        problems.check()
 
 
 def define_flags() -> None:

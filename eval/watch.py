@@ -1,17 +1,17 @@
 """Scoring each new checkpoint of a run, and keeping the best: the original's `incept` mode.
 
-The run is exported by its own command, in a process of its own, and what is scored is the SavedModel. TensorFlow is
-imported when the watch begins, not by the checks before it.
+What is scored is the SavedModel that exports.py makes of it. TensorFlow is imported when the watch begins, not by the
+checks before it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import math
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,20 +20,19 @@ from typing import Any
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import score_table
+from eval import exports, score_table
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name, temporary_beside
+from wavegan_tf.core.folders import work_folder
 from wavegan_tf.core.serving.metadata import METADATA_FILE
+from wavegan_tf.core.writing import EventFiles, Problems, writing
 
 BEST_DIR = "best"
 RULES = {
     name: [effects.only_with("watch_train_dir")]
     for name in ("best_metric", "watch_poll_secs", "watch_idle_secs", "watch_all")
 }
-_PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # the folder that they are in
-_MODELS = ("wavegan", "specgan", "gansynth")
-# Exit codes of a process that a signal has stopped.
-_STOPPED = (128 + signal.SIGINT, -signal.SIGINT, -signal.SIGTERM)
 # Metrics of which lower values are better.
 _FALLING = ("fid", "ndb", "ndb_over_k", "js_divergence", "d_train", "pitch_entropy")
 
@@ -62,24 +61,10 @@ def check(train_dir: str, model: str, metrics: Sequence[str]) -> None:
     best = absl_flags.FLAGS.best_metric
     if best and best not in metrics:
         raise UserError(f"--best_metric={best}: is not among the scores; they are {', '.join(metrics)}")
-    if model not in _MODELS:
-        raise UserError(f"--watch_train_dir={train_dir}: is of a {model} model, known are {', '.join(_MODELS)}")
+    if model not in exports.MODELS:
+        raise UserError(f"--watch_train_dir={train_dir}: is of a {model} model, known are {', '.join(exports.MODELS)}")
     if os.path.exists(os.path.join(train_dir, METADATA_FILE)):
         raise UserError(f"--watch_train_dir={train_dir}: is a SavedModel; name the run, or give it as --model_dir")
-
-
-def checkpoints_of(train_dir: str, model: str) -> list[tuple[tuple[str, ...], int]]:
-    """Export flags and step of each checkpoint there is, oldest first; GANSynth has some for each stage."""
-    from wavegan_tf.core.training import checkpoints
-
-    if model != "gansynth":
-        return [((f"--step={step}",), step) for step in sorted(checkpoints.steps(train_dir))]
-    found: list[tuple[tuple[str, ...], int]] = []
-    for name in sorted(os.listdir(train_dir)):
-        if name.startswith("stage_") and name[6:].isdigit():
-            steps = sorted(checkpoints.steps(os.path.join(train_dir, name)))
-            found += [((f"--stage={int(name[6:])}", f"--step={step}"), step) for step in steps]
-    return found
 
 
 def is_better(metric: str, value: float | None, best: float | None) -> bool:
@@ -89,29 +74,6 @@ def is_better(metric: str, value: float | None, best: float | None) -> bool:
     if best is None:
         return True
     return value < best if metric in _FALLING else value > best
-
-
-def _export(train_dir: str, model: str, arguments: tuple[str, ...], export_dir: str) -> bool:
-    """Runs the model's export command; False if the checkpoint has gone meanwhile.
-
-    Raises:
-      UserError: it failed, and the checkpoint is still there.
-    """
-    places = {"train_dir": train_dir, "export_dir": export_dir}
-    given = [f"--{name}={os.path.abspath(path)}" for name, path in places.items()]
-    # Python looks for modules in the current folder first, which may be the run, or anybody's.
-    command = [sys.executable, "-m", f"{model}_tf.export", *given, *arguments]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, cwd=_PACKAGES)
-    if done.returncode == 0:
-        return True
-    if done.returncode in _STOPPED:
-        return False  # as this process was, by the same Ctrl-C
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    reason = lines[-1].removeprefix("error: ") if lines else f"{model}_export ended with {done.returncode}"
-    if arguments in [found for found, _ in checkpoints_of(train_dir, model)]:
-        raise UserError(f"--watch_train_dir={train_dir}: cannot be exported ({reason})")
-    logging.warning("not scored: %s", reason)
-    return False
 
 
 def _value(lines: Lines, metric: str) -> tuple[str, float | None]:
@@ -165,7 +127,8 @@ def watch(train_dir: str, model: str, output_dir: str, score: Callable[..., Line
     """Scores checkpoints as they come, until SIGINT, SIGTERM or --watch_idle_secs; a signal ends a score at once.
 
     Each record has the step, TensorBoard's files go to --output_dir, and the best model to its folder `best/<step>`,
-    where the one before is removed. A watch that is started again goes on: what is scored already is left alone.
+    where the one before is removed. A watch that is started again goes on: what is scored already is left alone. A
+    checkpoint whose export fails is tried again as long as it is there.
 
     Args:
       train_dir: the run.
@@ -175,58 +138,94 @@ def watch(train_dir: str, model: str, output_dir: str, score: Callable[..., Line
       metric: that decides which is best; "" for the inception score, or else the first.
 
     Raises:
-      UserError: `metric` is not among the scores.
+      UserError: `metric` is not among the scores, the run is gone, or a checkpoint could not be exported until the end.
     """
-    import tensorflow as tf
-
     values, stop = absl_flags.FLAGS, _Stop()
-    score = stop.wrapped(score)
     previous = {number: signal.signal(number, stop.receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    done, lines = _earlier(output_dir, train_dir)
-    best: float | None = None
-    for step in sorted(done):
-        name, value = _value([line for line in lines if line["step"] == step], metric)
-        best = value if is_better(name, value, best) else best
-    writer = tf.summary.create_file_writer(output_dir)
-    last, is_first = time.monotonic(), True
+    watched = _Watched(train_dir, model, output_dir, stop.wrapped(score), metric)
+    last = time.monotonic()
     try:
         while not stop.is_set():
-            fresh = [found for found in checkpoints_of(train_dir, model) if found[1] not in done]
-            # Like the original, only the newest; all of them on request.
-            fresh = fresh[:1] if values.watch_all else fresh[-1:]
-            if fresh and (is_first or fresh[0][1] > max(done, default=-1) or values.watch_all):
-                arguments, step = fresh[0]
-                done.add(step)
-                best = _score_one(train_dir, model, output_dir, arguments, step, score, metric, best, writer)
-                last, is_first = time.monotonic(), False
+            chosen = watched.next()
+            if chosen is not None and watched.score(*chosen):
+                last = time.monotonic()
                 continue
             if values.watch_idle_secs and time.monotonic() - last > values.watch_idle_secs:
+                watched.failures.check()
                 break
             stop.wait(values.watch_poll_secs)
     except _Interrupted:
-        done.discard(step)
+        pass
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    found = "" if best is None else f", best {best:.4g}"
-    logging.info("watched %s: %d checkpoints scored%s", train_dir, len(done), found)
+    found = "" if watched.best is None else f", best {watched.best:.4g}"
+    logging.info("watched %s: %d checkpoints scored%s", train_dir, len(watched.done), found)
+    watched.problems.check()
 
 
-def _score_one(
-    train_dir: str, model: str, output_dir: str, arguments: tuple[str, ...], step: int,
-    score: Callable[..., Lines], metric: str, best: float | None, writer: Any,
-) -> float | None:  # fmt: skip
-    """Exports and scores one checkpoint; returns the best value so far."""
-    import tensorflow as tf
+class _Watched:
+    """The run that is watched.
 
-    parent = os.path.join(output_dir, f".exported-{step}")
-    shutil.rmtree(parent, ignore_errors=True)
-    model_dir = os.path.join(parent, str(step))
-    if not _export(train_dir, model, arguments, model_dir):
-        return best
-    try:
-        lines = score(model_dir, step)
-        with writer.as_default(step=step):
+    Attributes:
+      done: steps that are scored.
+      best: the best value so far.
+      failures: checkpoints that could not be exported.
+      problems: what could not be written beside the scores.
+    """
+
+    def __init__(self, train_dir: str, model: str, output_dir: str, score: Callable[..., Lines], metric: str):
+        self._train_dir, self._model, self._output_dir = train_dir, model, output_dir
+        self._score, self._metric = score, metric
+        self._events, self.problems = EventFiles(output_dir), Problems("scoring")
+        self.failures = exports.Failures(train_dir, absl_flags.FLAGS.watch_poll_secs)
+        self._is_first = True
+        self.done, lines = _earlier(output_dir, train_dir)
+        self.best: float | None = None
+        for step in sorted(self.done):
+            name, value = _value([line for line in lines if line["step"] == step], metric)
+            self.best = value if is_better(name, value, self.best) else self.best
+
+    def next(self) -> exports.Checkpoint | None:
+        """The checkpoint to score now, if there is one.
+
+        Raises:
+          UserError: the run's folder is gone.
+        """
+        found = exports.checkpoints_of(self._train_dir, self._model)
+        fresh = [one for one in found if one[1] not in self.done]
+        if not absl_flags.FLAGS.watch_all:
+            # Like the original, only the newest; all of them on request.
+            fresh = [one for one in fresh[-1:] if self._is_first or one[1] > max(self.done, default=-1)]
+        self.failures.keep({step for _, step in fresh})
+        return next((one for one in fresh if self.failures.is_due(one[1])), None)
+
+    def score(self, arguments: tuple[str, ...], step: int) -> bool:
+        """Exports and scores a checkpoint; False if it cannot be exported."""
+        with work_folder(self._output_dir, f"exported-{step}") as parent:
+            model_dir = os.path.join(parent, str(step))
+            reason = exports.export(self._train_dir, self._model, arguments, model_dir)
+            if reason:
+                self.failures.note(step, reason)
+            if reason is not None:
+                return False
+            lines = self._score(model_dir, step)
+            self.done.add(step)
+            self._is_first = False
+            with self.problems.going_on():
+                self._show(lines, step)
+            name, value = _value(lines, self._metric)
+            if is_better(name, value, self.best):
+                kept = _keep(parent, self._output_dir)
+                print(f"best so far: step {step}, {name} {value:.4g}: {os.path.join(kept, str(step))}")
+                self.best = value
+        return True
+
+    def _show(self, lines: Lines, step: int) -> None:
+        """Writes the scores for TensorBoard."""
+        import tensorflow as tf
+
+        with self._events.at(step):
             for line in lines:
                 if line["value"] is None:
                     continue
@@ -236,14 +235,26 @@ def _score_one(
                 tf.summary.scalar(name, line["value"])
                 if line["spread"] is not None:
                     tf.summary.scalar(f"{name}_std", line["spread"])
-        writer.flush()
-        name, value = _value(lines, metric)
-        if is_better(name, value, best):
-            kept = os.path.join(output_dir, BEST_DIR)
-            shutil.rmtree(kept, ignore_errors=True)
+
+
+def _keep(parent: str, output_dir: str) -> str:
+    """Puts the folder of a SavedModel in the place of the best one so far, and returns where that is.
+
+    Raises:
+      UserError: that cannot be done; the one before stays.
+    """
+    kept = os.path.join(output_dir, BEST_DIR)
+    with writing(display_name(kept)):
+        before = temporary_beside(kept)
+        if os.path.lexists(kept):
+            if not os.path.isdir(kept):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), kept)
+            os.rename(kept, before)
+        try:
             os.rename(parent, kept)
-            print(f"best so far: step {step}, {name} {value:.4g}: {os.path.join(kept, str(step))}")
-            best = value
-    finally:
-        shutil.rmtree(parent, ignore_errors=True)
-    return best
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.rename(before, kept)
+            raise
+        shutil.rmtree(before, ignore_errors=True)
+    return kept

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from gansynth_tf.representation import SIMPLE
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import replacing
 from wavegan_tf.core.reading import Unreadable, read_arrays
+from wavegan_tf.core.writing import npz, write_file, writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,10 +98,14 @@ class RangeStatistics:
 
 
 def save(path: str, rows: np.ndarray) -> None:
-    """Writes what `RangeStatistics.rows` gives in the original's format, whole or not at all."""
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, normalizer=rows)
+    """Writes what `RangeStatistics.rows` gives in the original's format, whole or not at all.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    with writing(path):
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    write_file(path, npz(normalizer=rows))
 
 
 def load(path: str, kind: str, num_frequencies: int) -> Normalizer:

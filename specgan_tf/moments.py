@@ -21,10 +21,11 @@ from wavegan_tf.core.audio.files import require_folder
 from wavegan_tf.core.audio.options import ClipOptions
 from wavegan_tf.core.dcgan.options import run_exists
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import replacing
-from wavegan_tf.core.folders import output_file
+from wavegan_tf.core.files import display_name
+from wavegan_tf.core.folders import output_file, work_folder
 from wavegan_tf.core.options import MAX_SEED, option
 from wavegan_tf.core.reading import read_arrays, require_regular
+from wavegan_tf.core.writing import npz, write_file, writing
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -94,12 +95,10 @@ def save(moments: Moments, path: str) -> None:
     Raises:
       UserError: it cannot be written.
     """
-    try:
+    shown = f"--data_moments_fp={display_name(path)}"
+    with writing(shown):
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, mean=moments.mean, std=moments.std)
-    except OSError as error:
-        raise UserError(f"--data_moments_fp={path}: cannot be written ({error.strerror or error})") from None
+    write_file(path, npz(mean=moments.mean, std=moments.std), shown)
 
 
 def load(path: str) -> Moments:
@@ -168,8 +167,9 @@ def agreed(config: SpecGANConfig, train_dir: str, store: ClipStore, cluster: Clu
     is_new = not run_exists(train_dir)
     if is_new and cluster.is_chief:
         # Of a start that was killed before it became a run, perhaps on other data.
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(train_dir, MOMENTS_FILE))
+        path = os.path.join(train_dir, MOMENTS_FILE)
+        with writing(path), contextlib.suppress(FileNotFoundError):
+            os.remove(path)
     given = load(config.data_moments_fp) if is_new and config.data_moments_fp else None
     cluster.agree({"content of --data_moments_fp": given and digest(given.mean, given.std)})
     kept = cluster.chief_first(lambda: of_run(config, train_dir, store))
@@ -187,7 +187,7 @@ def main() -> None:
     path = options.data_moments_fp
     flags.require(data_dir=options.data_dir, data_moments_fp=path)
     require_folder(options.data_dir)
-    with output_file(path, "data_moments_fp"), tempfile.TemporaryDirectory(prefix="specgan_moments_") as cache_dir:
+    with output_file(path, "data_moments_fp"), work_folder(tempfile.gettempdir(), "specgan_moments") as cache_dir:
         from wavegan_tf.core.audio import clips
 
         store = clips.load_clips(options, cache_dir)

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 
 import numpy as np
 
 from wavegan_tf.core import extras
+from wavegan_tf.core.writing import write_file
 
 
 def write_csv(matrix: np.ndarray, labels: Sequence[str], path: str) -> None:
-    """One row for each class of the truth, one column for each answer."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["truth", *labels])
-        writer.writerows([label, *map(int, row)] for label, row in zip(labels, matrix, strict=True))
+    """One row for each class of the truth, one column for each answer.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["truth", *labels])
+    writer.writerows([label, *map(int, row)] for label, row in zip(labels, matrix, strict=True))
+    write_file(path, text.getvalue())
 
 
 def write_picture(matrix: np.ndarray, labels: Sequence[str], path: str, title: str) -> None:
     """The same as a PNG: shares of each row by colour, counts in the fields as long as these can be read.
 
     Raises:
-      UserError: matplotlib is missing.
+      UserError: matplotlib is missing, or it cannot be written.
     """
     count = len(labels)
     size = max(5.0, 0.22 * count + 2.0)
@@ -38,4 +45,6 @@ def write_picture(matrix: np.ndarray, labels: Sequence[str], path: str, title: s
         for row, column in np.argwhere(matrix):
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour)
-    figure.savefig(path, dpi=100)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=100)
+    write_file(path, picture.getbuffer())

@@ -15,9 +15,10 @@ from eval.classifiers.labels import NO_FAMILY
 from eval.classifiers.options import EPOCHS, RATES, FitOptions
 from eval.classifiers.places import WEIGHTS_FILE
 from eval.classifiers.progress import Stopped, Watch, watched
-from eval.classifiers.registry import Classifier
+from eval.classifiers.registry import Classifier, save_weights
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.stop import Stop
+from wavegan_tf.core.writing import EventFiles, Problems, writing
 
 _SUMMARIES = "logs"
 # Of the norms' moving averages. The original's 0.99 is for its 100 000 steps; here a few hundred must do.
@@ -98,6 +99,42 @@ def batches(
     return tf.data.Dataset.zip(data, seeds).map(prepare, num_parallel_calls=2).prefetch(1)
 
 
+class _KeepBest(keras.callbacks.Callback):
+    """Writes the weights after each epoch whose validation loss is the least so far."""
+
+    def __init__(self, folder: str):
+        super().__init__()
+        self._folder, self._best = folder, np.inf
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        """Compares, and writes."""
+        if logs["val_loss"] < self._best:
+            self._best = logs["val_loss"]
+            save_weights(self.model, self._folder)
+
+
+class _Summaries(keras.callbacks.Callback):
+    """Writes losses and accuracies of each epoch to TensorBoard, by the names that Keras's own callback gives them."""
+
+    def __init__(self, folder: str, problems: Problems):
+        super().__init__()
+        self._train, self._validation = (EventFiles(os.path.join(folder, part)) for part in ("train", "validation"))
+        self._problems = problems
+        for part in ("train", "validation"):
+            with problems.going_on(), writing(folder):
+                os.makedirs(os.path.join(folder, part), exist_ok=True)
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        """Writes."""
+        rate = {"learning_rate": float(self.model.optimizer.learning_rate)}
+        train = {name: value for name, value in logs.items() if not name.startswith("val_")}
+        validation = {name[4:]: value for name, value in logs.items() if name.startswith("val_")}
+        for events, values in ((self._train, {**train, **rate}), (self._validation, validation)):
+            with self._problems.going_on(), events.at(epoch):
+                for name, value in values.items():
+                    tf.summary.scalar(f"epoch_{name}", value)
+
+
 def fit(
     classifier: Classifier,
     audio: LabelledAudio,
@@ -106,6 +143,7 @@ def fit(
     options: FitOptions,
     folder: str,
     stop: Stop,
+    problems: Problems,
 ) -> dict[str, list[float]]:
     """Trains, and leaves the network with the weights of the epoch whose validation loss was least.
 
@@ -118,12 +156,13 @@ def fit(
       folder: gets the best weights whenever they are bettered, and TensorBoard's files.
       stop: entered by the caller; a signal ends training after the current batch, with the best of the epochs that are
         whole, as it was saved.
+      problems: takes in what TensorBoard's files could not be written for.
 
     Returns:
       Losses and accuracies after each epoch, by Keras's names; of none if a signal came in the first one.
 
     Raises:
-      UserError: training did not come to the end of a single epoch.
+      UserError: training did not come to the end of a single epoch, or the weights cannot be written.
     """
     info, path = classifier.info, os.path.join(folder, WEIGHTS_FILE)
     sizes = tuple(len(names) for names in (info.labels, info.families) if names)
@@ -144,9 +183,9 @@ def fit(
     history = keras.callbacks.History()
     callbacks = [
         watch,
-        keras.callbacks.ModelCheckpoint(path, "val_loss", save_best_only=True, save_weights_only=True),
+        _KeepBest(folder),
         keras.callbacks.EarlyStopping("val_loss", patience=patience),
-        keras.callbacks.TensorBoard(os.path.join(folder, _SUMMARIES), write_graph=False),
+        _Summaries(os.path.join(folder, _SUMMARIES), problems),
         history,
     ]
     with contextlib.suppress(Stopped), contextlib.closing(watch):
@@ -161,7 +200,7 @@ def fit(
         if info.network == "log_mel" and not stop.received:
             with contextlib.suppress(Stopped):
                 recalibrate(classifier, audio, train, options, stop)
-                classifier.network.save_weights(path)
+                save_weights(classifier.network, folder)
         if stop.received:
             classifier.network.load_weights(path)
     elif not stop.received:

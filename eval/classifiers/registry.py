@@ -6,12 +6,14 @@ import collections
 import dataclasses
 import functools
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import h5py
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -23,8 +25,9 @@ from eval.classifiers.waveform import WaveformClassifier
 from eval.features import classifier_log_mel
 from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.reading import Unreadable, require_regular
+from wavegan_tf.core.writing import write_file
 
 # Of best_acc-103005.index in the original repository. It holds a checksum of every variable, which TensorFlow compares
 # when it reads the variables: a checkpoint with this index is the published one to the last bit.
@@ -99,12 +102,36 @@ def build(info: ClassifierInfo, name: str) -> Classifier:
     return Classifier(info, network, front_end, name)
 
 
+def save_weights(network: keras.Model, folder: str) -> None:
+    """Writes a network's weights into the folder of a classifier, whole or not at all.
+
+    Raises:
+      UserError: they cannot be written.
+    """
+    path, buffer, on_disk = os.path.join(folder, WEIGHTS_FILE), io.BytesIO(), h5py.File
+
+    class InMemory(on_disk):  # type: ignore[misc, valid-type]
+        """Stands in for the file that Keras opens: HDF5 crashes when it closes one on a disk that is full."""
+
+        def __init__(self, _: str, *arguments: Any, **keywords: Any):
+            super().__init__(buffer, *arguments, **keywords)
+
+    h5py.File = InMemory
+    try:
+        network.save_weights(path)
+    finally:
+        h5py.File = on_disk
+    write_file(path, buffer.getbuffer())
+
+
 def save_info(info: ClassifierInfo, folder: str, **others: Any) -> None:
-    """Writes classifier.json; `others` are further facts for its readers."""
-    path = os.path.join(folder, INFO_FILE)
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        json.dump({**dataclasses.asdict(info), "more": others}, file, indent=2)
-        file.write("\n")
+    """Writes classifier.json; `others` are further facts for its readers.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    text = json.dumps({**dataclasses.asdict(info), "more": others}, indent=2)
+    write_file(os.path.join(folder, INFO_FILE), f"{text}\n")
 
 
 def load(folder: str) -> Classifier:

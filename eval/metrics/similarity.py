@@ -7,7 +7,7 @@ that could be the nearest within the product's rounding error is then computed a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -37,7 +37,11 @@ class Similarity(NamedTuple):
 
 
 def similarity(
-    train: FeatureSet, query: FeatureSet, exclude_self: bool = False, block_rows: int = _BLOCK_ROWS
+    train: FeatureSet,
+    query: FeatureSet,
+    exclude_self: bool = False,
+    block_rows: int = _BLOCK_ROWS,
+    passed: Callable[[int], None] | None = None,
 ) -> Similarity:
     """Mean and deviation of the distances from rows of `query` to their nearest rows of `train`.
 
@@ -56,24 +60,38 @@ def similarity(
         skipped, but of two equal clips each is the other's neighbour, at distance zero; and in a set that does not
         hold the clip the nearest stays. The original sets this where both sets are one file.
       block_rows: rows of either set that are held at a time.
+      passed: see `nearest_distances`.
 
     Raises:
       ArgumentError: as `nearest_distances`.
     """
-    distances = nearest_distances(train, query, 2 if exclude_self else 1, block_rows)
+    distances = nearest_distances(train, query, 2 if exclude_self else 1, block_rows, passed)
     nearest = distances[:, 0]
     if exclude_self:
         nearest = np.where(nearest == 0, distances[:, 1], nearest)
     return Similarity(float(np.mean(nearest)), float(np.std(nearest)))
 
 
-def nearest_distances(train: FeatureSet, query: FeatureSet, k: int = 1, block_rows: int = _BLOCK_ROWS) -> np.ndarray:
+def nearest_distances(
+    train: FeatureSet,
+    query: FeatureSet,
+    k: int = 1,
+    block_rows: int = _BLOCK_ROWS,
+    passed: Callable[[int], None] | None = None,
+) -> np.ndarray:
     """Distances from each row of `query` to its k nearest rows of `train`, exact, in rising order.
 
     >>> nearest_distances(np.array([[0.0], [1.0], [5.0]]), np.array([[2.0]]), k=2)
     array([[1., 2.]])
 
     Memory: about six blocks of [block_rows, d] float32 and some of [block_rows, block_rows].
+
+    Args:
+      train: see `similarity`.
+      query: likewise.
+      k: how many neighbours.
+      block_rows: see `similarity`.
+      passed: called as the work goes on with the rows of `query` that it amounts to, from 0 to all of them.
 
     Returns:
       float64 [n, k].
@@ -87,10 +105,20 @@ def nearest_distances(train: FeatureSet, query: FeatureSet, k: int = 1, block_ro
     if not len(query) or len(train) < k:
         raise ArgumentError(f"{len(query)} clips against {len(train)}: there must be at least 1 and {k}")
     # Differences do not change when all rows move; the shorter the rows, the smaller the products' rounding errors.
+    passed = passed or (lambda rows: None)
+    passed(0)
     origin = _mean_row(train, block_rows)
-    return np.concatenate([
-        _block_distances(rows, train, k, origin, block_rows) for rows in _blocks(query, block_rows, len(origin))
-    ])  # fmt: skip
+    found, done = [], 0
+    for rows in _blocks(query, block_rows, len(origin)):
+        best = np.full([len(rows), k], np.inf)
+        seen = 0
+        for others in _blocks(train, block_rows, len(origin)):
+            _compare(rows, others, k, origin, best)
+            seen += len(others)
+            passed(done + len(rows) * seen // len(train))
+        done += len(rows)
+        found.append(best)
+    return np.concatenate(found)
 
 
 def _blocks(features: FeatureSet, block_rows: int, dimensions: int | None = None) -> Iterator[np.ndarray]:
@@ -112,17 +140,14 @@ def _mean_row(features: FeatureSet, block_rows: int) -> np.ndarray:
     return mean
 
 
-def _block_distances(rows: np.ndarray, train: FeatureSet, k: int, origin: np.ndarray, block_rows: int) -> np.ndarray:
-    """`nearest_distances` for the rows of one block."""
-    best = np.full([len(rows), k], np.inf)
-    for others in _blocks(train, block_rows, len(origin)):
-        dtype = np.result_type(rows, others).type
-        lower = _candidates(rows, others, origin, best[:, -1], k, dtype)
-        if dtype is np.float32 and np.count_nonzero(lower < np.inf) > _MANY * len(rows):
-            lower = np.maximum(lower, _candidates(rows, others, origin, best[:, -1], k, np.float64))
-        for i in np.flatnonzero(np.min(lower, axis=1) < np.inf):
-            best[i] = _measure(rows[i], others, lower[i], best[i])
-    return best
+def _compare(rows: np.ndarray, others: np.ndarray, k: int, origin: np.ndarray, best: np.ndarray) -> None:
+    """Takes the distances of one block's rows to those of another into `best`, the k smallest [b, k] so far."""
+    dtype = np.result_type(rows, others).type
+    lower = _candidates(rows, others, origin, best[:, -1], k, dtype)
+    if dtype is np.float32 and np.count_nonzero(lower < np.inf) > _MANY * len(rows):
+        lower = np.maximum(lower, _candidates(rows, others, origin, best[:, -1], k, np.float64))
+    for i in np.flatnonzero(np.min(lower, axis=1) < np.inf):
+        best[i] = _measure(rows[i], others, lower[i], best[i])
 
 
 def _candidates(

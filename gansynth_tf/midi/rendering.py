@@ -23,6 +23,7 @@ from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents
 from wavegan_tf.core.serving.metadata import samples_of_clip
 from wavegan_tf.core.serving.model import GeneratorModel
+from wavegan_tf.core.writing import write_all, writing
 
 _BLOCK = 1 << 18  # samples
 
@@ -119,12 +120,20 @@ def _check_length(seconds: Any) -> None:
 
 
 def write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> None:
-    """Writes a clip that comes in blocks [t], with a peak of one half; it waits on disk until its peak is known."""
-    with tempfile.TemporaryFile(dir=os.path.dirname(path)) as file:
+    """Writes a clip that comes in blocks [t], with a peak of one half; it waits on disk until its peak is known.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    shown = display_name(path)
+    with writing(shown):
+        waiting = tempfile.TemporaryFile(dir=os.path.dirname(path), buffering=0)  # noqa: SIM115 - entered below
+    with waiting as file:
         peaks = []
         for block in blocks:
             peaks.append(block[[block.argmax(), block.argmin()]])
-            file.write(block.astype(np.float32).tobytes())
+            with writing(shown):
+                write_all(file, block.astype(np.float32).tobytes())
         file.seek(0)
         gain = mixing.clip_gain(mixing.peak_of(peaks))
         pieces: Iterator[np.ndarray] = (

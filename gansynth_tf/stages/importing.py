@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +21,7 @@ from wavegan_tf.core import tf1
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.training.run_directory import RunDirectory
+from wavegan_tf.core.writing import write_file, writing
 
 _OPTIMIZERS = "progressive_gan_train_ops"
 _AVERAGE = "ExponentialMovingAverage"
@@ -90,9 +90,12 @@ def _write_run(
         power = _scalar(checkpoint, f"{_OPTIMIZERS}/{name}_train/beta2_power")
         optimizer.iterations.assign(tf1.adam_updates(power, optimizer.beta_2, image_id // stage.batch_size))
     model.save(image_id)
-    if os.path.exists(normalizer_path(config, tf1_dir)):
-        os.makedirs(os.path.dirname(normalizer_path(config, train_dir)), exist_ok=True)
-        shutil.copy(normalizer_path(config, tf1_dir), normalizer_path(config, train_dir))
+    if os.path.exists(original := normalizer_path(config, tf1_dir)):
+        copy = normalizer_path(config, train_dir)
+        with writing(copy):
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+        with open(original, "rb") as file:
+            write_file(copy, file.read())
     save_options(config, os.path.join(train_dir, CONFIG_FILE), MODEL)
 
 

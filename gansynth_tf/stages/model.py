@@ -100,10 +100,8 @@ class StageModel:
             "d_optimizer", config.discriminator_learning_rate, self.discriminator, scaled
         )
         self.train_time = tf.Variable(0.0, dtype=tf.float64, trainable=False)
-        directory = os.path.join(run_dir, stage.directory)
-        os.makedirs(directory, exist_ok=True)
         self.checkpoints = checkpoints.Checkpoints(
-            directory,
+            os.path.join(run_dir, stage.directory),
             config.seed,
             **self._networks(),
             g_optimizer=self.g_optimizer,

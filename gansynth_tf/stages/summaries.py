@@ -87,12 +87,16 @@ class StageSummaries:
         self._features_of = tf.function(self._made, input_signature=[tf.TensorSpec(shape) for shape in rows])
 
     def preview(self, image_id: int, progress: np.float32) -> None:
-        """Writes preview/<image_id>.wav: notes with fixed latents, of pitches from the lowest to the highest."""
+        """Writes preview/<image_id>.wav: notes with fixed latents, of pitches from the lowest to the highest.
+
+        Raises:
+          UserError: it cannot be written.
+        """
         self._last_progress = tf.constant(progress)
         self._preview.write(image_id)
 
     def write(self, image_id: int, progress: np.float32, real: tf.Tensor) -> dict[str, float]:
-        """Writes all but the losses.
+        """Writes all but the losses; pictures and interpolations where the tracker shows them.
 
         Args:
           image_id: images trained on so far.
@@ -112,14 +116,16 @@ class StageSummaries:
         values = {}
         for name, made in (("fake", fakes), ("real", blends)):
             values.update(self._tracker.waveforms(image_id, f"{name}_waves", self._rendering.waves(made), self._rate))
-            columns = min(_GRID_COLUMNS, len(made))
-            whole = len(made) - len(made) % columns
-            self._tracker.images(
-                image_id, f"{name}_images", grid(rainbowgrams(self._rendering.features, made[:whole]), columns)
-            )
+            if self._tracker.shows(image_id):
+                columns = min(_GRID_COLUMNS, len(made))
+                whole = len(made) - len(made) % columns
+                self._tracker.images(
+                    image_id, f"{name}_images", grid(rainbowgrams(self._rendering.features, made[:whole]), columns)
+                )
             if self._rendering.features.is_spectral:
                 values[f"{name}_gl_loss"] = self._rendering.consistency(made)
-        self._write_interpolations(image_id, now)
+        if self._tracker.shows(image_id):
+            self._write_interpolations(image_id, now)
         return values
 
     def _write_interpolations(self, image_id: int, progress: tf.Tensor) -> None:

@@ -36,6 +36,7 @@ from wavegan_tf.core.training.iterations import Rows
 from wavegan_tf.core.training.runtime import Runtime, settings_given_back, start
 from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import digest
+from wavegan_tf.core.writing import writing
 
 _CACHE_FOLDER = "data_cache"
 _SHARED = f"all workers must see the same --{DIRECTORY_KEY}"
@@ -102,8 +103,9 @@ def train_held(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> int:
     runtime.cluster.agree(store.facts)
     if runtime.is_chief and not os.path.exists(os.path.join(run_dir, CONFIG_FILE)):
         # Of a start that was killed before it became a run, perhaps on other notes.
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(normalizer_path(config, run_dir))
+        path = normalizer_path(config, run_dir)
+        with writing(path), contextlib.suppress(FileNotFoundError):
+            os.remove(path)
     normalizer = runtime.cluster.chief_first(
         lambda: run_normalizer(config, store, features, run_dir, is_chief=runtime.is_chief)
     )
@@ -134,8 +136,11 @@ def train_held(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> int:
             del training
             gc.collect()
             if not is_over:
-                return image_id
-    logging.info("training is over")
+                break
+    if tracker is not None:
+        tracker.problems.check()
+    if is_over:
+        logging.info("training is over")
     return image_id
 
 
@@ -276,5 +281,5 @@ class _StageTraining:
             return
         self._model.train_time.assign(self._train_time)
         self._model.save(image_id)
-        summaries.preview(image_id, self._progress(image_id))
-        tracker.flush()
+        with tracker.problems.going_on():
+            summaries.preview(image_id, self._progress(image_id))

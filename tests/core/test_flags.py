@@ -210,8 +210,8 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     def full(*arguments, **keywords):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UserError, match=rf"^{path}: cannot be written \(the disk is full\)$"):
         save_options(Example(example_dim=9), str(path), "example")
     monkeypatch.undo()
     assert load_options(Example, str(path), "example").example_dim == 7
@@ -277,6 +277,7 @@ def test_success_exits_0_and_messages_have_no_prefix(script):
         (["--action=mistake"], 1, "error: --action=mistake: is wrong, say otherwise\n"),
         (["--action=full"], 1, "error: /run/config.json: the disk is full; make room and start again\n"),
         (["--action=quota"], 1, "error: writing: the disk is full; make room and start again\n"),
+        (["--action=denied"], 1, "error: /run/x: Permission denied\n"),
         (["--action=stop"], 130, "interrupted\n"),
         (["--acton=x"], 2, "error: Unknown command line flag 'acton'. Did you mean: action ? (see --help)\n"),
         (["--count=a"], 2, "error: flag --count=a: invalid literal for int() with base 10: 'a' (see --help)\n"),
@@ -295,11 +296,10 @@ def test_value_out_of_range_is_a_wrong_command_line(script):
     assert done.stderr.startswith("error: flag --count=0: 0 ") and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(("action", "kind"), [("bug", "ZeroDivisionError: a bug"), ("denied", "PermissionError")])
-def test_unexpected_exceptions_keep_their_traceback(script, action, kind):
-    done = call(script, f"--action={action}")
+def test_unexpected_exceptions_keep_their_traceback(script):
+    done = call(script, "--action=bug")
     assert done.returncode == 1
-    assert "Traceback" in done.stderr and kind in done.stderr and "in main" in done.stderr
+    assert "Traceback" in done.stderr and "ZeroDivisionError: a bug" in done.stderr and "in main" in done.stderr
 
 
 @pytest.mark.parametrize("flag", ["--help", "-help", "-h", "-?", "--helpshort", "--help=true"])

@@ -1,6 +1,9 @@
 import functools
 import json
 import logging
+import shutil
+import socket
+import subprocess
 import sys
 
 import keras
@@ -16,6 +19,7 @@ from tests import commands
 from tests.eval.small import call, raises_user_error, save_classifier, write_words
 from tests.eval.tiny_models import write_model
 from tests.originals import EVAL
+from wavegan_tf.core import files
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +56,21 @@ def test_a_folder_from_the_command_line(place, tmp_path):
     assert "does not compare with one of 50 000 (here: 20, 30)" in out
     assert "A score by another classifier does not compare at all: waveform is" in out
     assert "20/20" in errors and "of 20 scored clips had another length" in errors
-    assert not list(tmp_path.glob(".scoring-*"))
+    assert not list(tmp_path.glob(".scoring*"))
+    # The nearest neighbours of all clips take longer than the clips themselves.
+    assert all(f"{metric} clip {done}/20" in errors for metric in ("d_self", "d_train") for done in (0, 20))
+
+
+def test_the_work_folder_of_a_process_that_was_killed_is_removed_and_not_scored(place, tmp_path):
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    left = tmp_path / f".scoring.tmp-{socket.gethostname()}-{int(child.stdout)}-0123abcd"
+    left.mkdir()
+    (left / "fake.f32").write_bytes(bytes(1000))
+    shutil.copy(next((place / "fake").glob("*.wav")), left / "zero_0.wav")
+    files._tidied.clear()  # as in a new process
+    call(score, f"--fake_dir={place}/fake", f"--output_dir={tmp_path}", "--metrics=d_self")
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.jsonl"]
+    assert [line["n"] for line in lines_of(tmp_path)] == [20]
 
 
 def test_a_model_and_its_seed(place, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from absl import flags
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from eval import score, watch
+from eval import exports, score, watch
 from eval.classifiers.labels import LABELS
 from eval.classifiers.places import ClassifierInfo
 from tests import commands
@@ -37,7 +37,7 @@ def test_checkpoints_are_scored_and_the_best_is_kept(train_dir, tmp_path, monkey
     )  # fmt: skip
     call(score, *arguments)
     lines = [json.loads(line) for line in (tmp_path / "out" / "scores.jsonl").read_text().splitlines()]
-    steps = [step for _, step in watch.checkpoints_of(str(train_dir), "wavegan")]
+    steps = [step for _, step in exports.checkpoints_of(str(train_dir), "wavegan")]
     assert [line["step"] for line in lines] == steps and len(steps) > 1
     best = min(lines, key=lambda line: line["value"])  # of distances less is better
     (kept,) = (tmp_path / "out" / "best").iterdir()
@@ -105,16 +105,85 @@ def test_an_export_that_fails_ends_the_watch_unless_the_checkpoint_has_gone(
             (broken_run / "model.ckpt-3.index").unlink()
         return subprocess.CompletedProcess(command, 1, stderr="error: it is broken\n")
 
-    monkeypatch.setattr(watch.subprocess, "run", run)
+    monkeypatch.setattr(exports.subprocess, "run", run)
     # Another model's rows are to be shown; the run is exported as what it is.
     given = (f"--watch_train_dir={broken_run}", f"--output_dir={tmp_path}/out", "--metrics=d_self", "--model=specgan")
     if still_there:
-        with raises_user_error("--watch_train_dir=.*: cannot be exported .it is broken"):
+        with raises_user_error("--watch_train_dir=.*: step 3 cannot be exported .it is broken"):
             call(score, *given, "--watch_idle_secs=0.01")
     else:
         call(score, *given, "--watch_idle_secs=0.01", "--watch_poll_secs=0.01")
-        assert "not scored: it is broken" in caplog.text
-    assert [command[2] for command in commands_run] == ["wavegan_tf.export"]
+    assert caplog.messages.count("not scored: it is broken") == 1
+    assert {command[4] for command in commands_run} == {"wavegan_tf.export"}
+    assert not (tmp_path / "out" / "scores.jsonl").exists() and not (tmp_path / "out" / "best").exists()
+
+
+def watch_with(monkeypatch, broken_run, tmp_path, export):
+    """Watches the broken run until nothing comes, with an export that stands in for the command; the steps scored."""
+    scored = []
+
+    def score_samples(*_, step, **__):
+        scored.append(step)
+        return [{"metric": "d_self", "of": "fake", "value": 1.0, "spread": None, "step": step}]
+
+    monkeypatch.setattr(exports, "export", export)
+    monkeypatch.setattr(score, "make_samples", lambda *_: None)
+    monkeypatch.setattr(score, "score_samples", score_samples)
+    call(
+        score, f"--watch_train_dir={broken_run}", f"--output_dir={tmp_path}/out", "--metrics=d_self", "--watch_all",
+        "--watch_idle_secs=0.3", "--watch_poll_secs=0.01",
+    )  # fmt: skip
+    return scored
+
+
+def test_a_failed_export_is_tried_again_and_holds_up_no_other_checkpoint(broken_run, tmp_path, monkeypatch, caplog):
+    (broken_run / "model.ckpt-5.index").touch()
+    tries = []
+
+    def export(_, __, arguments, export_dir):
+        tries.append(arguments)
+        if arguments == ("--step=3",) and tries.count(arguments) < 3:
+            return "it is broken"
+        os.makedirs(export_dir)
+
+    assert watch_with(monkeypatch, broken_run, tmp_path, export) == [5, 3]
+    assert tries.count(("--step=3",)) == 3 and caplog.messages.count("not scored: it is broken") == 1
+    assert not list((tmp_path / "out").glob(".exported*"))
+
+
+def test_a_run_that_goes_away_ends_the_watch_in_one_line(broken_run, tmp_path, monkeypatch):
+    def export(*_):
+        broken_run.rename(tmp_path / "moved")
+        return "it is gone"
+
+    with raises_user_error(f"--watch_train_dir={broken_run}: cannot be read any more .No such file or directory"):
+        watch_with(monkeypatch, broken_run, tmp_path, export)
+
+
+@pytest.mark.parametrize("model", ["../evil", "json", "", "os; x"])
+def test_a_run_of_no_known_model_is_refused_before_anything_starts(broken_run, tmp_path, monkeypatch, model):
+    (broken_run / "config.json").write_text(json.dumps({"model": model}))
+    monkeypatch.setattr(exports.subprocess, "run", lambda *_, **__: pytest.fail("started"))
+    with raises_user_error("is of a .* model, known are wavegan, specgan, gansynth"):
+        call(score, f"--watch_train_dir={broken_run}", f"--output_dir={tmp_path}/out", "--metrics=d_self")
+
+
+def test_the_best_model_takes_the_place_of_the_one_before_or_leaves_it(tmp_path, monkeypatch):
+    for name in ("best", "new"):
+        (tmp_path / name / name).mkdir(parents=True)
+    rename = os.rename
+
+    def full(source, target):
+        if str(source).endswith("new"):
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    with monkeypatch.context() as patch, raises_user_error("best: cannot be written .the disk is full."):
+        patch.setattr(os, "rename", full)
+        watch._keep(str(tmp_path / "new"), str(tmp_path))
+    assert os.listdir(tmp_path / "best") == ["best"]
+    watch._keep(str(tmp_path / "new"), str(tmp_path))
+    assert os.listdir(tmp_path) == ["best"] and os.listdir(tmp_path / "best") == ["new"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -123,7 +192,6 @@ def test_a_signal_ends_a_score_at_once_and_leaves_it_for_the_next_watch(number, 
 
     def export(_, __, ___, export_dir):
         os.makedirs(export_dir)
-        return True
 
     def score_samples(*_, step, **__):
         scored.append(step)
@@ -132,7 +200,7 @@ def test_a_signal_ends_a_score_at_once_and_leaves_it_for_the_next_watch(number, 
             pytest.fail("went on")
         return [{"metric": "d_self", "of": "fake", "value": 1.0, "spread": None, "step": step}]
 
-    monkeypatch.setattr(watch, "_export", export)
+    monkeypatch.setattr(exports, "export", export)
     monkeypatch.setattr(score, "make_samples", lambda *_: None)
     monkeypatch.setattr(score, "score_samples", score_samples)
     for again in range(2):
@@ -166,7 +234,7 @@ def test_stages_of_gansynth_come_in_their_order(tmp_path):
         (tmp_path / stage).mkdir()
         for step in steps:
             (tmp_path / stage / f"model.ckpt-{step}.index").touch()
-    assert watch.checkpoints_of(str(tmp_path), "gansynth") == [
+    assert exports.checkpoints_of(str(tmp_path), "gansynth") == [
         (("--stage=0", "--step=8"), 8), (("--stage=0", "--step=16"), 16), (("--stage=1", "--step=24"), 24),
     ]  # fmt: skip
 
@@ -177,14 +245,3 @@ def test_what_has_no_value_is_never_the_best():
             assert not watch.is_better(metric, value, None) and not watch.is_better(metric, value, 1.0)
     lines = [{"of": "fake", "metric": "fid", "value": value} for value in (None, 3.0, 2.0)]
     assert watch._value(lines, "fid") == ("fid", 3.0) and watch._value(lines[:1], "") == ("fid", None)
-
-
-def test_the_export_is_that_of_the_packages_and_not_of_the_current_folder(tmp_path, monkeypatch):
-    (tmp_path / "wavegan_tf").mkdir()
-    (tmp_path / "wavegan_tf" / "__init__.py").write_text("open('ran', 'w')\n")
-    (tmp_path / "wavegan_tf" / "export.py").touch()
-    (tmp_path / "run").mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    assert not watch._export("run", "wavegan", (), "out")
-    assert not (tmp_path / "ran").exists() and not list(tmp_path.glob("**/ran"))

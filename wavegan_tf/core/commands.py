@@ -1,15 +1,24 @@
-"""The command line of exporting and importing runs of all models."""
+"""The command line of exporting and importing runs of all models, and how one command starts another."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from absl import flags as absl_flags
 from absl import logging
 
 from wavegan_tf.core import flags
+
+# `python -m` would look for modules in the current folder first, and execute what has the name of one of them there.
+_START = (
+    "import sys; place = sys.argv.pop(1); sys.path[:] = filter(None, sys.path); "
+    "place in sys.path or sys.path.insert(0, place); "
+    "import runpy; runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
 
 
 def define_export_flags(example: str = "models/drums/1") -> None:
@@ -54,3 +63,13 @@ def import_tf1(import_one: Callable[..., int], unit: str = "step", **others: Any
     flags.require(tf1_dir=values.tf1_dir, train_dir=values.train_dir)
     step = import_one(values.tf1_dir, values.train_dir, **others)
     logging.info("%s %d of %s is now a run in %s", unit, step, values.tf1_dir, values.train_dir)
+
+
+def in_a_process(module: str, *arguments: str) -> list[str]:
+    """The command line of a process that runs a command of this very project, whatever the current folder holds.
+
+    Args:
+      module: of the command, such as "wavegan_tf.export".
+      *arguments: its own.
+    """
+    return [sys.executable, "-c", _START, str(Path(__file__).resolve().parents[2]), module, *arguments]

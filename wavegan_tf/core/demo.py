@@ -15,8 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from wavegan_tf.core import flags
+from wavegan_tf.core.commands import in_a_process
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import replacing
+from wavegan_tf.core.writing import why, write_file
 
 _MARKER = ".made_by_demo"
 _INDEX = string.Template("""<!DOCTYPE html>
@@ -93,7 +95,7 @@ def prepare(output_dir: Path, name: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise UserError(f"{flag} can't be used ({error.strerror}): name another folder") from error
+        raise UserError(f"{flag} can't be used ({why(error)}): name another folder") from error
     return folder
 
 
@@ -111,7 +113,7 @@ def publish(output_dir: Path, name: str, title: str, text: str, description: Map
       UserError: the page can't be written.
     """
     path = output_dir / name / "page.json"
-    path.write_text(json.dumps({"title": title, **description}, indent=1), encoding="utf-8")
+    write_file(str(path), json.dumps({"title": title, **description}, indent=1))
     command("eval", "listening_page", description=path, output=output_dir / name / "index.html")
     marker = output_dir / _MARKER
     try:
@@ -119,14 +121,13 @@ def publish(output_dir: Path, name: str, title: str, text: str, description: Map
     except (OSError, ValueError):  # new, or cut short
         pages = {}
     pages[name] = [title, text]
-    with replacing(str(marker)) as temporary:
-        Path(temporary).write_text(json.dumps(pages), encoding="utf-8")
+    write_file(str(marker), json.dumps(pages))
     items = [
         f'<li><a href="{folder}/index.html">{html.escape(heading)}</a><br>{html.escape(about)}'
         for folder, (heading, about) in sorted(pages.items())
         if (output_dir / folder / "index.html").exists()
     ]
-    (output_dir / "index.html").write_text(_INDEX.substitute(items="\n".join(items)), encoding="utf-8")
+    write_file(str(output_dir / "index.html"), _INDEX.substitute(items="\n".join(items)))
     print(f"\nListen:   {output_dir / name / 'index.html'}\nAll:      {output_dir / 'index.html'}")
 
 
@@ -138,7 +139,7 @@ def command(package: str, name: str, **options: object) -> None:
     """
     arguments = [f"--{key}" if value is True else f"--{key}={value}" for key, value in options.items()]
     print("$", shlex.join(["python", "-m", f"{package}.{name}", *arguments]), flush=True)
-    process = subprocess.Popen([sys.executable, "-m", f"{package}.{name}", *arguments])
+    process = subprocess.Popen(in_a_process(f"{package}.{name}", *arguments))
     # Ctrl-C reaches the command too: the trainer saves and ends, and the demo goes on with what was learned.
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -151,10 +152,4 @@ def command(package: str, name: str, **options: object) -> None:
 
 def run(main: Callable[[list[str]], None]) -> NoReturn:
     """Calls a demo's `main` with the command line's arguments: exit code 0, or 1 with one line for a user's mistake."""
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(0)
+    sys.exit(flags.guarded(lambda: main(sys.argv[1:])))

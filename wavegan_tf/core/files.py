@@ -53,12 +53,15 @@ def temporary_beside(path: str) -> str:
 
 def remove_abandoned(folder: str) -> None:
     """Removes what processes of this machine that are gone were writing, by its name from `temporary_beside`."""
+    names: list[str] = []
     with contextlib.suppress(OSError):
-        for name in os.listdir(folder):
-            found = _TEMPORARY.search(name)
-            if found and found["host"] == socket.gethostname() and not is_running(int(found["pid"])):
-                path = os.path.join(folder, name)
-                if os.path.isdir(path):
+        names = os.listdir(folder)
+    for name in names:
+        found = _TEMPORARY.search(name)
+        if found and found["host"] == socket.gethostname() and not is_running(int(found["pid"])):
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):  # another user's, as in the folder of all temporary files
+                if os.path.isdir(path) and not os.path.islink(path):
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     os.remove(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import io
@@ -20,6 +21,14 @@ from wavegan_tf.core import effects, messages, usage
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.options import Options, OptionsT, is_list, require_fixed, value_type
+from wavegan_tf.core.writing import why
+
+# What a disk, a folder's owner or its removal makes of reading and writing, wherever that is.
+_OF_FILES = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE,
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP,
+    errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EMLINK, errno.ETXTBSY, errno.EBUSY,
+}  # fmt: skip
 
 # `--help` lists flags under the module that asks for their definition.
 flags.disclaim_key_flags()
@@ -129,6 +138,33 @@ def _log_plainly() -> None:
     logging.set_verbosity(logging.INFO)
 
 
+def guarded(main: Callable[[], None]) -> int:
+    """Calls `main` and writes out what it printed; returns the exit code, after one line that says what was wrong."""
+    try:
+        main()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return 0
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            _give_up_output()
+        if isinstance(error, BrokenPipeError):
+            return 128 + signal.SIGPIPE  # whoever reads the output has seen enough, as `head` has
+        code = report(error)
+        if code is None:
+            raise
+        return code
+
+
+def _give_up_output() -> None:
+    """Drops what standard output does not take; else Python would try again when it ends, and say so."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def report(error: BaseException) -> int | None:
     """Says in one line what ended a command, and returns its exit code; None for what must not happen."""
     if isinstance(error, UserError):
@@ -137,8 +173,10 @@ def report(error: BaseException) -> int | None:
     if isinstance(error, UnicodeEncodeError) and any("\udc80" <= char <= "\udcff" for char in error.object):
         print(f"error: {display_name(error.object)}: TensorFlow takes paths in UTF-8 only; rename it", file=sys.stderr)
         return 1
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        print(f"error: {error.filename or 'writing'}: the disk is full; make room and start again", file=sys.stderr)
+    if isinstance(error, OSError) and error.errno in _OF_FILES:
+        place = display_name(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else "writing"
+        advice = "; make room and start again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        print(f"error: {place}: {why(error)}{advice}", file=sys.stderr)
         return 1
     if isinstance(error, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
@@ -151,8 +189,8 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
 
     def parse(argv: list[str]) -> list[str]:
         if kind := usage.asked(argv[1:]):
-            usage.write(kind, sys.modules["__main__"].__doc__ or sys.modules[main.__module__].__doc__ or "")
-            sys.exit(0)
+            text = sys.modules["__main__"].__doc__ or sys.modules[main.__module__].__doc__ or ""
+            sys.exit(guarded(lambda: usage.write(kind, text)))
         try:
             rest = flags.FLAGS(argv)
         except flags.Error as error:
@@ -163,21 +201,15 @@ def run(main: Callable[[], None]) -> typing.NoReturn:
             sys.exit(2)
         return rest
 
-    def guarded(_: list[str]) -> None:
+    def start(_: list[str]) -> None:
         _log_plainly()
         for stream in (sys.stdout, sys.stderr):
             # Names of files may hold what neither UTF-8 nor the terminal's encoding does.
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        try:
-            main()
-        except BaseException as error:
-            code = report(error)
-            if code is None:
-                raise
-            sys.exit(code)
+        sys.exit(guarded(main))
 
-    app.run(guarded, flags_parser=parse)
+    app.run(start, flags_parser=parse)
     raise AssertionError("app.run returned")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
+import shutil
 from collections.abc import Iterator
 
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import display_name
+from wavegan_tf.core.files import display_name, temporary_beside
+from wavegan_tf.core.writing import writing
 
 
 @contextlib.contextmanager
@@ -24,7 +25,7 @@ def output_folder(path: str, flag: str) -> Iterator[None]:
     Raises:
       UserError: it cannot be made or written.
     """
-    with _made(path, f"--{flag}={display_name(path)}"):
+    with made_folder(path, f"--{flag}={display_name(path)}"):
         yield
 
 
@@ -44,35 +45,56 @@ def output_file(path: str, flag: str) -> Iterator[None]:
     shown = f"--{flag}={display_name(path)}"
     if os.path.isdir(path) or not os.path.basename(path):
         raise UserError(f"{shown}: is a folder; name a file in it")
-    with _made(os.path.dirname(os.path.abspath(path)), shown):
-        trial = f"{path}.{uuid.uuid4().hex}.tmp"
-        try:
-            with open(trial, "xb"):
-                os.remove(trial)
-        except OSError as error:
-            raise UserError(f"{shown}: cannot be written ({error.strerror})") from None
+    with made_folder(os.path.dirname(os.path.abspath(path)), shown):
+        with writing(shown):
+            _try_to_write(path)
         yield
 
 
 @contextlib.contextmanager
-def _made(path: str, shown: str) -> Iterator[None]:
-    """`output_folder` with the flag as messages show it."""
+def made_folder(path: str, shown: str) -> Iterator[None]:
+    """`output_folder` with what the messages are to name."""
     made, folder = [], os.path.abspath(path)
     while not os.path.lexists(folder):
         made.append(folder)
         folder = os.path.dirname(folder)
     try:
-        os.makedirs(path, exist_ok=True)
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise PermissionError(0, "Permission denied")
-    except OSError as error:
-        _remove_empty(made)
-        raise UserError(f"{shown}: cannot be written ({error.strerror})") from None
-    try:
+        with writing(shown):
+            os.makedirs(path, exist_ok=True)
+            _try_to_write(os.path.join(path, "trial"))
         yield
     except BaseException:
         _remove_empty(made)
         raise
+
+
+@contextlib.contextmanager
+def work_folder(parent: str, name: str) -> Iterator[str]:
+    """A folder in `parent`, by a hidden name with `name` in it, for what is needed while this is entered.
+
+    That of a process that was killed is removed by the next one that writes into `parent`.
+
+    Raises:
+      UserError: it cannot be made.
+    """
+    path = temporary_beside(os.path.join(parent, f".{name}"))
+    with writing(display_name(parent)):
+        os.mkdir(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _try_to_write(path: str) -> None:
+    """Makes a file beside `path` and removes it: what a user may do, and a disk allows, shows in no other way.
+
+    Raises:
+      OSError: it cannot be made.
+    """
+    trial = temporary_beside(path)
+    with open(trial, "xb"):
+        os.remove(trial)
 
 
 def _remove_empty(folders: list[str]) -> None:

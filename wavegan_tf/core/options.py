@@ -16,8 +16,8 @@ from typing import Any, Literal, TypeVar
 
 from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import replacing
 from wavegan_tf.core.reading import read_json
+from wavegan_tf.core.writing import write_file
 
 OptionsT = TypeVar("OptionsT", bound="Options")
 
@@ -133,10 +133,12 @@ def value_type(kind: Any) -> type:
 
 
 def save_options(options: Options, path: str, model: str) -> None:
-    """Writes the options as JSON, whole or not at all; `model` names whose they are."""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        json.dump({"model": model, **dataclasses.asdict(options)}, file, indent=2)
-        file.write("\n")
+    """Writes the options as JSON, whole or not at all; `model` names whose they are.
+
+    Raises:
+      UserError: they cannot be written.
+    """
+    write_file(path, json.dumps({"model": model, **dataclasses.asdict(options)}, indent=2) + "\n")
 
 
 def load_options(options_class: type[OptionsT], path: str, model: str) -> OptionsT:

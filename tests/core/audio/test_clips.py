@@ -269,7 +269,7 @@ def test_cache_without_room(sounds, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(audio_cache.os, "fsync", full)
-    with pytest.raises(UserError, match="No space left on device.*free space there") as raised:
+    with pytest.raises(UserError, match="the disk is full.*free space there") as raised:
         load(sounds, tmp_path / "cache", data_cache_mb=0)
     assert "\n" not in str(raised.value) and os.listdir(tmp_path / "cache") == []
     with pytest.raises(UserError, match="cannot be written"):

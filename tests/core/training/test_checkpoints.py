@@ -276,6 +276,15 @@ def test_real_failure_to_write(tmp_path):
     assert run_of(tmp_path)[2].restore() == 1
 
 
+def test_a_run_that_was_renamed_is_not_made_again(tmp_path):
+    saving = run_of(tmp_path / "run")[2]
+    saving.save(1)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match=r"step 2 cannot be written; that of step 1 is kept \(No such file"):
+        saving.save(2)
+    assert [path.name for path in tmp_path.iterdir()] == ["moved"]
+
+
 @pytest.mark.parametrize("is_first", [False, True])
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path, is_first):
     """Also a torn index in its final place, which must not keep a run from starting."""

@@ -156,3 +156,27 @@ def test_without_locks_what_a_killed_process_left_hinders_nobody(no_flock, tmp_p
     with RunDirectory(str(tmp_path), OPTIONS):
         assert (tmp_path / ".lock").read_text() == OWNER
     assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_that_was_renamed_leaves_what_stands_in_its_place_alone(tmp_path):
+    with pytest.raises(UserError, match="^first$"), RunDirectory(str(tmp_path / "run"), OPTIONS):
+        os.rename(tmp_path / "run", tmp_path / "moved")
+        raise UserError("first")  # nothing stands there
+    with pytest.raises(UserError, match="^second$"), RunDirectory(str(tmp_path / "run"), OPTIONS):
+        os.rename(tmp_path / "run", tmp_path / "moved too")
+        other = RunDirectory(str(tmp_path / "run"), OPTIONS)
+        fill(tmp_path / "run")
+        raise UserError("second")
+    assert len(list((tmp_path / "run").iterdir())) == 4, "files of a run that has begun there are removed"
+    with other:
+        (tmp_path / "run" / OPTIONS).write_text("{}")
+
+
+def test_a_lock_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "getpid", full)
+    with pytest.raises(UserError, match=r"^train_dir=.*: cannot be written \(the disk is full\)$"):
+        RunDirectory(str(tmp_path / "a" / "b"), OPTIONS)
+    assert not list(tmp_path.iterdir())

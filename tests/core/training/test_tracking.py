@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.ops import gen_summary_ops
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.progress import Progress
@@ -34,7 +35,6 @@ def test_scalars_go_to_the_line_file_and_to_tensorboard(tmp_path):
     tracker = tracking.Tracker(str(tmp_path), 0)
     tracker.scalars(3, {"D_loss": 0.1, "G_loss": -2.5})
     tracker.scalars(4, {"D_loss": 1e-7})
-    tracker.flush()
     first, second = stats(tmp_path)
     written = datetime.datetime.fromisoformat(first.pop("time"))
     assert abs(datetime.datetime.now(datetime.timezone.utc) - written) < datetime.timedelta(minutes=5)
@@ -72,7 +72,6 @@ def test_waveforms_are_players_of_the_first_three_and_rms_of_all(tmp_path):
     rms = np.sqrt(np.mean(np.float64(audio[:, :, 0]) ** 2, axis=1))
     tracker = tracking.Tracker(str(tmp_path), 0)
     returned = tracker.waveforms(7, "G_z", tf.constant(audio), 16000)
-    tracker.flush()
     assert returned.keys() == {"G_z_rms"}
     assert returned["G_z_rms"] == pytest.approx(rms.mean(), rel=1e-6)
     found = events(tmp_path)
@@ -94,7 +93,6 @@ def test_image_is_what_was_given(tmp_path):
     picture = np.random.default_rng(2).integers(0, 256, [12, 20, 1], np.uint8)
     tracker = tracking.Tracker(str(tmp_path), 0)
     tracker.images(9, "pp_filt", picture[None])
-    tracker.flush()
     width, height, encoded = events(tmp_path)[9, "pp_filt"]
     assert (int(width), int(height)) == (20, 12)
     np.testing.assert_array_equal(tf.io.decode_png(encoded), picture)
@@ -108,6 +106,7 @@ def test_a_tag_is_of_one_kind_as_tensorboard_takes_it_for_what_came_first(tmp_pa
         "scalars": lambda tracker, tag: tracker.scalars(1, {tag: 1.0}),
     }
     for first, second in itertools.product(writes, writes):
+        (tmp_path / f"{first} {second}").mkdir()
         tracker = tracking.Tracker(str(tmp_path / f"{first} {second}"), 0)
         writes[first](tracker, "x")
         if first == second:
@@ -120,17 +119,68 @@ def test_a_tag_is_of_one_kind_as_tensorboard_takes_it_for_what_came_first(tmp_pa
         tracker.scalars(2, {"y_rms_batch": 0.0})
 
 
-@pytest.mark.parametrize("action", ["flush", "write"])
-def test_full_disk_is_one_line(tmp_path, monkeypatch, action):
+def full(*arguments, **keywords):
+    raise tf.errors.ResourceExhaustedError(None, None, "No space left on device\n\tFailed to flush")
+
+
+def test_what_cannot_be_written_costs_no_training_and_is_said_at_its_end(tmp_path, monkeypatch, caplog):
     tracker = tracking.Tracker(str(tmp_path), 0)
+    tracker.scalars(1, {"D_loss": 1.0})
+    tracker.problems.check()
+    (tmp_path / "stats.jsonl").unlink()
+    (tmp_path / "stats.jsonl").mkdir()
+    with monkeypatch.context() as patch, caplog.at_level("WARNING"):
+        patch.setattr(gen_summary_ops, "flush_summary_writer", full)
+        for step in (2, 3):
+            tracker.scalars(step, {"D_loss": 1.0 * step})
+            tracker.images(step, "x", np.zeros([1, 2, 2, 1], np.uint8))
+    problems = [
+        f"{tmp_path}: TensorBoard's file: cannot be written (the disk is full)",
+        f"{tmp_path}/stats.jsonl: cannot be written (Is a directory)",
+    ]
+    assert caplog.messages == [f"{problem}; training goes on" for problem in problems]
+    tracker.scalars(4, {"D_loss": 4.0})  # there is room again
+    assert events(tmp_path)[4, "D_loss"] == 4.0
+    with pytest.raises(UserError, match=f"^{re.escape(problems[0])}; training went on without it, and is saved$"):
+        tracker.problems.check()
+    assert not tf.summary.scalar("x", 0.0, 1), "a writer that failed is the default still"
 
-    def full(*arguments, **keywords):
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device\n\tFailed to flush")
 
-    monkeypatch.setattr(tracker._writer, "flush", full)
-    monkeypatch.setattr(tf.summary, "image", full)
-    with pytest.raises(UserError, match=f"^{tmp_path}: summaries cannot be written, the disk is full$"):
-        tracker.flush() if action == "flush" else tracker.images(1, "x", np.zeros([1, 2, 2, 1], np.uint8))
+def shown_steps(directory, steps, restarts=()):
+    tracker, found = tracking.Tracker(str(directory), 0), []
+    for step in steps:
+        if tracker.shows(step):
+            found.append(step)
+        assert tracker.shows(step) == (step in found), "a second question in one summary has another answer"
+        if step in restarts:
+            tracker = tracking.Tracker(str(directory), step)
+    return found
+
+
+def test_sounds_are_shown_as_the_steps_grow_however_often_the_run_is_restarted(tmp_path):
+    steps = range(10, 200_001, 10)
+    found = shown_steps(tmp_path, steps)
+    assert found[:20] == list(range(10, 201, 10)), "the first summaries come without sounds"
+    assert all(later <= 1.05 * before + 10 for before, later in zip(found, found[1:], strict=False))
+    assert len(found) < 250
+    restarts = set(np.random.default_rng(0).choice(steps, 5000).tolist())
+    assert shown_steps(tmp_path, steps, restarts) == found
+    assert shown_steps(tmp_path, [7, 7000, 7001], [7]) == [7, 7000]
+
+
+def test_event_files_hardly_grow_between_summaries_with_sounds(tmp_path):
+    tracker, sizes, sound = tracking.Tracker(str(tmp_path), 0), {}, tf.random.uniform([4, 16384, 1], -1, 1)
+    for step in (1000, 1001, 1002, 2000):
+        tracker.waveforms(step, "G_z", sound, 16000)
+        tracker.images(step, "picture", np.random.default_rng(0).integers(0, 256, [3, 128, 128, 1], np.uint8))
+        tracker.scalars(step, {"D_loss": 1.0, "G_loss": 2.0})
+        sizes[step] = sum(path.stat().st_size for path in tmp_path.glob("events*"))
+    large, small = sizes[2000] - sizes[1002], sizes[1002] - sizes[1001]
+    assert large > 100_000 and small == sizes[1001] - sizes[1000] < 2000
+    found = events(tmp_path)
+    assert {step for step, tag in found if tag in ("G_z", "picture")} == {1000, 2000}
+    for always in ("D_loss", "G_z_rms_batch"):
+        assert {step for step, tag in found if tag == always} == set(sizes)
 
 
 class Terminal(io.StringIO):

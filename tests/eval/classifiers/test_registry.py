@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import zipfile
 
 import h5py
@@ -11,7 +12,7 @@ import tensorflow as tf
 from eval.classifiers import places, registry
 from eval.classifiers.labels import LABELS
 from eval.classifiers.pitch import PitchClassifier, make_features
-from eval.classifiers.places import ClassifierInfo
+from eval.classifiers.places import WEIGHTS_FILE, ClassifierInfo
 from eval.classifiers.waveform import WaveformClassifier
 from tests.eval.small import raises_user_error, save_classifier
 from tests.originals import EVAL, assert_near
@@ -229,3 +230,23 @@ def test_a_classifier_that_is_named_twice_is_refused(tmp_path):
     save_classifier(tmp_path / "waveform", WORDS)
     with raises_user_error("waveform is named twice"):
         registry.find(f"{tmp_path},{tmp_path}/waveform")
+
+
+def test_weights_are_written_whole_and_never_by_hdf5_itself(tmp_path, monkeypatch):
+    """HDF5 ends the process with a segmentation fault where it has to close a file on a full disk."""
+    network = registry.build(ClassifierInfo("sc09", "waveform", ("a", "b")), "waveform").network
+    registry.save_weights(network, str(tmp_path))
+    other = registry.build(ClassifierInfo("sc09", "waveform", ("a", "b")), "waveform").network
+    other.load_weights(tmp_path / WEIGHTS_FILE)
+    for variable, wanted in zip(other.trainable_variables, network.trainable_variables, strict=True):
+        np.testing.assert_array_equal(variable, wanted)
+    before, opened = (tmp_path / WEIGHTS_FILE).read_bytes(), h5py.File
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UserError, match=f"{WEIGHTS_FILE}: cannot be written .the disk is full."):
+        registry.save_weights(network, str(tmp_path))
+    assert (tmp_path / WEIGHTS_FILE).read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+    assert h5py.File is opened

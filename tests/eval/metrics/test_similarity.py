@@ -112,3 +112,13 @@ def test_overflow_of_the_product_is_measured_again():
 def test_sets_that_do_not_compare_are_named(train, query, exclude_self, message):
     with pytest.raises(ArgumentError, match=message):
         similarity(train, query, exclude_self)
+
+
+@pytest.mark.parametrize("block_rows", [1, 3, 7, 8, 100])
+def test_how_far_it_is_rises_from_nothing_to_all_rows_between_blocks_of_either_set(block_rows):
+    rng, told = np.random.default_rng(0), list[int]()
+    train, query = rng.normal(size=(7, 3)), rng.normal(size=(8, 3))
+    found = nearest_distances(train, query, 2, block_rows, told.append)
+    np.testing.assert_array_equal(found, nearest_distances(train, query, 2))
+    assert told[0] == 0 and told[-1] == 8 and told == sorted(told)
+    assert len(told) == 1 + -(-8 // block_rows) * -(-7 // block_rows)

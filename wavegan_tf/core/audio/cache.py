@@ -6,6 +6,7 @@ whatever the caller wants to find again. Both appear under their names only when
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from absl import logging
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import temporary_beside
 from wavegan_tf.core.reading import read_json
+from wavegan_tf.core.writing import why
 
 FORMAT_VERSION = 3
 _CHECKED_BYTES = 1 << 20
@@ -78,7 +80,7 @@ class SampleSpool:
 
     def _not_written(self, error: OSError) -> UserError:
         return UserError(
-            f"{self._cache_path}: cannot be written after {self._size >> 20} MiB ({error.strerror}); "
+            f"{self._cache_path}: cannot be written after {self._size >> 20} MiB ({why(error)}); "
             "free space there, choose another --data_cache_dir, or raise --data_cache_mb to keep it in memory"
         )
 
@@ -133,7 +135,7 @@ class SampleSpool:
             except OSError:  # a full disk also refuses the last bytes of the buffer
                 logging.debug("%s was not complete", self._temporary)
         for path in (self._temporary, f"{self._temporary}.json") if self._temporary else ():
-            if os.path.exists(path):
+            with contextlib.suppress(OSError):
                 os.remove(path)
 
 

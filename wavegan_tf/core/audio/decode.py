@@ -11,7 +11,8 @@ import contextlib
 import os
 import stat
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -24,6 +25,7 @@ from wavegan_tf.core.audio.files import extension_of
 from wavegan_tf.core.audio.joined import Section, sections
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.writing import why
 
 BLOCK_FRAMES = 1 << 18
 
@@ -236,13 +238,61 @@ def write_blocks(path: str, blocks: Iterable[np.ndarray], sample_rate: int, num_
         raise AudioError(f"{name}: the extension must be .wav or .flac")
     container = extension[1:].upper()
     try:
-        with replacing(path) as temporary, soundfile.SoundFile(
-            os.fsencode(temporary), "w", sample_rate, num_channels, "PCM_16", format=container
+        with replacing(path) as temporary, _Sink(temporary) as sink, soundfile.SoundFile(
+            sink, "w", sample_rate, num_channels, "PCM_16", format=container
         ) as file:
             for block in blocks:
                 if not np.isfinite(block).all():
                     raise AudioError(f"{name}: not written, the audio holds samples that are not finite")
                 file.write(to_int16(block))
+                sink.check()
     except (OSError, RuntimeError, ValueError, TypeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else _reason(error)
-        raise AudioError(f"{name}: cannot be written ({reason})") from error
+        reason = error.error_string if isinstance(error, soundfile.LibsndfileError) else why(error)
+        raise AudioError(f"{name}: cannot be written ({reason.rstrip('.')})") from error
+
+
+class _Sink:
+    """A new file for libsndfile to write, which keeps the system's error: libsndfile says no more than "System error".
+
+    To be entered; leaving it raises that error.
+    """
+
+    def __init__(self, path: str):
+        self._file = open(path, "w+b")  # noqa: SIM115 - closed when it is left
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """Raises the first error there has been."""
+        if self._error is not None:
+            raise self._error
+
+    def _try(self, operation: Callable[..., int | None], *arguments: Any) -> int:
+        """The operation's result, or 0 from the first error on."""
+        if self._error is None:
+            try:
+                return operation(*arguments) or 0
+            except OSError as error:
+                self._error = error
+        return 0
+
+    def write(self, data: bytes) -> int:
+        return self._try(self._file.write, data)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._try(self._file.seek, offset, whence)
+
+    def tell(self) -> int:
+        return self._try(self._file.tell)
+
+    def __enter__(self) -> _Sink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._try(self._file.close)
+        if not self._file.closed:
+            with contextlib.suppress(OSError):
+                self._file.close()
+        self.check()

@@ -154,7 +154,6 @@ def require_startable(config: GanOptions, train_dir: str) -> None:
 
 def save_run(config: GanOptions, train_dir: str) -> None:
     """Makes `config` the options of the run in a directory, which is made if need be."""
-    os.makedirs(train_dir, exist_ok=True)
     save_options(config, os.path.join(train_dir, CONFIG_FILE), config.model)
 
 

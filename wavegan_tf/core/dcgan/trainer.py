@@ -165,7 +165,7 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
     writer = _ChiefWriter(config, gan, trainables, train_dir, step) if run.is_chief else _SilentWriter()
     summaries = loop.Schedule(config.train_summary_secs, at_start=True)
     with Stop(config.train_time_limit_secs) as stop:
-        return loop.run(
+        step = loop.run(
             config,
             step=step,
             stop=stop,
@@ -178,6 +178,8 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
             progress=Progress(step, config.train_steps, gan.critic_updates * config.train_batch_size),
             cluster=run.cluster,
         )
+    writer.close()
+    return step
 
 
 def _announce(
@@ -201,6 +203,9 @@ class _SilentWriter:
         pass
 
     def save(self, step: int) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 
@@ -240,5 +245,9 @@ class _ChiefWriter:
         update.check_sound(f"step {step}", [self._gan.generator, self._gan.discriminator], optimizers)
         trainables.count(step, self._config)
         trainables.checkpoints.save(step)
-        self._preview.write(step)
-        self._tracker.flush()
+        with self._tracker.problems.going_on():
+            self._preview.write(step)
+
+    def close(self) -> None:
+        """Raises UserError if a summary or a preview could not be written."""
+        self._tracker.problems.check()

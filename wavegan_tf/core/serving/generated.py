@@ -13,8 +13,9 @@ from absl import logging
 
 from wavegan_tf.core.audio.files import list_audio_files
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.reading import read_json
+from wavegan_tf.core.writing import write_file, writing
 
 LIST_FILE = "generated.json"
 _FORM = r"000000(_midi000)?\.(wav|flac)"
@@ -66,8 +67,7 @@ def claim_folder(folder: str, names: Collection[str], overwrite: bool, clips: Nu
 
     Raises:
       UserError: it holds audio and nothing may be removed, or a file of one of these names that no run wrote, or a list
-        that cannot be read.
-      OSError: it cannot be written.
+        that cannot be read, or it cannot be written.
     """
     shown = f"--output_dir={display_name(folder)}"
     written = _read_list(folder, shown)
@@ -82,11 +82,12 @@ def claim_folder(folder: str, names: Collection[str], overwrite: bool, clips: Nu
     others = [name for name in found if name not in written]
     if others:
         logging.warning("%s: keeps audio that was not generated, such as %s", shown, display_name(others[0]))
-    os.makedirs(folder, exist_ok=True)
-    for name in os.listdir(folder):
-        # A run that was killed leaves a file under its temporary name.
-        if overwrite and name.split(".tmp-")[0] in written:
-            os.remove(os.path.join(folder, name))
+    with writing(shown):
+        os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(folder):
+            # A run that was killed leaves a file under its temporary name.
+            if overwrite and name.split(".tmp-")[0] in written:
+                os.remove(os.path.join(folder, name))
     _write_list(folder, {"files": sorted(names), **({"clips": dataclasses.asdict(clips)} if clips else {})})
 
 
@@ -97,9 +98,7 @@ def _taken(folder: str, names: Collection[str], clips: NumberedFiles | None) -> 
 
 
 def _write_list(folder: str, values: dict[str, Any]) -> None:
-    path = os.path.join(folder, LIST_FILE)
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        json.dump(values, file, indent=1)
+    write_file(os.path.join(folder, LIST_FILE), json.dumps(values, indent=1))
 
 
 def _read_list(folder: str, shown: str) -> _Written:

@@ -52,14 +52,9 @@ class Output:
           UserError: it holds audio already or cannot be written, or the latents would go over those that were given.
         """
         path = os.path.join(self.folder, LATENTS_FILE)
-        try:
-            if self.latents_file and os.path.exists(path) and os.path.samefile(path, self.latents_file):
-                raise UserError(
-                    f"--output_dir={self.folder}: {LATENTS_FILE} there is --latents_file; name another folder"
-                )
-            claim_folder(self.folder, [LATENTS_FILE, *names], self.overwrite, clips)
-        except OSError as error:
-            raise UserError(f"--output_dir={self.folder}: cannot be written ({error.strerror})") from None
+        if self.latents_file and os.path.exists(path) and os.path.samefile(path, self.latents_file):
+            raise UserError(f"--output_dir={self.folder}: {LATENTS_FILE} there is --latents_file; name another folder")
+        claim_folder(self.folder, [LATENTS_FILE, *names], self.overwrite, clips)
 
     def latents(self, count: int, model: GeneratorModel) -> LatentsFile:
         """The file of latents, open for `count` of them."""

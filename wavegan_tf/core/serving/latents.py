@@ -10,8 +10,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import temporary_beside
+from wavegan_tf.core.files import display_name, temporary_beside
 from wavegan_tf.core.reading import Unreadable, read_array
+from wavegan_tf.core.writing import writing
 
 LATENTS_FILE = "latents.npy"
 # Below, the sine that slerp divides by is rounding noise.
@@ -23,22 +24,33 @@ _BLOCK = 1 << 16
 class LatentsFile:
     """An npy file, float32 [count, latent_dim], that takes its rows block by block; to be entered.
 
-    It is at its place with its last row. Left before, as by an error, it has the rows up to there.
+    It is at its place with its last row. Left before, as by an error, it has the rows up to there. What cannot be
+    written raises UserError.
     """
 
     def __init__(self, path: str, count: int, latent_dim: int):
-        """Opens it under a temporary name.
-
-        Raises:
-          UserError: it cannot be written.
-        """
+        """Opens it under a temporary name."""
         self._path, self._temporary, self._dim = path, temporary_beside(path), latent_dim
         self._count, self._rows = count, 0
+        self._file: BinaryIO | None = None
+        with self._writing():
+            self._file = open(self._temporary, "wb")  # noqa: SIM115 - closed with the last row
+            self._write_header(count)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Removes the file if something goes wrong: how many of its rows are there is not known then."""
         try:
-            self._file: BinaryIO | None = open(self._temporary, "wb")  # noqa: SIM115 - closed with the last row
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-        self._write_header(count)
+            with writing(display_name(self._path)):
+                yield
+        except UserError:
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):
+                os.remove(self._temporary)
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.close()
+            raise
 
     def _write_header(self, count: int) -> None:
         assert self._file is not None
@@ -50,7 +62,8 @@ class LatentsFile:
     def append(self, z: np.ndarray) -> None:
         """Writes rows, [n, latent_dim]."""
         assert self._file is not None
-        self._file.write(np.ascontiguousarray(z, "<f4").tobytes())
+        with self._writing():
+            self._file.write(np.ascontiguousarray(z, "<f4").tobytes())
         self._rows += len(z)
         if self._rows == self._count:
             self._close()
@@ -58,17 +71,18 @@ class LatentsFile:
     def _close(self) -> None:
         if self._file is None:
             return
-        if self._rows < self._count:
-            self._write_header(self._rows)
-        self._file.close()
-        self._file = None
-        os.replace(self._temporary, self._path)
+        with self._writing():
+            if self._rows < self._count:
+                self._write_header(self._rows)
+            self._file.close()
+            os.replace(self._temporary, self._path)
+            self._file = None
 
     def __enter__(self) -> LatentsFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with contextlib.suppress(*([OSError] if kind else [])):
+        with contextlib.suppress(*([UserError] if kind else [])):
             self._close()
 
 

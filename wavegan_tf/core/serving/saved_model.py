@@ -23,9 +23,11 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import draws, messages
-from wavegan_tf.core.errors import UserError, one_line
-from wavegan_tf.core.files import temporary_beside
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name, temporary_beside
+from wavegan_tf.core.folders import made_folder
 from wavegan_tf.core.serving.metadata import METADATA_FILE
+from wavegan_tf.core.writing import write_file, writing
 
 WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
@@ -162,23 +164,23 @@ def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -
     export_dir = os.path.abspath(export_dir)
     if os.path.exists(export_dir):
         raise UserError(f"--export_dir={export_dir}: exists already; name a new version folder")
-    # TensorFlow Serving takes a folder for a version only if its name is a number.
-    temporary = temporary_beside(export_dir)
-    try:
-        os.makedirs(os.path.dirname(export_dir), exist_ok=True)
-        with messages.of_ours_alone():
-            tf.saved_model.save(module, temporary, signatures=dict(module.endpoints))
-        os.makedirs(os.path.join(temporary, os.path.dirname(METADATA_FILE)), exist_ok=True)
-        with open(os.path.join(temporary, METADATA_FILE), "w", encoding="utf-8") as file:
-            json.dump({**metadata, "signatures": module.waveforms}, file, indent=2)
-            file.write("\n")
-        with tf.io.TFRecordWriter(os.path.join(temporary, WARMUP_FILE)) as writer:
-            for signature, inputs in module.warmup_requests.items():
-                writer.write(prediction_log(str(metadata["model"]), signature, inputs))
-        os.rename(temporary, export_dir)
-    except (OSError, tf.errors.OpError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise UserError(f"--export_dir={export_dir}: cannot be written ({one_line(error)})") from None
+    shown = f"--export_dir={display_name(export_dir)}"
+    with made_folder(os.path.dirname(export_dir), shown):
+        # TensorFlow Serving takes a folder for a version only if its name is a number.
+        temporary = temporary_beside(export_dir)
+        try:
+            with writing(shown):
+                with messages.of_ours_alone():
+                    tf.saved_model.save(module, temporary, signatures=dict(module.endpoints))
+                os.makedirs(os.path.join(temporary, os.path.dirname(METADATA_FILE)), exist_ok=True)
+                text = json.dumps({**metadata, "signatures": module.waveforms}, indent=2)
+                write_file(os.path.join(temporary, METADATA_FILE), f"{text}\n", shown)
+                with tf.io.TFRecordWriter(os.path.join(temporary, WARMUP_FILE)) as writer:
+                    for signature, inputs in module.warmup_requests.items():
+                        writer.write(prediction_log(str(metadata["model"]), signature, inputs))
+                os.rename(temporary, export_dir)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def prediction_log(model: str, signature: str, inputs: Mapping[str, Any]) -> bytes:

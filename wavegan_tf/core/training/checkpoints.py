@@ -14,8 +14,9 @@ import tensorflow as tf
 from absl import logging
 
 from wavegan_tf.core.checkpoint_index import require_consistent
-from wavegan_tf.core.errors import UserError, one_line
+from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import LossScaling
+from wavegan_tf.core.writing import why, writing
 
 _NAME = "model.ckpt"
 _KEEP = 5
@@ -62,11 +63,7 @@ def _all(items: dict[str, Saved]) -> dict[str, dict[str, tf.Variable]]:
 
 def _reason(error: Exception) -> str:
     """TensorFlow's message in one line."""
-    if isinstance(error, AssertionError):
-        return "it lacks variables of these networks or optimisers"
-    if "No space left" in str(error) or "quota" in str(error):
-        return "the disk is full"
-    return one_line(error)
+    return "it lacks variables of these networks or optimisers" if isinstance(error, AssertionError) else why(error)
 
 
 def _listed(directory: str) -> list[str]:
@@ -100,8 +97,9 @@ def _drop_damaged_list(directory: str) -> None:
         tf.train.get_checkpoint_state(directory)
     except ValueError:
         logging.warning("%s: the file `checkpoint` is damaged and is recreated", directory)
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(directory, "checkpoint"))
+        path = os.path.join(directory, "checkpoint")
+        with writing(path), contextlib.suppress(FileNotFoundError):
+            os.remove(path)
 
 
 def _remove_unfinished(directory: str, step: str) -> None:
@@ -137,10 +135,13 @@ class Checkpoints:
         """Prepares to save and restore.
 
         Args:
-          directory: the training directory.
+          directory: the training directory, which is made if it is missing.
           seed: the run's seed; kept and compared.
           optional: variables that keep their values where a checkpoint has none for them.
           **items: networks, built optimisers and named variables, by name.
+
+        Raises:
+          UserError: it cannot be made, or what is damaged in it cannot be removed.
         """
         self._directory, self._expected_seed = directory, seed
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -151,6 +152,8 @@ class Checkpoints:
         optional = {**(optional or {}), **_loss_scaling(items)}
         self._optional = tf.train.Checkpoint(**optional)
         checkpoint = tf.train.Checkpoint(**required, **optional)
+        with writing(directory):
+            os.makedirs(directory, exist_ok=True)
         _drop_damaged_list(directory)
         _remove_unfinished(directory, "*")
         self._manager = tf.train.CheckpointManager(
@@ -194,13 +197,15 @@ class Checkpoints:
         """
         self._step.assign(step)
         try:
+            # TensorFlow would make it again, without what else a run needs.
+            os.stat(self._directory)
             self._manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
             _remove_unfinished(self._directory, str(step))
             for leftover in glob.glob(os.path.join(glob.escape(self._directory), f"{_NAME}-{step}.*")):
                 _remove(leftover)
             kept = "there is none before it" if self.last_saved is None else f"that of step {self.last_saved} is kept"
-            text = f"{self._directory}: the checkpoint of step {step} cannot be written; {kept} ({_reason(error)})"
+            text = f"{self._directory}: the checkpoint of step {step} cannot be written; {kept} ({why(error)})"
             raise UserError(text) from None
         self.last_saved = step
 

@@ -23,7 +23,9 @@ class LoopOptions(PaceOptions):
 
     train_batch_size: int = option(64, "Examples in the batch of one update, over all devices.", minimum=1)
     train_steps: int = option(0, "Stop after this many generator updates; 0 goes on until stopped.", minimum=0)
-    train_summary_secs: float = option(120.0, "Seconds between summaries.", minimum=0)
+    train_summary_secs: float = option(
+        120.0, "Seconds between summaries. Sounds and pictures are written when the steps have grown by 5 %.", minimum=0
+    )
 
     def is_end(self, step: int) -> bool:
         """True if a run is over after `step`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -9,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core.audio import decode
-from wavegan_tf.core.files import replacing
 from wavegan_tf.core.reading import Unreadable, read_array
+from wavegan_tf.core.writing import npy, write_file, writing
 
 _BATCH = 64
 
@@ -34,23 +35,35 @@ class Preview:
           to_audio: latents -> waveforms [n, t, c].
           gap: samples of silence after each clip.
           rate: samples per second.
+
+        Raises:
+          UserError: they cannot be written.
         """
         self._to_audio, self._gap, self._rate = to_audio, gap, rate
         self._directory = os.path.join(train_dir, "preview")
-        os.makedirs(self._directory, exist_ok=True)
+        self._make_folder()
         path = os.path.join(self._directory, "z.npy")
         drawn, kept = draw().numpy(), _load(path)
         if kept is None or kept.shape != drawn.shape:
-            with replacing(path) as temporary, open(temporary, "wb") as file:
-                np.save(file, drawn)
+            write_file(path, npy(drawn))
             kept = drawn
         self._z = kept
 
+    def _make_folder(self) -> None:
+        # It may be removed at any time, to make room.
+        with writing(self._directory), contextlib.suppress(FileExistsError):
+            os.mkdir(self._directory)
+
     def write(self, step: int) -> None:
-        """Writes all clips, each after the other."""
+        """Writes all clips, each after the other.
+
+        Raises:
+          UserError: they cannot be written.
+        """
         parts = [np.asarray(self._to_audio(self._z[at : at + _BATCH])) for at in range(0, len(self._z), _BATCH)]
         sound = np.pad(np.concatenate(parts), [(0, 0), (0, self._gap), (0, 0)])
         path = os.path.join(self._directory, f"{step:08d}.wav")
+        self._make_folder()
         decode.write(path, sound.reshape(-1, sound.shape[-1]), self._rate)
 
 

@@ -9,12 +9,13 @@ import re
 import shutil
 import socket
 from types import TracebackType
-from typing import IO
+from typing import BinaryIO
 
 from absl import logging
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, is_running
+from wavegan_tf.core.writing import why, writing
 
 _LOCK = ".lock"
 # Decoded audio serves the next start as well.
@@ -51,19 +52,20 @@ class RunDirectory:
         self._arguments = arguments
         self._made = _missing(directory)
         try:
-            os.makedirs(directory, exist_ok=True)
-            self._file = self._take(name)
-        except OSError as error:
+            with writing(name, **arguments):
+                os.makedirs(directory, exist_ok=True)
+                self._file = self._take(name)
+                self._before = _names(directory)
+        except UserError:
             self._remove_made()
-            raise UserError(f"{name}: cannot be written ({error.strerror})", **arguments) from None
-        self._before = set(os.listdir(directory))
+            raise
 
-    def _take(self, name: str) -> IO[str]:
+    def _take(self, name: str) -> BinaryIO:
         path = os.path.join(self._directory, _LOCK)
         while True:
-            file = open(path, "a+", errors="replace")  # noqa: SIM115 - held until the directory is given back
+            file = open(path, "a+b", buffering=0)  # noqa: SIM115 - held until the directory is given back
             file.seek(0)
-            owner, _, host = file.read().strip().partition(" ")
+            owner, _, host = file.read().decode(errors="replace").strip().partition(" ")
             try:
                 is_held = not _lock(file)
             except OSError as error:
@@ -72,7 +74,7 @@ class RunDirectory:
                 if not is_held:
                     logging.warning(
                         "%s: cannot be locked (%s); a process on another machine that trains here, too, "
-                        "would not be noticed", name, error.strerror,
+                        "would not be noticed", name, why(error),
                     )  # fmt: skip
             if is_held:
                 file.close()
@@ -80,10 +82,14 @@ class RunDirectory:
                 message = f"{name}: process {owner or 'unknown'}{where} is already training in this directory"
                 raise UserError(message, **self._arguments) from None
             # Whoever held it may have removed the file meanwhile; another process may hold a new one.
-            if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                file.truncate(0)
-                file.write(f"{os.getpid()} {socket.gethostname()}")
-                file.flush()
+            if _is_at(file, path):
+                try:
+                    file.truncate(0)
+                    file.write(f"{os.getpid()} {socket.gethostname()}".encode())
+                except OSError:
+                    _remove(path)
+                    file.close()
+                    raise
                 return file
             file.close()
 
@@ -93,14 +99,23 @@ class RunDirectory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        path = os.path.join(self._directory, _LOCK)
+        if not _is_at(self._file, path):
+            # The directory was removed or renamed meanwhile: what is there now belongs to somebody else.
+            self._release()
+            return
         is_undone = error is not None and not os.path.exists(os.path.join(self._directory, self._options_file))
         if is_undone:
-            for name in set(os.listdir(self._directory)) - self._before - set(_KEPT):
+            for name in _names(self._directory) - self._before - set(_KEPT):
                 _remove(os.path.join(self._directory, name))
-        _remove(os.path.join(self._directory, _LOCK))
-        self._file.close()
+        _remove(path)
+        self._release()
         if is_undone:
             self._remove_made()
+
+    def _release(self) -> None:
+        with contextlib.suppress(OSError):  # a disk that is full, which whatever ended the run has met before
+            self._file.close()
 
     def _remove_made(self) -> None:
         """Removes the folders that were made for the directory, as far as they are empty."""
@@ -109,13 +124,29 @@ class RunDirectory:
                 os.rmdir(folder)
 
 
-def _lock(file: IO[str]) -> bool:
+def _lock(file: BinaryIO) -> bool:
     """Locks a file; False if another process holds it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def _is_at(file: BinaryIO, path: str) -> bool:
+    """True if an open file is what stands at a path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError:
+        return False
+
+
+def _names(directory: str) -> set[str]:
+    """Of all that a directory holds; none of one that is gone."""
+    try:
+        return set(os.listdir(directory))
+    except OSError:
+        return set()
 
 
 def _missing(directory: str) -> list[str]:
