@@ -96,7 +96,7 @@ def test_a_cluster_of_one_is_alone(monkeypatch, distribution, asked):
 
 
 def test_multiworker_after_tensorflow_has_started(monkeypatch, capsys):
-    """TensorFlow refuses, as it does when a port is taken; its first line is what the user sees."""
+    """TensorFlow refuses, as it does when a port is taken; the user sees its words in one line."""
     set_cluster(monkeypatch, WORKERS, {"type": "worker", "index": 1})
     pretend_workers(monkeypatch)
 
@@ -106,7 +106,7 @@ def test_multiworker_after_tensorflow_has_started(monkeypatch, capsys):
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", refuse)
     with pytest.raises(SystemExit, match="1"):
         runtime.start(RuntimeOptions())
-    message = "error: --distribution=multiworker: Collective ops must be configured at program startup\n"
+    message = "error: --distribution=multiworker: Collective ops must be configured at program startup and more\n"
     assert capsys.readouterr().err == message
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import memory, messages
-from wavegan_tf.core.checkpoint_index import require_consistent
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.serving import operations
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
 from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, read_metadata, samples_of_clip
+from wavegan_tf.core.training.checkpoint_index import require_consistent
 
 # Latents that are drawn together.
 LATENTS_BLOCK = 1 << 16
@@ -75,7 +75,8 @@ class GeneratorModel:
         """Raises ValueError if model.json says of the signatures what does not hold."""
         inputs = self._model.signatures["serving_default"].structured_input_signature[1]
         if inputs["z"].shape.as_list() != [None, self.latent_dim] or ("pitch" in inputs) != (self.pitches is not None):
-            raise ValueError(f"it takes {', '.join(map(str, inputs.values()))}, which {METADATA_FILE} does not say")
+            taken = " and ".join(f"{name} {spec.shape}" for name, spec in sorted(inputs.items()))
+            raise ValueError(f"it takes {taken}, which {METADATA_FILE} does not say")
         for name, place in self._outputs.items():
             if place["output"] not in self._model.signatures[place["signature"]].structured_outputs:
                 raise ValueError(f"it has no {place['output']} for the {name} of {METADATA_FILE}")

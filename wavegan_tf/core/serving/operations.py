@@ -44,6 +44,15 @@ _NETWORKS = """
     MaxPoolV2 RFFT RFFT2D RFFT3D RFFTND Relu Relu6 ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor
     ScaleAndTranslate Selu Softmax Softplus Softsign
 """
+# A model may hold the gradients of its functions.
+_GRADIENTS = """
+    AvgPool3DGrad AvgPoolGrad BiasAddGrad BroadcastGradientArgs Conv3DBackpropFilterV2 Conv3DBackpropInput
+    DepthwiseConv2dNativeBackpropFilter DepthwiseConv2dNativeBackpropInput Dilation2DBackpropFilter
+    Dilation2DBackpropInput EluGrad FusedBatchNormGrad FusedBatchNormGradV2 FusedBatchNormGradV3 InvGrad LRNGrad
+    LeakyReluGrad MaxPool3DGrad MaxPool3DGradGrad MaxPoolGrad MaxPoolGradGrad MaxPoolGradGradV2 MaxPoolGradV2
+    MirrorPadGrad ReciprocalGrad Relu6Grad ReluGrad ResizeBicubicGrad ResizeBilinearGrad ResizeNearestNeighborGrad
+    RsqrtGrad ScaleAndTranslateGrad SeluGrad SigmoidGrad SoftplusGrad SoftsignGrad SqrtGrad StridedSliceGrad TanhGrad
+"""
 _RANDOM = """
     Multinomial RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt StatelessMultinomial
     StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomGetKeyCounterAlg StatelessRandomNormal
@@ -60,7 +69,7 @@ _CONTROL = """
     TensorListLength TensorListPopBack TensorListPushBack TensorListReserve TensorListResize TensorListSetItem
     TensorListSplit TensorListStack VarHandleOp VarIsInitializedOp VariableShape While
 """
-ALLOWED = frozenset((_TENSORS + _ARITHMETIC + _NETWORKS + _RANDOM + _CONTROL).split())
+ALLOWED = frozenset((_TENSORS + _ARITHMETIC + _NETWORKS + _GRADIENTS + _RANDOM + _CONTROL).split())
 # Of the functions by which a TensorFlow 1 session, as TensorFlow Serving is one, saves and restores the variables. They
 # touch files, and nothing but such a session may call them.
 _OF_SAVER = frozenset({"MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename"})
