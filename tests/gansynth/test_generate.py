@@ -203,7 +203,7 @@ def parse():
         (["--latents_file=two.npy", "--seed=1", "--pitch=60"], r"seed: cannot be combined with latents_file"),
         (["--latents_file=two.npy", "--seed=1", "--interpolate"], r"seed: cannot be combined with latents_file"),
         (["--latents_file=two.npy", "--output_dir=given"], r"output_dir=given: latents.npy there is latents_file"),
-        (["--model_dir=ranged"], r"cannot be loaded \(it takes pitch \(None,\) and z \(None, 8\), which .*model.json does"),
+        (["--model_dir=ranged"], r"cannot be loaded \(it takes pitch \(None,\) and z \(None, 8\), which .*does not"),
         (["--model_dir=cut"], r"model_dir=cut: cannot be loaded"),
         (["--latents_file=wrong.npy"], r"has shape \[2, 9\], must be \[n, 8\]"),
         (["--latents_file=two.npy", "--num_samples=3"], r"num_samples: cannot be combined with latents_file"),
