@@ -25,7 +25,7 @@ def numbers(network):
 @pytest.mark.parametrize(
     ("model", "options"),
     [
-        ("wavegan", {"wavegan_batchnorm": True, "wavegan_loss": "dcgan"}),
+        pytest.param("wavegan", {"wavegan_batchnorm": True, "wavegan_loss": "dcgan"}, marks=pytest.mark.slow),
         pytest.param("specgan", {}, marks=pytest.mark.slow),
         pytest.param("wavegan", {"distribution": "mirrored"}, marks=pytest.mark.slow),
     ],

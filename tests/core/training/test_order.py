@@ -107,7 +107,8 @@ def check(call: Callable[[], Any], least: int) -> None:
     assert [pair for order in orders for pair in order.unordered()] == []
 
 
-@pytest.mark.parametrize("stage_id", [pytest.param(0, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("stage_id", [0, 3])
 def test_an_iteration_of_a_stage(stage_id, tmp_path):
     parts = steps.stage_parts(tmp_path, stage_id)
     updates = StageUpdates(parts.config, parts.model, parts.losses, parts.run, steps.PITCH_COUNTS)
@@ -136,6 +137,7 @@ def test_an_iteration_of_a_gan(options, tmp_path):
     check(lambda: iterate(element), 2 * len(parts.gan.discriminator.trainable_variables))
 
 
+@pytest.mark.slow
 def test_weights_change_after_their_last_reading():
     """Also one that is for a metric only."""
     weight = keras.Variable(2.0)
