@@ -43,7 +43,7 @@ def changed(whole: Path, folder: Path, change: Callable[[Any], None]) -> str:
 
 
 class _Module(tf.Module):
-    """What a hostile model may hold in place of a generator."""
+    """Modules that run an operation beyond computing, as a hostile SavedModel may."""
 
     def __init__(self, act: Callable[[tf.Tensor], tf.Tensor]):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a performance needs of memory."""
+"""Memory that a MIDI performance needs: one that no machine holds is refused before it is played."""
 
 from __future__ import annotations
 
