@@ -10,12 +10,12 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import model_folders, score_table, scoring, set_names, watch
+from eval import extras, model_folders, score_table, scoring, set_names, watch
 from eval.classifiers.places import Place, find_places
 from eval.metric_names import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL, OF_BINS
 from eval.metrics import arguments
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, Samples, find_clips
-from wavegan_tf.core import effects, extras, flags
+from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import output_folder, work_folder
 from wavegan_tf.core.reading import read_array

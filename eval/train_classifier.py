@@ -14,6 +14,7 @@ import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
+from eval import extras
 from eval.classifiers import confusion, places
 from eval.classifiers.labels import NO_FAMILY
 from eval.classifiers.options import PITCH_WIDTH, FitOptions
@@ -22,7 +23,7 @@ from eval.classifiers.places import ClassifierInfo
 from eval.metrics.confusion import confusion_matrix
 from gansynth_tf.notes.options import NoteOptions
 from wavegan_tf import __version__
-from wavegan_tf.core import effects, extras, flags
+from wavegan_tf.core import effects, flags
 from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.flags import require_effect

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wavegan_tf.core import extras
+from eval import extras
 from wavegan_tf.core.writing import write_file
 
 

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from wavegan_tf.core.checkpoint_index import require_consistent
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name
-from wavegan_tf.core.training.checkpoint_index import require_consistent
 
 
 def read_checkpoint(tf1_dir: str) -> dict[str, np.ndarray]:

@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import memory, messages
+from wavegan_tf.core.checkpoint_index import require_consistent
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.serving import operations
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
 from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, read_metadata, samples_of_clip
-from wavegan_tf.core.training.checkpoint_index import require_consistent
 
 # Latents that are drawn together.
 LATENTS_BLOCK = 1 << 16

@@ -13,9 +13,9 @@ import keras
 import tensorflow as tf
 from absl import logging
 
+from wavegan_tf.core.checkpoint_index import require_consistent
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import LossScaling
-from wavegan_tf.core.training.checkpoint_index import require_consistent
 from wavegan_tf.core.writing import why, writing
 
 _NAME = "model.ckpt"

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tests.fuzz import sealed
 from tests.originals import GOLDENS
+from wavegan_tf.core.checkpoint_index import require_consistent
 from wavegan_tf.core.reading import Unreadable
-from wavegan_tf.core.training.checkpoint_index import require_consistent
 
 VALUES = np.array([1.0, 2.0], "<f4").tobytes()
 LENGTH = (3).to_bytes(4, "little")
