@@ -48,7 +48,6 @@ class StageUpdates:
           UserError: the batch cannot be divided among the replicas.
         """
         self._batch_size = batch_size = model.stage.batch_size
-        self._average = model.average
         self._run, self._share = run, run.share(batch_size, f"batches of {batch_size}")
         options = {"strategy": run.strategy, "jit_compile": run.compiles_updates}
         self._generator = update.Update(
@@ -100,10 +99,7 @@ class StageUpdates:
         """
         (features, pitches), generator, discriminator = element
         metrics = self._generator(generator, progress)
-        # Not beside it, where both would share the cores: one update after the other.
-        with tf.control_dependencies([tf.identity(variable.value) for variable in self._average.variables]):
-            metrics = {**metrics, **self._discriminator(features, pitches, discriminator, progress)}
-        return {**metrics, "progress": progress}
+        return {**metrics, **self._discriminator(features, pitches, discriminator, progress), "progress": progress}
 
     def iterations(self, notes: tf.data.Dataset, image_id: int) -> Iterations:
         """Compiled ones, called with the progress of each; see `elements` for the arguments."""

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.device import run
+from tests.device import run, train
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,6 +32,14 @@ def _parser() -> argparse.ArgumentParser:
         help="any other option of the model's training, as wavegan_loss=dcgan; may be repeated",
     )
     export.add_argument("--output", type=Path, required=True, metavar="DIR")
+    export_run = commands.add_parser("export_run", help="write what is needed to train a run elsewhere")
+    export_run.add_argument("--train_dir", type=Path, required=True, help="the run, of any model, with a checkpoint")
+    export_run.add_argument("--data_dir", required=True, help="its audio")
+    export_run.add_argument("--output", type=Path, required=True, metavar="DIR")
+    train.add_arguments(commands.add_parser("train", help="train there, with JAX"), None)
+    take_back = commands.add_parser("take_back", help="save what was trained there as the run's newest checkpoint")
+    take_back.add_argument("folder", metavar="DIR", type=Path, help="the folder `trained` that `train` wrote")
+    take_back.add_argument("--train_dir", type=Path, required=True, help="the run that was exported")
     run.add_arguments(commands.add_parser("run", help="compile, check and time it with JAX"), None)
     return parser
 
@@ -45,32 +53,51 @@ def _option(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _export(options: argparse.Namespace) -> int:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+def _export(options: argparse.Namespace) -> str:
     from tests.device.export import export
     from tests.device.subjects import make_config, make_subject
-    from wavegan_tf.core.errors import UserError
 
     given = dict(map(_option, options.options))
     stage = options.stage if options.model == "gansynth" else None
     named = {"dim": options.dim, "stage": stage, **given}
-    try:
-        config = make_config(options.model, options.dim, options.batch, options.precision, given)
-        with tempfile.TemporaryDirectory() as directory:
-            subject = make_subject(config, options.stage, directory)
-            shown = {name: value for name, value in named.items() if value is not None}
-            export(subject, options.model, shown, options.precision, options.output)
-    except UserError as error:
-        print(f"error: {error.on_command_line}", file=sys.stderr)
-        return 1
-    print(f"{options.output}: written; take it to the device and run `python {options.output.name}/run.py` there")
-    return 0
+    config = make_config(options.model, options.dim, options.batch, options.precision, given)
+    with tempfile.TemporaryDirectory() as directory:
+        subject = make_subject(config, options.stage, directory)
+        shown = {name: value for name, value in named.items() if value is not None}
+        export(subject, options.model, shown, options.precision, options.output)
+    return f"{options.output}: written; take it to the device and run `python {options.output.name}/run.py` there"
+
+
+def _export_run(options: argparse.Namespace) -> str:
+    from tests.device.runs import export_run
+
+    export_run(options.train_dir, options.data_dir, options.output)
+    return f"{options.output}: written; take it to the device and run `python {options.output.name}/train.py` there"
+
+
+def _take_back(options: argparse.Namespace) -> str:
+    from tests.device.runs import take_back
+
+    return f"{options.train_dir}: has a checkpoint of step {take_back(options.folder, options.train_dir)}"
+
+
+_COMMANDS = {"export": _export, "export_run": _export_run, "take_back": _take_back}
 
 
 def main() -> int:
     """Runs a command; returns the exit code."""
     options = _parser().parse_args()
-    return _export(options) if options.command == "export" else run.main(options)
+    if options.command in ("run", "train"):
+        return (run if options.command == "run" else train).main(options)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from wavegan_tf.core.errors import UserError
+
+    try:
+        print(_COMMANDS[options.command](options))
+    except UserError as error:
+        print(f"error: {error.on_command_line}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

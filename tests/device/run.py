@@ -62,20 +62,26 @@ def sample(values: np.ndarray) -> np.ndarray:
     return values.reshape(-1)[::stride]
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read(folder: Path, name: str = MANIFEST, format: int = FORMAT, command: str = "export") -> dict[str, Any]:
     """The manifest of an export.
+
+    Args:
+      folder: the export.
+      name: of the manifest.
+      format: that it must have.
+      command: that writes it.
 
     Raises:
       Failure: there is none, or it is of another version.
     """
-    path = folder / MANIFEST
+    path = folder / name
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Failure(f"{folder}: is not what `python -m tests.device export` wrote ({error})") from None
+        raise Failure(f"{folder}: is not what `python -m tests.device {command}` wrote ({error})") from None
     version = manifest.get("format") if isinstance(manifest, dict) else None
-    if version != FORMAT:
-        raise Failure(f"{path}: is of format {version}, and this program reads format {FORMAT}; export it anew")
+    if version != format:
+        raise Failure(f"{path}: is of format {version}, and this program reads format {format}; export it anew")
     return manifest
 
 
@@ -123,16 +129,15 @@ class Iteration:
         specs = manifest["state"]
         path = folder / entry["programs"]["on" if tf32 else "off"]
         try:
-            program = path.read_bytes()
             with np.load(folder / entry["arrays"], allow_pickle=False) as archive:
                 self.arrays = {name: archive[name] for name in archive.files}
         except (OSError, ValueError) as error:
             raise Failure(f"{folder}: is not whole ({error}); export it anew") from None
-        types = [[_spec(specs[name]) for name in entry[part]] for part in ("changes", "reads")]
-        types.append([_spec(spec) for spec in entry["inputs"].values()])
-        metrics = [_spec({"shape": [], "dtype": "float32"}) for _ in entry["metrics"]]
+        types = [[spec_of(specs[name]) for name in entry[part]] for part in ("changes", "reads")]
+        types.append([spec_of(spec) for spec in entry["inputs"].values()])
+        metrics = [spec_of({"shape": [], "dtype": "float32"}) for _ in entry["metrics"]]
         started = time.perf_counter()
-        self._call = _compile(path, program, types, metrics + types[0])
+        self._call = _compile(path, types, metrics + types[0])
         self.compile_seconds = time.perf_counter() - started
 
     def __call__(self, state: dict[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,16 +174,20 @@ class Iteration:
         return worst
 
 
-def _spec(spec: Mapping[str, Any]) -> Any:
+def spec_of(spec: Mapping[str, Any]) -> Any:
+    """Shape and dtype of a manifest's entry, as JAX takes them."""
     import jax
 
     return jax.ShapeDtypeStruct(tuple(spec["shape"]), np.dtype(spec["dtype"]))
 
 
-def _compile(path: Path, program: bytes, types: list[list[Any]], results: list[Any]) -> Any:
-    """A function (changes, reads, inputs) -> results out of a StableHLO program; all that depends on JAX's version.
+def load(path: Path, types: list[list[Any]], results: list[Any]) -> Callable[..., Any]:
+    """A function of lists of arrays of these types out of a StableHLO program; all that depends on JAX's version.
 
     JAX loads what JAX has exported: an empty function of the same types is, and the program put in its place.
+
+    Raises:
+      Failure: the file is missing, or JAX cannot export.
     """
     import jax
     import jax.export
@@ -187,13 +196,22 @@ def _compile(path: Path, program: bytes, types: list[list[Any]], results: list[A
     def empty(*_: Any) -> list[Any]:
         return [jnp.zeros(result.shape, result.dtype) for result in results]
 
-    def call(changes: list[Any], reads: list[Any], inputs: list[Any]) -> Any:
-        return exported.call(*changes, *reads, *inputs)
-
     try:
+        program = path.read_bytes()
         exported = jax.export.export(jax.jit(empty, keep_unused=True))(*(spec for part in types for spec in part))
-        exported = dataclasses.replace(exported, mlir_module_serialized=program)
-        return jax.jit(call, donate_argnums=0).lower(*types).compile()
+    except OSError as error:
+        raise Failure(f"{path.parent}: is not whole ({error}); export it anew") from None
+    exported = dataclasses.replace(exported, mlir_module_serialized=program)
+    return lambda *parts: exported.call(*(value for part in parts for value in part))
+
+
+def _compile(path: Path, types: list[list[Any]], results: list[Any]) -> Any:
+    """A function (changes, reads, inputs) -> results, which may overwrite the changes."""
+    import jax
+
+    function = load(path, types, results)
+    try:
+        return jax.jit(function, donate_argnums=0).lower(*types).compile()
     except Exception as error:  # Each version of JAX has its own for a program that it cannot read.
         _check_memory(error)
         raise Failure(f"{path}: JAX {jax.__version__} cannot compile this program ({_line(error)})") from None

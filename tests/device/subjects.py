@@ -19,10 +19,12 @@ from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import make_features, run_normalizer
 from gansynth_tf.stages.model import StageModel
 from gansynth_tf.stages.updates import StageUpdates
+from specgan_tf import moments
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.geometry import BINS, Moments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan import trainer
+from wavegan_tf.core.dcgan.options import run_exists
 from wavegan_tf.core.dcgan.updates import Updates
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training import runtime
@@ -43,6 +45,8 @@ class Subject:
       draw: step -> what the iteration after it takes.
       critic_updates: of the discriminator in an iteration, which are a loop if there are several.
       batch: examples in a batch.
+      restore: restores the newest checkpoint in the directory, if any; returns its step.
+      save: saves a checkpoint of that step there.
     """
 
     owners: dict[str, list[keras.Variable]]
@@ -51,6 +55,8 @@ class Subject:
     draw: Callable[[int], Tensors]
     critic_updates: int
     batch: int
+    restore: Callable[[], int]
+    save: Callable[[int], None]
 
 
 def make_config(model: str, dim: int | None, batch: int | None, precision: str, options: Mapping[str, Any]) -> Any:
@@ -89,7 +95,7 @@ def make_subject(config: Any, stage: int, directory: str) -> Subject:
     Args:
       config: from `make_config`.
       stage: of GANSynth's training.
-      directory: an empty one, for what training keeps beside.
+      directory: the run's, or an empty one.
 
     Raises:
       UserError: a value is impossible.
@@ -103,8 +109,10 @@ def _latent_gan(config: Any, directory: str) -> Subject:
     make_gan: Any = wavegan_tf.gan.make_gan
     if isinstance(config, SpecGANConfig):
         make_gan = specgan_tf.gan.make_gan
-        plain = Moments(np.zeros(BINS + 1, np.float32), np.ones(BINS + 1, np.float32))
-        make_gan = functools.partial(make_gan, stored=plain)
+        stored = Moments(np.zeros(BINS + 1, np.float32), np.ones(BINS + 1, np.float32))
+        if run_exists(directory):
+            stored = moments.of_run(config, directory, None)
+        make_gan = functools.partial(make_gan, stored=stored)
     gan = make_gan(config, placed.policy)
     trainables = trainer.Trainables(gan, directory, config.seed, placed.loss_scaled)
     batch, shape = config.train_batch_size, (config.data_slice_len, config.data_num_channels)
@@ -118,16 +126,23 @@ def _latent_gan(config: Any, directory: str) -> Subject:
         critic, generator = next(iter(updates.elements(clips, step, first)))
         return {**_named("critic", critic), **_named("generator", generator)}
 
+    def save(step: int) -> None:
+        trainables.count(step, config)
+        trainables.checkpoints.save(step)
+
     return Subject(
         owners={
             "generator": gan.generator.variables, "discriminator": gan.discriminator.variables,
             "g_optimizer": trainables.g_optimizer.variables, "d_optimizer": trainables.d_optimizer.variables,
+            **({} if gan.average is None else {"average": gan.average.variables}),
         },
         optimizers=[trainables.g_optimizer, trainables.d_optimizer],
         iterate=tf.function(lambda inputs: updates.iterate((_part(inputs, "critic"), _part(inputs, "generator")))),
         draw=draw,
         critic_updates=gan.critic_updates,
         batch=batch,
+        restore=lambda: trainables.restore(config),
+        save=save,
     )  # fmt: skip
 
 
@@ -186,4 +201,6 @@ def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
         draw=draw,
         critic_updates=1,
         batch=batch,
+        restore=model.restore,
+        save=model.save,
     )  # fmt: skip
