@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tests.device import program, run
+from tests.device import portable, program, run
 from tests.device.subjects import Subject, Tensors
 from wavegan_tf.core.errors import UserError
 
@@ -52,7 +52,8 @@ def export(subject: Subject, model: str, options: Mapping[str, Any], precision: 
             "versions": {"tensorflow": tf.__version__, "keras": keras.__version__, "jax": jax.__version__},
             "state": specs, "iteration": _write(subject, variables, specs, folder),
         }  # fmt: skip
-        shutil.copyfile(run.__file__, folder / "run.py")
+        for module in (portable, run):
+            shutil.copyfile(str(module.__file__), folder / Path(str(module.__file__)).name)
         temporary = folder / f"{run.MANIFEST}.tmp"
         temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         temporary.replace(folder / run.MANIFEST)

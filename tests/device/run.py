@@ -9,7 +9,6 @@ machine needs. docs/device.md tells how to read what is printed.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import math
 import statistics
@@ -21,6 +20,13 @@ from typing import Any
 
 import numpy as np
 
+if __package__:
+    from tests.device import portable
+    from tests.device.portable import Failure
+else:
+    import portable  # type: ignore[import-not-found, no-redef]  # the copy beside this one
+    from portable import Failure  # type: ignore[no-redef]
+
 FORMAT = 2
 MANIFEST = "manifest.json"
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -31,10 +37,6 @@ _PARTS = ("metrics", "state")
 TOLERANCES = {"float32": 2e-2, "tf32": 1e-1, "float16": 2e-1, "bfloat16": 5e-1}
 # So many elements of a large output are compared.
 _SAMPLE = 1 << 14
-
-
-class Failure(Exception):
-    """Something that keeps the iteration from running; its message is one line."""
 
 
 def draw(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, np.ndarray]:
@@ -62,47 +64,13 @@ def sample(values: np.ndarray) -> np.ndarray:
     return values.reshape(-1)[::stride]
 
 
-def read(folder: Path, name: str = MANIFEST, format: int = FORMAT, command: str = "export") -> dict[str, Any]:
+def read(folder: Path) -> dict[str, Any]:
     """The manifest of an export.
-
-    Args:
-      folder: the export.
-      name: of the manifest.
-      format: that it must have.
-      command: that writes it.
 
     Raises:
       Failure: there is none, or it is of another version.
     """
-    path = folder / name
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Failure(f"{folder}: is not what `python -m tests.device {command}` wrote ({error})") from None
-    version = manifest.get("format") if isinstance(manifest, dict) else None
-    if version != format:
-        raise Failure(f"{path}: is of format {version}, and this program reads format {format}; export it anew")
-    return manifest
-
-
-def import_jax() -> Any:
-    """JAX, with its exports and 64-bit integers, which count the updates.
-
-    Raises:
-      Failure: it is not installed, too old, or sees no device.
-    """
-    try:
-        import jax
-        import jax.export
-
-        jax.config.update("jax_enable_x64", True)
-        jax.devices()
-    except ImportError as error:
-        wanted = "pip install 'jax>=0.4.30' absl-py, for an NVIDIA GPU 'jax[cuda12]'"
-        raise Failure(f"JAX is missing or too old ({error}): {wanted}; the project's extra is [device]") from None
-    except RuntimeError as error:
-        raise Failure(f"JAX {jax.__version__} finds no device ({_line(error)})") from None
-    return jax
+    return portable.read(folder, MANIFEST, FORMAT, "export")
 
 
 class Iteration:
@@ -126,18 +94,14 @@ class Iteration:
           Failure: a file is missing, JAX cannot use the program, or memory does not suffice.
         """
         self.entry = entry = manifest["iteration"]
-        specs = manifest["state"]
         path = folder / entry["programs"]["on" if tf32 else "off"]
         try:
             with np.load(folder / entry["arrays"], allow_pickle=False) as archive:
                 self.arrays = {name: archive[name] for name in archive.files}
         except (OSError, ValueError) as error:
             raise Failure(f"{folder}: is not whole ({error}); export it anew") from None
-        types = [[spec_of(specs[name]) for name in entry[part]] for part in ("changes", "reads")]
-        types.append([spec_of(spec) for spec in entry["inputs"].values()])
-        metrics = [spec_of({"shape": [], "dtype": "float32"}) for _ in entry["metrics"]]
         started = time.perf_counter()
-        self._call = _compile(path, types, metrics + types[0])
+        self._call = _compile(path, *portable.types_of(entry, manifest["state"]))
         self.compile_seconds = time.perf_counter() - started
 
     def __call__(self, state: dict[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,58 +138,17 @@ class Iteration:
         return worst
 
 
-def spec_of(spec: Mapping[str, Any]) -> Any:
-    """Shape and dtype of a manifest's entry, as JAX takes them."""
-    import jax
-
-    return jax.ShapeDtypeStruct(tuple(spec["shape"]), np.dtype(spec["dtype"]))
-
-
-def load(path: Path, types: list[list[Any]], results: list[Any]) -> Callable[..., Any]:
-    """A function of lists of arrays of these types out of a StableHLO program; all that depends on JAX's version.
-
-    JAX loads what JAX has exported: an empty function of the same types is, and the program put in its place.
-
-    Raises:
-      Failure: the file is missing, or JAX cannot export.
-    """
-    import jax
-    import jax.export
-    import jax.numpy as jnp
-
-    def empty(*_: Any) -> list[Any]:
-        return [jnp.zeros(result.shape, result.dtype) for result in results]
-
-    try:
-        program = path.read_bytes()
-        exported = jax.export.export(jax.jit(empty, keep_unused=True))(*(spec for part in types for spec in part))
-    except OSError as error:
-        raise Failure(f"{path.parent}: is not whole ({error}); export it anew") from None
-    exported = dataclasses.replace(exported, mlir_module_serialized=program)
-    return lambda *parts: exported.call(*(value for part in parts for value in part))
-
-
 def _compile(path: Path, types: list[list[Any]], results: list[Any]) -> Any:
     """A function (changes, reads, inputs) -> results, which may overwrite the changes."""
     import jax
 
-    function = load(path, types, results)
+    function = portable.load(path, types, results)
     try:
         return jax.jit(function, donate_argnums=0).lower(*types).compile()
     except Exception as error:  # Each version of JAX has its own for a program that it cannot read.
-        _check_memory(error)
-        raise Failure(f"{path}: JAX {jax.__version__} cannot compile this program ({_line(error)})") from None
-
-
-def _line(error: BaseException) -> str:
-    """The first line of an error's message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _check_memory(error: Exception) -> None:
-    """Raises Failure if an error says that the device's memory does not suffice."""
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        raise Failure(f"out of memory on the device: export a smaller --batch or --dim ({_line(error)})") from None
+        portable.check_memory(error)
+        line = portable.line_of(error)
+        raise Failure(f"{path}: JAX {jax.__version__} cannot compile this program ({line})") from None
 
 
 def product_rate(precision: str, tf32: bool) -> float:
@@ -269,7 +192,7 @@ def measure(folder: Path, steps: int, tf32: bool) -> dict[str, Any]:
       Failure: see `Iteration`.
     """
     manifest = read(folder)
-    jax = import_jax()
+    jax = portable.import_jax()
     precision, device = manifest["precision"], jax.devices()[0]
     rounding = {"cpu": "float32", "tpu": "bfloat16"}.get(device.platform, "tf32") if tf32 else "float32"
     iteration = Iteration(folder, manifest, tf32)
@@ -349,7 +272,7 @@ def main(options: argparse.Namespace) -> int:
         try:
             report = measure(options.folder, options.steps, options.tf32 == "on")
         except (RuntimeError, MemoryError) as error:
-            _check_memory(error)
+            portable.check_memory(error)
             raise
         show(report)
         if options.json:

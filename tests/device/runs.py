@@ -18,7 +18,7 @@ from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages.features import all_waves, make_features, run_normalizer
-from tests.device import program, run, train
+from tests.device import portable, program, train
 from tests.device.export import trace
 from tests.device.subjects import MODELS, Subject, make_subject
 from wavegan_tf.core.audio import clips
@@ -77,7 +77,7 @@ def export_run(run_dir: Path, data_dir: str, folder: Path) -> None:
             shutil.copytree(run_dir, copied, ignore=_LEFT_OUT)
             write = _write_stages if isinstance(config, GANSynthConfig) else _write_clips
             manifest = {"format": train.FORMAT, "seed": config.seed, **write(config, copied, folder)}
-        for module in (run, train):
+        for module in (portable, train):
             shutil.copyfile(str(module.__file__), folder / Path(str(module.__file__)).name)
         temporary_file = folder / f"{train.MANIFEST}.tmp"
         temporary_file.write_text(json.dumps(manifest) + "\n", encoding="utf-8")
@@ -122,7 +122,7 @@ def _write_stages(config: GANSynthConfig, run_dir: Path, folder: Path) -> dict[s
             manifest["step"] = start = subject.restore()
         images = np.unique(np.linspace(start, stage.end_image, _CURVE_POINTS, dtype=np.int64))
         progress = [float(config.progress(stage.num_blocks, int(image), 0.0)) for image in images]
-        kinds = {
+        kinds: dict[str, Any] = {
             "features": ["rows", "features"], "real/pitches": ["rows", "pitches"], "z": ["normal"],
             "pitches": ["one_hot", probabilities], "alpha": ["uniform", 0.0, 1.0],
             "progress": ["curve", images.tolist(), progress],
@@ -154,7 +154,7 @@ def _transform(features: Any, data: StageData, waves: np.ndarray) -> bytes:
 
 
 def _write_stage(
-    subject: Subject, folder: Path, stage_id: int, kinds: Mapping[str, list[Any]], carried: frozenset[str]
+    subject: Subject, folder: Path, stage_id: int, kinds: Mapping[str, Any], carried: frozenset[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Writes program and state of a stage; returns its entry in the manifest, and its variables' shapes and dtypes.
 
@@ -200,7 +200,7 @@ def take_back(folder: Path, run_dir: Path) -> int:
     """
     try:
         found = train.load(folder)
-    except run.Failure as failure:
+    except portable.Failure as failure:
         raise UserError(str(failure)) from None
     if found is None:
         raise UserError(f"{folder}: holds nothing that has been trained")

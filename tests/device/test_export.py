@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.device import run
+from tests.device import portable, run
 from tests.device.export import named_variables, scales
 
 
@@ -19,7 +19,7 @@ def assert_agrees(found, expected, metrics, tolerance):
 @pytest.mark.parametrize("model", ["wavegan", pytest.param("specgan", marks=pytest.mark.slow), "gansynth"])
 def test_iterations_in_a_row_are_those_of_training(exported, model):
     """From Adam's start and with other draws each time, which so cannot be part of the program."""
-    run.import_jax()
+    portable.import_jax()
     subject, folder = exported(model)
     manifest = run.read(folder)
     variables = named_variables(subject)

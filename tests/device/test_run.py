@@ -18,8 +18,9 @@ from tests.device import run
 ROOT = Path(__file__).parents[2]
 # Runs a script or module of its own name, and says which modules of ours or TensorFlow's were imported.
 ALONE = """
-import runpy, sys
+import os, runpy, sys
 path, sys.argv = sys.argv[1], sys.argv[1:]
+sys.path.insert(0, os.path.dirname(path))
 code = 0
 try:
     (runpy.run_path if path.endswith(".py") else runpy.run_module)(path, run_name="__main__")

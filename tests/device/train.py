@@ -3,8 +3,8 @@
     python train.py [DIR] [--time_limit_secs=S] [--output=DIR]
 
 DIR is what `python -m tests.device export_run` wrote. A copy of this file lies in it: DIR, JAX and NumPy are all that a
-machine needs. It ends with the run's last stage or the time limit, and started again it goes on from what it has saved,
-which `python -m tests.device take_back` brings into the run. docs/device.md tells more.
+machine needs. It ends with the run's last stage, the time limit, SIGTERM or Ctrl-C, and started again it goes on from
+what it has saved, which `python -m tests.device take_back` brings into the run. docs/device.md tells more.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -22,9 +23,9 @@ from typing import Any
 import numpy as np
 
 if __package__:
-    from tests.device import run
+    from tests.device import portable
 else:
-    import run  # type: ignore[import-not-found, no-redef]  # the copy beside this one
+    import portable  # type: ignore[import-not-found, no-redef]  # the copy beside this one
 
 FORMAT = 1
 MANIFEST = "training.json"
@@ -81,6 +82,7 @@ class Stage:
 
     Attributes:
       entry: its part of the manifest.
+      tables: what it draws examples from.
     """
 
     def __init__(self, folder: Path, entry: Mapping[str, Any], specs: Mapping[str, Any], examples: Mapping[str, Any]):
@@ -93,21 +95,18 @@ class Stage:
           examples: arrays of `examples.npz`.
 
         Raises:
-          run.Failure: a file is missing, or JAX cannot use a program.
+          portable.Failure: a file is missing, or JAX cannot use a program.
         """
         import jax
         import jax.numpy as jnp
 
         self.entry = entry
-        types = [[run.spec_of(specs[name]) for name in entry[part]] for part in ("changes", "reads")]
-        types.append([run.spec_of(spec) for spec in entry["inputs"].values()])
-        metrics = [run.spec_of({"shape": [], "dtype": "float32"}) for _ in entry["metrics"]]
-        iterate = run.load(folder / entry["program"], types, metrics + types[0])
+        iterate = portable.load(folder / entry["program"], *portable.types_of(entry, specs))
         tables = dict(examples)
         if "features" in entry:
             tables["features"] = _features(folder, entry["features"], tables.pop("waves"))
-        self._tables = {name: jnp.asarray(table) for name, table in tables.items()}
-        count, inputs, step_size = len(metrics), entry["inputs"], entry["step_size"]
+        self.tables = {name: jnp.asarray(table) for name, table in tables.items()}
+        count, inputs, step_size = len(entry["metrics"]), entry["inputs"], entry["step_size"]
 
         def many(
             changes: list[Any], reads: list[Any], tables: Mapping[str, Any], key: Any, step: Any, times: Any
@@ -127,7 +126,7 @@ class Stage:
     def __call__(self, state: dict[str, Any], key: Any, step: int, times: int) -> dict[str, float]:
         """Makes iterations; changes `state`, and returns the mean metrics."""
         changes, reads = ([state[name] for name in self.entry[part]] for part in ("changes", "reads"))
-        results, means = self._many(changes, reads, self._tables, key, np.int64(step), np.int64(times))
+        results, means = self._many(changes, reads, self.tables, key, np.int64(step), np.int64(times))
         state.update(zip(self.entry["changes"], results, strict=True))
         return dict(zip(self.entry["metrics"], map(float, np.asarray(means)), strict=True))
 
@@ -138,9 +137,9 @@ def _features(folder: Path, entry: Mapping[str, Any], waves: np.ndarray) -> Any:
     import jax.numpy as jnp
 
     shape = (FEATURE_BATCH, *waves.shape[1:])
-    result = run.spec_of({"shape": [FEATURE_BATCH, *entry["shape"]], "dtype": "float32"})
-    given = run.spec_of({"shape": shape, "dtype": "float32"})
-    transform = jax.jit(run.load(folder / entry["program"], [[given]], [result]))
+    result = portable.spec_of({"shape": [FEATURE_BATCH, *entry["shape"]], "dtype": "float32"})
+    given = portable.spec_of({"shape": shape, "dtype": "float32"})
+    transform = jax.jit(portable.load(folder / entry["program"], [[given]], [result]))
     found = []
     for start in range(0, len(waves), FEATURE_BATCH):
         part = waves[start : start + FEATURE_BATCH].astype(np.float32) * np.float32(SCALE)
@@ -153,9 +152,9 @@ def read(folder: Path) -> dict[str, Any]:
     """The manifest of an export.
 
     Raises:
-      run.Failure: there is none, or it is of another version.
+      portable.Failure: there is none, or it is of another version.
     """
-    return run.read(folder, MANIFEST, FORMAT, "export_run")
+    return portable.read(folder, MANIFEST, FORMAT, "export_run")
 
 
 def save(output: Path, state: Mapping[str, Any], stage: int, step: int) -> None:
@@ -180,7 +179,7 @@ def load(output: Path) -> tuple[dict[str, np.ndarray], int, int] | None:
     """State, stage and step that `save` wrote; None if there are none.
 
     Raises:
-      run.Failure: a file is missing or damaged.
+      portable.Failure: a file is missing or damaged.
     """
     if not (output / RESULT).exists():
         return None
@@ -191,8 +190,8 @@ def load(output: Path) -> tuple[dict[str, np.ndarray], int, int] | None:
             with np.load(output / f"{owner}.npz", allow_pickle=False) as archive:
                 state.update({name: archive[name] for name in archive.files})
         return state, int(found["stage"]), int(found["step"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise run.Failure(f"{output}: is not whole ({error})") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise portable.Failure(f"{output}: is not whole ({error})") from None
 
 
 def begin(folder: Path, entry: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,8 +201,38 @@ def begin(folder: Path, entry: Mapping[str, Any], before: Mapping[str, Any]) -> 
     return {**state, **{name: before[name] for name in entry["carried"]}}
 
 
+class Limits:
+    """When to end: a time limit, a number of iterations of each stage, or a signal, caught within the context."""
+
+    def __init__(self, time_limit_secs: float, steps: int):
+        """The time counts from now; 0 is no limit."""
+        self._end = time.monotonic() + time_limit_secs if time_limit_secs else math.inf
+        self._steps, self._is_stopped = steps, False
+
+    def __enter__(self) -> Limits:
+        self._handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _stop(self, *_: object) -> None:
+        self._is_stopped = True
+
+    @property
+    def secs_left(self) -> float:
+        """Seconds; 0 or less if it is time to end."""
+        return 0.0 if self._is_stopped else self._end - time.monotonic()
+
+    def iterations(self, entry: Mapping[str, Any], step: int) -> int:
+        """How many iterations a stage makes from a step on, but for the time."""
+        of_stage = sys.maxsize if entry["end_step"] is None else -(-(entry["end_step"] - step) // entry["step_size"])
+        return min(of_stage, self._steps or sys.maxsize)
+
+
 def train(
-    folder: Path, output: Path, time_limit_secs: float, steps: int = 0, show: Callable[[str], None] = print
+    folder: Path, output: Path, time_limit_secs: float = 0.0, steps: int = 0, show: Callable[[str], None] = print
 ) -> tuple[int, int]:
     """Trains through the stages.
 
@@ -211,56 +240,56 @@ def train(
       folder: the export.
       output: for what `save` writes; training goes on from there.
       time_limit_secs: for all, compiling included; 0 for none.
-      steps: of each stage in this call, at most; 0 for no limit.
+      steps: iterations of each stage in this call, at most; 0 for no limit.
       show: takes lines of progress.
 
     Returns:
       Stage and step that were reached.
 
     Raises:
-      run.Failure: the export cannot be used, or training diverged.
+      portable.Failure: the export cannot be used, or training diverged.
       OSError: the results cannot be written.
     """
-    started = time.monotonic()
     manifest = read(folder)
-    jax = run.import_jax()
+    jax = portable.import_jax()
     with np.load(folder / EXAMPLES, allow_pickle=False) as archive:
         examples = {name: archive[name] for name in archive.files}
-    stages, key, device = manifest["stages"], jax.random.PRNGKey(manifest["seed"]), jax.devices()[0]
     saved = load(output)
-    state, stage_id, step = ({}, stages[0]["id"], manifest["step"]) if saved is None else saved
-    for entry in [entry for entry in stages if entry["id"] >= stage_id]:
-        if saved is None or entry["id"] > stage_id:
-            state = begin(folder, entry, state)
-        stage_id = entry["id"]
-        stage = Stage(folder, entry, manifest["variables"][str(stage_id)], examples)
-        state = {name: jax.device_put(value, device) for name, value in state.items()}
-        end = math.inf if entry["end_step"] is None else entry["end_step"]
-        if steps:
-            end = min(end, step + steps * entry["step_size"])
-        times, last_saved = 1, time.monotonic()
-        while step < end:
-            left = time_limit_secs - (time.monotonic() - started) if time_limit_secs else math.inf
-            if left <= 0:
+    state, stage_id, step = saved or ({}, manifest["stages"][0]["id"], manifest["step"])
+    with Limits(time_limit_secs, steps) as limits:
+        for entry in [entry for entry in manifest["stages"] if entry["id"] >= stage_id]:
+            if saved is None or entry["id"] > stage_id:
+                state = begin(folder, entry, state)
+            stage_id = entry["id"]
+            stage = Stage(folder, entry, manifest["variables"][str(stage_id)], examples)
+            state = {name: jax.device_put(value, jax.devices()[0]) for name, value in state.items()}
+            step = _train_stage(stage, state, jax.random.PRNGKey(manifest["seed"]), step, limits, output, show)
+            if limits.secs_left <= 0:
                 break
-            begun = time.monotonic()
-            times = int(min(times, math.ceil((end - step) / entry["step_size"])))
-            metrics = stage(state, key, step, times)
-            step += times * entry["step_size"]
-            if not all(map(math.isfinite, metrics.values())):
-                raise run.Failure(f"stage {stage_id}, step {step}: training has diverged ({metrics})")
-            taken = time.monotonic() - begun
-            text = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-            show(f"stage {stage_id}, step {step}, {times / taken:.1f} iterations a second: {text}")
-            # The first call of a stage compiles.
-            times = 20 if times == 1 else max(1, int(times * min(_CALL_SECS, left) / taken))
-            if time.monotonic() - last_saved > _SAVE_SECS:
-                save(output, state, stage_id, step)
-                last_saved = time.monotonic()
-        if step < end and not steps:
-            break
     save(output, state, stage_id, step)
     return stage_id, step
+
+
+def _train_stage(
+    stage: Stage, state: dict[str, Any], key: Any, step: int, limits: Limits, output: Path, show: Callable[[str], None]
+) -> int:
+    """Trains until the stage or a limit ends it; changes `state`, and returns the step that was reached."""
+    stage_id, step_size = stage.entry["id"], stage.entry["step_size"]
+    left, times, last_saved = limits.iterations(stage.entry, step), 1, time.monotonic()
+    while left > 0 and (secs_left := limits.secs_left) > 0:
+        started, times = time.monotonic(), min(times, left)
+        metrics = stage(state, key, step, times)
+        taken, step, left = time.monotonic() - started, step + times * step_size, left - times
+        if not all(map(math.isfinite, metrics.values())):
+            raise portable.Failure(f"stage {stage_id}, step {step}: training has diverged ({metrics})")
+        text = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        show(f"stage {stage_id}, step {step}, {times / taken:.1f} iterations a second: {text}")
+        # The first call compiles, and tells nothing of the speed.
+        times = 20 if times == 1 else max(1, int(times * min(_CALL_SECS, secs_left) / taken))
+        if time.monotonic() - last_saved > _SAVE_SECS:
+            save(output, state, stage_id, step)
+            last_saved = time.monotonic()
+    return step
 
 
 def add_arguments(parser: argparse.ArgumentParser, folder: Path | None) -> None:
@@ -280,7 +309,7 @@ def main(options: argparse.Namespace) -> int:
             options.folder, output, options.time_limit_secs, options.steps, lambda text: print(text, flush=True)
         )
         print(f"{output}: stage {stage}, step {step}")
-    except (run.Failure, OSError) as failure:
+    except (portable.Failure, OSError) as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
     return 0
