@@ -49,8 +49,8 @@ setup(
     ),
     package_data={
         **{package: ["py.typed"] for package in ("wavegan_tf", "specgan_tf", "gansynth_tf", "eval")},
-        "wavegan_tf.demo": ["drums/*", "pretrained/**/*", "trained/**/*"],
-        "gansynth_tf.demo": ["notes/**/*", "trained/**/*", "*.mid"],
+        "wavegan_tf.demo": ["drums/*", "pretrained/**/*"],
+        "gansynth_tf.demo": ["notes/**/*", "pretrained/**/*", "*.mid"],
         "eval.page": ["page.html", "page.css", "page.js"],
     },
     install_requires=[

@@ -20,6 +20,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import output_folder, work_folder
 from wavegan_tf.core.reading import read_array
 from wavegan_tf.core.serving.commands import define_trust
+from wavegan_tf.core.serving.metadata import model_folder
 from wavegan_tf.core.writing import npy, write_file
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def main() -> None:
     if values.probabilities_file:
         _score_probabilities(values.probabilities_file)
     else:
-        _score_clips(values[sources[0]].value)
+        _score_clips(model_folder(values.model_dir) if values.model_dir else values[sources[0]].value)
 
 
 def _score_probabilities(path: str) -> None:
@@ -258,7 +259,7 @@ def make_samples(model_dir: str, clips: ClipFormat, real: FolderSamples | None) 
 
 def define_flags() -> None:
     """Defines the command's flags."""
-    flags.define_path("model_dir", "", "SavedModel to score: a version folder of any of the three models.")
+    flags.define_path("model_dir", "", "SavedModel to score: a version folder, or such as pretrained/drums.")
     define_trust()
     flags.define_path("fake_dir", "", "Or a folder of audio to score.")
     flags.define_path("probabilities_file", "", "Or an npy file of probabilities [samples, classes].")

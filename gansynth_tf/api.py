@@ -157,7 +157,7 @@ def render_midi(
       UserError: the file cannot be used, or an argument is impossible.
 
     >>> import gansynth_tf
-    >>> model = gansynth_tf.load_model("gansynth_tf/demo/trained/notes")
+    >>> model = gansynth_tf.load_model("pretrained/notes")
     >>> clip = gansynth_tf.render_midi(model, "gansynth_tf/demo/tune.mid", seed=1)
     >>> round(float(abs(clip).max()), 3)
     0.5

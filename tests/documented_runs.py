@@ -55,10 +55,10 @@ _MAKERS = {
     "classifiers/pitch": "eval_train_classifier --task=pitch --data_dir=NOTES --classifier_dir=PATH",
 }
 _MODELS = {
-    "models/spec": ROOT / "wavegan_tf/demo/trained/specgan_drums",
-    "models/gansynth": ROOT / "gansynth_tf/demo/trained/notes",
-    "models/notes": ROOT / "gansynth_tf/demo/trained/notes",
-    "models/": ROOT / "wavegan_tf/demo/trained/wavegan_drums",
+    "models/spec": ROOT / "wavegan_tf/demo/pretrained/specgan_drums",
+    "models/gansynth": ROOT / "gansynth_tf/demo/pretrained/notes",
+    "models/notes": ROOT / "gansynth_tf/demo/pretrained/notes",
+    "models/": ROOT / "wavegan_tf/demo/pretrained/drums",
 }
 _READ = ("--model_dir", "--classifier_dir", "--watch_train_dir", "--set")
 

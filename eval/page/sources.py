@@ -17,7 +17,7 @@ from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, suggest_version
 from wavegan_tf.core.serving.loading import load_model
-from wavegan_tf.core.serving.metadata import read_metadata
+from wavegan_tf.core.serving.metadata import model_folder, read_metadata
 
 _BATCH = 8
 _LOWEST_RATE, _AUDIBLE_RATE = 3000, 8000  # Hz; Chromium plays nothing below the first
@@ -88,6 +88,7 @@ def find(path: str) -> tuple[str, list[str]]:
     Raises:
       UserError: the folder is missing, or holds neither audio nor a model.
     """
+    path = model_folder(path)
     if not os.path.isdir(path):
         raise UserError(f"{display_name(path)}: is not a folder; give one of audio files, or a model's version folder")
     if model_folders.is_saved_model(path):

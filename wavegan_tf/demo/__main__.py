@@ -16,7 +16,8 @@ from wavegan_tf.demo import figures
 
 HERE = Path(__file__).parent
 DRUMS = HERE / "drums"
-PRETRAINED = HERE / "pretrained"
+# Models that come with the project; they learned from these hits and others, on a GPU.
+PRETRAINED = {"WaveGAN": "drums", "SpecGAN": "specgan_drums"}
 
 NAME = "drums"
 TITLE = "WaveGAN and SpecGAN, drum hits"
@@ -25,6 +26,7 @@ SAMPLE_RATE = 16000
 SLICE_LEN = 16384
 SHOWN = 12  # clips of each set on the page
 _LONGER = "generated_pretrained"
+_LONGER_TEXT = "A model that comes with the project (docs/trained_models.md): minutes on a GPU, width 16, more hits."
 
 
 class Model(NamedTuple):
@@ -84,9 +86,10 @@ def main(argv: list[str]) -> None:
     reference, held_out, captions = _real_hits()
     count = len(reference)  # sets of one size, so that none is nearer by chance
     trained = [_make(model, folder, options.minutes / len(MODELS), count) for model in MODELS]
-    longer = None
-    if (PRETRAINED / "saved_model.pb").exists():
-        longer = _generate("wavegan_tf", PRETRAINED, folder / _LONGER, count)
+    longer = {
+        name: _generate(f"{name.lower()}_tf", f"pretrained/{model}", folder / _LONGER / model, count)
+        for name, model in PRETRAINED.items()
+    }
 
     demo.say("Writing the page")
     demo.publish(output_dir, NAME, TITLE, ABOUT, _description(folder, trained, reference, held_out, captions, longer))
@@ -118,7 +121,7 @@ def _last_step(path: Path) -> int:
     return max((int(json.loads(line).get("step", 0)) for line in lines if line.startswith("{")), default=0)
 
 
-def _generate(package: str, model_dir: Path, output_dir: Path, count: int) -> np.ndarray:
+def _generate(package: str, model_dir: Path | str, output_dir: Path, count: int) -> np.ndarray:
     """Generates wavs and reads them back, as their listener hears them: clips [count, SLICE_LEN, 1]."""
     demo.say(f"Generating {count} clips with {model_dir}")
     demo.command(package, "generate", model_dir=model_dir, output_dir=output_dir, num_samples=count, seed=0)
@@ -148,12 +151,6 @@ def _without_phases(clips: np.ndarray) -> np.ndarray:
     return np.clip(spectral.griffin_lim(magnitudes, 256, 128, 16, "fast").numpy()[:, :SLICE_LEN, None], -1.0, 1.0)
 
 
-def _longer_text() -> str:
-    """How the longer-trained generator was made: the first paragraph of its README."""
-    paragraphs = (PRETRAINED / "README.md").read_text(encoding="utf-8").split("\n\n")
-    return " ".join(next(text for text in paragraphs if not text.startswith("#")).split())
-
-
 def _write(folder: Path, name: str, clips: np.ndarray) -> list[str]:
     """Writes clips [n, t, 1] for the page; returns the files' names, relative to the demo's folder."""
     (folder / "shown" / name).mkdir(parents=True)
@@ -179,14 +176,13 @@ def _description(
     reference: np.ndarray,
     held_out: np.ndarray,
     captions: list[str],
-    longer: np.ndarray | None,
+    longer: dict[str, np.ndarray],
 ) -> dict[str, Any]:
     """Contents of the page, for eval_listening_page; writes the clips that no command has written."""
     noise, resynthesis = _white_noise(len(reference)), _without_phases(held_out)
     table = {"Real hits, other half": held_out, "The same through Griffin-Lim": resynthesis}
     table |= {f"{run.model.name}, {run.minutes:.1f} minutes": run.clips for run in trained}
-    if longer is not None:
-        table["WaveGAN, trained for longer"] = longer
+    table |= {f"{name}, trained for longer": clips for name, clips in longer.items()}
     table["White noise"] = noise
     measured = {name: figures.measure(clips, reference, SAMPLE_RATE) for name, clips in table.items()}
     return {
@@ -198,7 +194,7 @@ def _description(
             "expect the outline of drum hits in noise, not the paper's quality.",
         ],
         "question": "Which one sounds more like a drum?",
-        "sets": _sets(folder, trained, (held_out, resynthesis, noise), captions, longer is not None),
+        "sets": _sets(folder, trained, (held_out, resynthesis, noise), captions),
         "tables": [demo.table("How near each comes", figures.MEANING, figures.FIGURES, measured)],
     }
 
@@ -208,7 +204,6 @@ def _sets(
     trained: Sequence[Trained],
     controls: tuple[np.ndarray, np.ndarray, np.ndarray],
     captions: list[str],
-    has_longer: bool,
 ) -> list[dict[str, Any]]:
     """Sets of the page; `controls` are real hits, the same without their phases, and noise."""
     held_out, resynthesis, noise = controls
@@ -232,9 +227,9 @@ def _sets(
                 "clip the magnitudes and skip the highest bin.)",
         "files": _write(folder, "griffin_lim", resynthesis[spread][:4]), "captions": names[:4],
     })  # fmt: skip
-    if has_longer:
-        made = _first_generated(folder, folder / _LONGER)
-        sets.append({"name": "WaveGAN, trained for longer", "text": _longer_text(), **made})
+    for name, model in PRETRAINED.items():
+        made = _first_generated(folder, folder / _LONGER / model)
+        sets.append({"name": f"{name}, trained for longer", "text": _LONGER_TEXT, **made})
     files = _write(folder, "noise", noise[:2])
     sets.append({"name": "White noise", "text": "The control.", "files": files, "captions": ["clip 1", "clip 2"]})
     return sets

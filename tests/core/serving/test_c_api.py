@@ -15,9 +15,9 @@ from tests.served import warmup_inputs
 
 ROOT = Path(__file__).parents[3]
 MODELS = {
-    "wavegan": ROOT / "wavegan_tf" / "demo" / "pretrained",
-    "specgan": ROOT / "wavegan_tf" / "demo" / "trained" / "specgan_drums",
-    "gansynth": ROOT / "gansynth_tf" / "demo" / "trained" / "notes",
+    "wavegan": ROOT / "wavegan_tf" / "demo" / "pretrained" / "drums",
+    "specgan": ROOT / "wavegan_tf" / "demo" / "pretrained" / "specgan_drums",
+    "gansynth": ROOT / "gansynth_tf" / "demo" / "pretrained" / "notes",
 }
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 

@@ -42,7 +42,7 @@ def define_flags(
       seed: help of --seed.
     """
     define = absl_flags
-    flags.define_path("model_dir", "", "SavedModel to generate with (a version folder that was exported).")
+    flags.define_path("model_dir", "", "SavedModel to generate with: a version folder, or such as pretrained/drums.")
     define_trust()
     flags.define_path("output_dir", "", "Where the audio files and latents.npy go; a folder without audio.")
     define.DEFINE_boolean("overwrite", False, "Remove what an earlier run wrote into --output_dir, and nothing else.")

@@ -17,7 +17,8 @@ def load_model(
     """Loads an exported model: a WaveGAN, a SpecGAN or a GANSynth.
 
     Args:
-      model_dir: a version folder, as `export_model` or an export command wrote it.
+      model_dir: a version folder, as `export_model` or an export command wrote it, or a model that comes with the
+        project: `pretrained/drums` (a WaveGAN), `pretrained/specgan_drums` or `pretrained/notes` (a GANSynth).
       model: whose it must be, such as "wavegan"; None for any.
       trust_model: whether to run it even if it does more than compute: a SavedModel is a program, and one with other
         operations than arithmetic on tensors may read and write files.
@@ -26,7 +27,7 @@ def load_model(
       UserError: the folder holds no model of ours, another model's, or one that does more than compute.
 
     >>> import wavegan_tf
-    >>> wavegan_tf.load_model("wavegan_tf/demo/trained/wavegan_drums").sample_rate
+    >>> wavegan_tf.load_model("pretrained/drums").sample_rate
     16000
     """
     read_metadata(model_dir, model)  # a mistake shows before TensorFlow is imported

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from pathlib import Path
 from typing import Any
 
 from wavegan_tf.core.errors import UserError, one_line
@@ -20,13 +22,38 @@ _LIMITS = {
     "audio_length": (0, LARGEST_INT), "num_channels": (1, 1024), "min_pitch": (0, 127), "max_pitch": (0, 127),
 }  # fmt: skip
 _NEEDED = ("sample_rate", "latent_dim")
+# Folders of the packages whose `pretrained` holds models that come with them.
+_PACKAGES = ("wavegan_tf", "specgan_tf", "gansynth_tf")
+_PRETRAINED = "pretrained"
+
+
+def model_folder(model_dir: str | os.PathLike[str]) -> str:
+    """The folder of a model: of `pretrained/NAME` the one that comes with the project, unless there is one here.
+
+    Raises:
+      UserError: no model of this name comes with the project.
+    """
+    parts = Path(model_dir).parts
+    if len(parts) != 2 or parts[0] != _PRETRAINED or os.path.exists(model_dir):
+        return os.fspath(model_dir)
+    known = {}
+    for package in _PACKAGES:
+        spec = importlib.util.find_spec(package)
+        for place in (spec and spec.submodule_search_locations) or ():
+            folders = Path(place, "demo", _PRETRAINED).glob("*/saved_model.pb")
+            known.update({path.parent.name: str(path.parent) for path in folders})
+    if parts[1] not in known:
+        names = ", ".join(f"{_PRETRAINED}/{name}" for name in sorted(known))
+        with_us = f"the models that come with the project are {names}"
+        raise UserError(f"--model_dir={model_dir}: no such folder, and {with_us}")
+    return known[parts[1]]
 
 
 def read_metadata(model_dir: str | os.PathLike[str], model: str | None = None) -> dict[str, Any]:
     """Reads the metadata of an exported model.
 
     Args:
-      model_dir: a version folder.
+      model_dir: a version folder, or `pretrained/NAME`.
       model: whose it must be, such as "wavegan"; None for any.
 
     Returns:
@@ -35,12 +62,13 @@ def read_metadata(model_dir: str | os.PathLike[str], model: str | None = None) -
     Raises:
       UserError: the folder holds no SavedModel of ours, or another model's.
     """
-    if not os.path.exists(os.path.join(model_dir, "saved_model.pb")):
-        if any(os.path.exists(os.path.join(model_dir, name)) for name in RUN_FILES):
+    folder = model_folder(model_dir)
+    if not os.path.exists(os.path.join(folder, "saved_model.pb")):
+        if any(os.path.exists(os.path.join(folder, name)) for name in RUN_FILES):
             raise UserError(f"--model_dir={model_dir}: holds a training run; export it, and give the exported folder")
         raise UserError(f"--model_dir={model_dir}: holds no SavedModel{suggest_version(model_dir)}")
     try:
-        metadata: dict[str, Any] = read_json(os.path.join(model_dir, METADATA_FILE))
+        metadata: dict[str, Any] = read_json(os.path.join(folder, METADATA_FILE))
         found = metadata["model"]
         if not isinstance(found, str):
             raise Unreadable("model is no name")

@@ -16,7 +16,7 @@ from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.serving import operations
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
-from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, read_metadata, samples_of_clip
+from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, model_folder, read_metadata, samples_of_clip
 
 # Latents that are drawn together.
 LATENTS_BLOCK = 1 << 16
@@ -37,14 +37,14 @@ class GeneratorModel:
         """Loads it.
 
         Args:
-          model_dir: a version folder that was exported.
+          model_dir: a version folder that was exported, or `pretrained/NAME` of a model that comes with the project.
           model: whose it must be, such as "wavegan"; None for any.
           trust_model: whether to run it even if it does more than compute, such as reading or writing files.
 
         Raises:
           UserError: the folder holds no SavedModel of ours, another model's, or one that does more than compute.
         """
-        self._dir, self.metadata = os.fspath(model_dir), read_metadata(model_dir, model)
+        self._dir, self.metadata = model_folder(model_dir), read_metadata(model_dir, model)
         self.name: str = self.metadata["model"]
         self.sample_rate: int = self.metadata["sample_rate"]
         self.latent_dim: int = self.metadata["latent_dim"]
@@ -111,7 +111,7 @@ class GeneratorModel:
           UserError: an argument is impossible, which the message names.
 
         >>> import wavegan_tf
-        >>> model = wavegan_tf.load_model("wavegan_tf/demo/trained/wavegan_drums")
+        >>> model = wavegan_tf.load_model("pretrained/drums")
         >>> model.generate(2, seed=1).shape
         (2, 16384, 1)
         """
@@ -140,7 +140,7 @@ class GeneratorModel:
           UserError: an argument is impossible, which the message names.
 
         >>> import wavegan_tf
-        >>> model = wavegan_tf.load_model("wavegan_tf/demo/trained/wavegan_drums")
+        >>> model = wavegan_tf.load_model("pretrained/drums")
         >>> first, second = model.latents(2, seed=1)
         >>> model.interpolate(first, second, steps=2).shape
         (3, 16384, 1)
