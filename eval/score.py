@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from eval.classifiers.registry import Classifier
     from eval.model_samples import ModelSamples
 
-_DEFAULT_MODEL_SAMPLES, _MAX_SAMPLES = 50_000, 1_000_000
-_NOTE_LENGTH = 64_000
+_DEFAULT_MODEL_SAMPLES, _MAX_SAMPLES, _NOTE_LENGTH = 50_000, 1_000_000, 64_000
 _SOURCES = ("model_dir", "fake_dir", "watch_train_dir", "probabilities_file")
 _OF_CLIPS = effects.not_with("probabilities_file")
 _RULES = {
