@@ -110,6 +110,16 @@ def passes_of(store, seed, block, num_passes):
     return in_files, shuffled
 
 
+def at_zero(store):
+    """The clips of files that start with their first sample."""
+    lengths, slice_len = store.audio.lengths.tolist(), store.slicing.slice_len
+    return [
+        (sum(lengths[:file]) + start, min(length - start, slice_len))
+        for file, length in enumerate(lengths)
+        for start in starts_of(length, 0, store.slicing)
+    ]
+
+
 def stream_of(store, seed, count, num_passes):
     """The first clips of the endless stream."""
     found: list[tuple[int, int]] = []
@@ -160,9 +170,19 @@ def test_the_first_pass_in_the_order_of_the_files(data, slicing, seed, size):
     with mock.patch.object(clips, "_BLOCK_DRAWS", 20):
         num_passes = max(1, int(20 // max(len(store.audio.lengths), store.clips_per_epoch)))
         found = [batch.numpy() for batch in first_epoch(store, batch_size=size, seed=seed)]
-    expected = read(store, passes_of(store, seed, 0, num_passes)[0][0])
+    expected = read(store, passes_of(store, seed, 0, num_passes)[0][0] or at_zero(store))
     assert [len(batch) for batch in found] == [len(expected[at : at + size]) for at in range(0, len(expected), size)]
     np.testing.assert_array_equal(np.concatenate([expected[:0], *found]), expected)
+
+
+@pytest.mark.parametrize("lengths", [[16], [17, 3, 16], [16, 31]])
+def test_the_first_pass_of_files_hardly_longer_than_a_clip(lengths):
+    store = ramp_store(lengths, Slicing(16, 0.0, random_start=True))
+    for seed in range(20):
+        with mock.patch.object(clips, "_BLOCK_DRAWS", 1):
+            (found,) = first_epoch(store, batch_size=9, seed=seed)
+        expected = passes_of(store, seed, 0, 1)[0][0] or at_zero(store)
+        np.testing.assert_array_equal(found, read(store, expected))
 
 
 def test_the_block_that_a_run_uses():

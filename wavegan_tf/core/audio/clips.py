@@ -114,7 +114,7 @@ class _Order:
     @tf.autograph.experimental.do_not_convert
     def block(self, block: tf.Tensor) -> tf.Tensor:
         """The clips of a block, shuffled within each epoch: int64 [clips, 2], first sample and length."""
-        row, clips = self._clips(block)
+        row, clips = self._clips(self._offsets(block))
         keys = tf.random.stateless_uniform(
             [tf.size(row)], purpose_seed(self._seed, block, "clips/order"), None, None, tf.int64, alg="philox"
         )
@@ -122,17 +122,24 @@ class _Order:
         keys = (row // self._num_files) * 2**46 + tf.bitwise.bitwise_and(keys, 2**46 - 1)
         return tf.gather(clips, tf.argsort(keys, stable=True))
 
-    def _clips(self, block: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _clips(self, offsets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The clips of a block as they lie in the files, with the row of each one's file in the block."""
-        row, start = clip_positions(self._lengths, self._offsets(block), self._slicing)
+        row, start = clip_positions(self._lengths, offsets, self._slicing)
         samples = tf.minimum(tf.gather(self._lengths, row) - start, self._slicing.slice_len)
         return row, tf.stack([tf.gather(self._starts, row) + start, samples], axis=1)
 
     def first_epoch(self) -> tf.Tensor:
-        """The clips of the first epoch in the order of the files, as rows of `block`."""
+        """The clips of the first epoch in the order of the files, as rows of `block`.
+
+        Where the random starts leave too little of files that are hardly longer than a clip: those from the files' starts.
+        """
         with tf.device("CPU:0"):
-            row, clips = self._clips(tf.constant(0, tf.int64))
-            return tf.boolean_mask(clips, row < self._num_files)
+            found = self._first_epoch(self._offsets(tf.constant(0, tf.int64)))
+            return found if len(found) else self._first_epoch(tf.zeros_like(self._lengths))
+
+    def _first_epoch(self, offsets: tf.Tensor) -> tf.Tensor:
+        row, clips = self._clips(offsets)
+        return tf.boolean_mask(clips, row < self._num_files)
 
     def locate(self, example: int) -> tuple[int, int]:
         """The block that holds an example of the endless stream, and its place in that block."""
