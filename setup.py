@@ -106,6 +106,7 @@ setup(
             "eval_score=eval.score:run",
             "eval_resynthesize=eval.resynthesis:run",
             "eval_listening_page=eval.listening_page:run",
+            "export_edge=wavegan_tf.core.edge.export:run",
         ]
     },
 )

@@ -61,8 +61,8 @@ def check(train_dir: str, model: str, metrics: Sequence[str]) -> None:
     best = absl_flags.FLAGS.best_metric
     if best and best not in metrics:
         raise UserError(f"--best_metric={best}: is not among the scores; they are {', '.join(metrics)}")
-    if model not in exports.MODELS:
-        raise UserError(f"--watch_train_dir={train_dir}: is of a {model} model, known are {', '.join(exports.MODELS)}")
+    if model not in MODELS:
+        raise UserError(f"--watch_train_dir={train_dir}: is of a {model} model, known are {', '.join(MODELS)}")
     if os.path.exists(os.path.join(train_dir, METADATA_FILE)):
         raise UserError(f"--watch_train_dir={train_dir}: is a SavedModel; name the run, or give it as --model_dir")
 

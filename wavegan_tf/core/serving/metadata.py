@@ -11,6 +11,7 @@ from wavegan_tf.core.options import LARGEST_INT, MAX_SAMPLE_RATE
 from wavegan_tf.core.reading import Unreadable, read_json, whole_number
 
 METADATA_FILE = os.path.join("assets.extra", "model.json")
+MODELS = ("wavegan", "specgan", "gansynth")
 # Options of a run of any model, by which a training directory is known.
 RUN_FILES = ("config.json", "experiment.json")
 MIDDLE_C = 60  # MIDI number

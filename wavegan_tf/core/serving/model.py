@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.serving import operations
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
 from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
-from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, read_metadata, samples_of_clip
+from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, MODELS, read_metadata, samples_of_clip
 
 # Latents that are drawn together.
 LATENTS_BLOCK = 1 << 16
@@ -152,6 +153,37 @@ class GeneratorModel:
         if pitch is None and self.pitches is not None:
             pitch = self.middle_pitch
         return self.generate(z=self.walk(ends, steps), pitch=pitch, batch_size=batch_size)
+
+    def export_edge(
+        self, path: str | os.PathLike[str], weights: str = "float16", title: str | None = None
+    ) -> dict[str, Any]:
+        """Writes the model as one file for phones and web pages, of TensorFlow Lite's built-in operations.
+
+        It makes one clip at a time, from latents that the caller draws.
+
+        Args:
+          path: of the file: NAME.tflite, which holds its description as JSON and gets it beside it as NAME.json, or
+            NAME.html, a page that plays it.
+          weights: how the weights are stored: "float32", "float16", or "int8", for WaveGAN alone.
+          title: heading of a page; by default one by the model.
+
+        Returns:
+          The description: `inputs` and `outputs` with names and shapes, `sample_rate`, `latent` ("uniform" in [-1, 1)
+          or "normal"), and what else the model says of itself.
+
+        Raises:
+          UserError: the model lacks something or cannot be converted, or the file cannot be written.
+
+        >>> import tempfile, wavegan_tf
+        >>> model = wavegan_tf.load_model("wavegan_tf/demo/trained/wavegan_drums")
+        >>> model.export_edge(tempfile.mkdtemp() + "/drums.tflite")["inputs"]
+        [{'name': 'z', 'dtype': 'float32', 'shape': [1, 100]}]
+        """
+        if self.name not in MODELS:
+            raise UserError(f"--model_dir={self._dir}: is of a {self.name} model, known are {', '.join(MODELS)}")
+        # The way from a network's output to sound is the model's own, of which this room knows nothing.
+        edge = importlib.import_module(f"{self.name}_tf.edge")
+        return edge.save(self._dir, self.metadata, os.fspath(path), weights, title)
 
     def walk(self, z: np.ndarray, steps: int) -> np.ndarray:
         """Points on the ways from each latent of [n, latent_dim] to the next: [(n - 1) * steps + 1, latent_dim]."""

@@ -1,0 +1,93 @@
+"""An exported model as one file: a TensorFlow Lite model with its metadata, or a page that plays it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wavegan_tf.core.edge import conversion, graphs, metadata, options
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
+from wavegan_tf.core.folders import output_file
+from wavegan_tf.core.reading import read_json
+from wavegan_tf.core.serving.metadata import METADATA_FILE
+from wavegan_tf.core.writing import write_file
+
+MakePortable = Callable[[Any, Mapping[str, Any]], conversion.Portable]
+
+
+def save(
+    make_portable: MakePortable,
+    model_dir: str,
+    exported: Mapping[str, Any],
+    path: str,
+    weights: str,
+    title: str | None,
+) -> dict[str, Any]:
+    """Writes the file, and beside a .tflite its metadata as .json.
+
+    Args:
+      make_portable: signatures of a SavedModel, and its metadata -> the model. It raises KeyError, TypeError or
+        ValueError where these do not say what it needs.
+      model_dir: the SavedModel, which may be run.
+      exported: its metadata.
+      path: of the file, .tflite or .html.
+      weights: one of `options.WEIGHTS`.
+      title: of a page; None for one by the model.
+
+    Returns:
+      The metadata of the file.
+
+    Raises:
+      UserError: the model lacks something or cannot be converted, or the file cannot be written.
+    """
+    options.check(exported["model"], path, weights, title)
+    with output_file(path, "output"):
+        if not options.is_page(path):
+            _require_ours(options.metadata_path(path))
+        model, described = make(make_portable, model_dir, exported, weights)
+        shown = f"--output={display_name(path)}"
+        if options.is_page(path):
+            from wavegan_tf.core.edge.page import make_page
+
+            write_file(path, make_page(model, described, title), shown)
+        else:
+            write_file(path, model, shown)
+            write_file(options.metadata_path(path), _text(described), shown)
+    return described
+
+
+def make(
+    make_portable: MakePortable, model_dir: str, exported: Mapping[str, Any], weights: str
+) -> tuple[bytes, dict[str, Any]]:
+    """The TensorFlow Lite model, its metadata within, and these; the arguments are those of `save`."""
+    shown = f"--model_dir={model_dir}"
+    saved = graphs.load(model_dir)
+    try:
+        portable = make_portable(saved.signatures, exported)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{shown}: {METADATA_FILE} cannot be used ({reason}); export the run again") from None
+    try:
+        model, shape = conversion.convert(portable, saved, weights)
+    except conversion.Inconvertible as error:
+        raise UserError(f"{shown}: cannot be converted ({error})") from None
+    described = metadata.describe(exported, weights, portable.latent, portable.specs, shape)
+    return metadata.embed(model, _text(described)), described
+
+
+def _text(described: Mapping[str, Any]) -> str:
+    return f"{json.dumps(described, indent=2)}\n"
+
+
+def _require_ours(path: str) -> None:
+    """Raises UserError if something else stands where the metadata are to be, such as those of a SavedModel."""
+    try:
+        found = read_json(path)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or "inputs" not in found:
+        raise UserError(f"--output: {display_name(path)} is there, and is no description of such a model; name another")
