@@ -60,9 +60,7 @@ def make_portable(signatures: Any, metadata: Mapping[str, Any]) -> Portable:
     if given[1:] != [frames, bins, channels]:
         raise Unreadable(f"data_shape is {metadata['data_shape']}, and the model gives {given[1:]}")
     features = Features(metadata["data_type"], (frames, bins), metadata["audio_length"], metadata["sample_rate"])
-    return Portable.of(
-        signatures["specgram"], lambda outputs: data_to_waves(features, outputs["data"]), latent="normal"
-    )
+    return Portable(signatures["specgram"], "data", "normal", lambda data: data_to_waves(features, data))
 
 
 def save(*args: Any) -> dict[str, Any]:

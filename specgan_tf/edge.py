@@ -38,11 +38,11 @@ def make_portable(signatures: Any, metadata: Mapping[str, Any]) -> Portable:
         raise Unreadable(f"moments must be of {BINS + 1} bins")
     clip_nstd, inversion = float(metadata["clip_nstd"]), metadata["inversion"]
     ngl = whole_number(metadata, "ngl", 0, LARGEST_INT)
-    return Portable.of(
-        signatures["spectrogram"],
-        lambda outputs: spectrogram_to_waveform(outputs["G_z_norm"], moments, clip_nstd, ngl, inversion),
-        latent="uniform",
-    )
+
+    def to_audio(spectrogram: tf.Tensor) -> tf.Tensor:
+        return spectrogram_to_waveform(spectrogram, moments, clip_nstd, ngl, inversion)
+
+    return Portable(signatures["spectrogram"], "G_z_norm", "uniform", to_audio)
 
 
 def save(*args: Any) -> dict[str, Any]:

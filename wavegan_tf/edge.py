@@ -11,7 +11,7 @@ from wavegan_tf.core.edge.conversion import Portable
 
 def make_portable(signatures: Any, metadata: Mapping[str, Any]) -> Portable:
     """The clip of an exported model, given its signatures and its metadata."""
-    return Portable.of(signatures["serving_default"], lambda outputs: outputs["G_z"], latent="uniform")
+    return Portable(signatures["serving_default"], "G_z", latent="uniform")
 
 
 def save(*args: Any) -> dict[str, Any]:

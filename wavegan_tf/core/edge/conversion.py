@@ -8,12 +8,13 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from wavegan_tf.core import messages
+from wavegan_tf.core.edge import flatbuffer
 from wavegan_tf.core.errors import one_line
 
 OUTPUT = "audio"
@@ -26,68 +27,93 @@ class Inconvertible(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Portable:
-    """A model's clip in operations that TensorFlow Lite has.
+    """A model's way from latents to sound in operations that TensorFlow Lite has.
 
     Attributes:
-      clip: inputs by name, a batch of one -> audio, float32 [1, t, c].
-      inputs: of the SavedModel's signature within it, by name.
+      network: signature of the SavedModel.
+      output: of the signature: what the network makes.
       latent: how z is distributed, "uniform" in [-1, 1) or "normal".
+      to_audio: what the network makes of one latent -> audio, float32 [1, t, c]; None where it is that.
     """
 
-    clip: Callable[..., tf.Tensor]
-    inputs: Mapping[str, tf.TensorSpec]
+    network: Any
+    output: str
     latent: str
-
-    @classmethod
-    def of(cls, signature: Any, clip: Callable[[dict[str, tf.Tensor]], tf.Tensor], latent: str) -> Portable:
-        """What a signature of a SavedModel gives, and what is made of it.
-
-        Args:
-          signature: of the SavedModel.
-          clip: its outputs -> audio.
-          latent: see above.
-        """
-        return cls(lambda **inputs: clip(signature(**inputs)), signature.structured_input_signature[1], latent)
+    to_audio: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     @property
-    def specs(self) -> list[tf.TensorSpec]:
-        """The inputs of a batch of one, z first."""
-        names = sorted(self.inputs, key=lambda name: (name != "z", name))
-        return [tf.TensorSpec([1, *self.inputs[n].shape[1:]], self.inputs[n].dtype, name=n) for n in names]
+    def inputs(self) -> list[tf.TensorSpec]:
+        """Those of the signature for a batch of one, z first."""
+        given = self.network.structured_input_signature[1]
+        names = sorted(given, key=lambda name: (name != "z", name))
+        return [tf.TensorSpec([1, *given[name].shape[1:]], given[name].dtype, name=name) for name in names]
+
+    def alone(self, **inputs: tf.Tensor) -> tf.Tensor:
+        """The network's output."""
+        return self.network(**inputs)[self.output]
+
+    def audio(self, **inputs: tf.Tensor) -> tf.Tensor:
+        """The sound."""
+        made = self.alone(**inputs)
+        return made if self.to_audio is None else self.to_audio(made)
 
 
-def convert(portable: Portable, owner: Any, weights: str = "float32") -> tuple[bytes, list[int]]:
+def convert(portable: Portable, owner: Any, weights: str = "float32") -> Any:
     """Converts a model.
 
     Args:
       portable: the model.
       owner: holds the variables that it uses.
-      weights: how numbers are stored, one of `options.WEIGHTS`; "int8" only those of matrix products and convolutions,
-        which are then computed with 8 bits too.
+      weights: how those of the network are stored, one of `options.WEIGHTS`; with "int8", products and convolutions are
+        computed with 8 bits too.
 
     Returns:
-      The file, with the signature "serving_default", whose output is "audio", and the shape of this.
+      The objects of a file (see `flatbuffer`), with the signature "serving_default", whose output is "audio".
+
+    Raises:
+      Inconvertible: TensorFlow Lite lacks an operation, or float16 a number.
+    """
+    model = flatbuffer.parse(compiled(portable.audio, portable.inputs, owner, is_int8=weights == "int8"))
+    if weights == "float16":
+        # What belongs to the network is what a conversion of it alone holds as well.
+        alone = model
+        if portable.to_audio is not None:
+            alone = flatbuffer.parse(compiled(portable.alone, portable.inputs, owner))
+        try:
+            flatbuffer.halve(model, flatbuffer.constants(alone))
+        except flatbuffer.OutOfRange as error:
+            raise Inconvertible(str(error)) from None
+    flatbuffer.share(model)
+    return model
+
+
+def compiled(
+    function: Callable[..., tf.Tensor], inputs: Sequence[tf.TensorSpec], owner: Any, is_int8: bool = False
+) -> bytes:
+    """A TensorFlow Lite file of a function.
+
+    Args:
+      function: of `inputs` by name; its result is called "audio".
+      inputs: with whole shapes.
+      owner: holds the variables that it uses.
+      is_int8: see `convert`.
 
     Raises:
       Inconvertible: TensorFlow Lite lacks an operation.
     """
-    specs = portable.specs
 
-    def clip(*given: tf.Tensor) -> dict[str, tf.Tensor]:
-        named = {spec.name: value for spec, value in zip(specs, given, strict=True)}
-        return {OUTPUT: portable.clip(**named)}
+    def named(*given: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {OUTPUT: function(**{spec.name: value for spec, value in zip(inputs, given, strict=True)})}
 
     with messages.of_ours_alone():
-        concrete = tf.function(clip, input_signature=specs, autograph=False).get_concrete_function()
+        concrete = tf.function(named, input_signature=inputs, autograph=False).get_concrete_function()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if weights != "float32":
+        if is_int8:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if weights == "float16":
-            converter.target_spec.supported_types = [tf.float16]
         try:
             with _silence():
-                return converter.convert(), concrete.structured_outputs[OUTPUT].shape.as_list()
+                return converter.convert()
         except Exception as error:  # the converter's own, which TensorFlow does not offer
             missing = _MISSING.search(str(error))
             raise Inconvertible(f"TensorFlow Lite has no {missing[1]}" if missing else one_line(error)) from None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wavegan_tf.core.edge import conversion, graphs, metadata, options
+from wavegan_tf.core.edge import conversion, flatbuffer, graphs, metadata, options
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.folders import output_file
@@ -70,11 +70,12 @@ def make(
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{shown}: {METADATA_FILE} cannot be used ({reason}); export the run again") from None
     try:
-        model, shape = conversion.convert(portable, saved, weights)
+        model = conversion.convert(portable, saved, weights)
     except conversion.Inconvertible as error:
         raise UserError(f"{shown}: cannot be converted ({error})") from None
-    described = metadata.describe(exported, weights, portable.latent, portable.specs, shape)
-    return metadata.embed(model, _text(described)), described
+    described = metadata.describe(exported, weights, portable.latent, portable.inputs, flatbuffer.output_shape(model))
+    flatbuffer.embed(model, _text(described))
+    return flatbuffer.packed(model), described
 
 
 def _text(described: Mapping[str, Any]) -> str:

@@ -98,7 +98,7 @@ def griffin_lim(
         scale = magnitudes / tf.maximum(tf.sqrt(real * real + imaginary * imaginary), 1e-8)
         return i + 1, tf.concat([real * scale, imaginary * scale], axis=1), (rebuilt if step_back else previous)
 
-    start = tf.concat([magnitudes, tf.zeros_like(magnitudes)], axis=1)
+    start = tf.pad(magnitudes, [[0, 0], [0, magnitudes.shape[1]]])
     previous = tf.zeros_like(start) if step_back else tf.zeros([])
     _, spectra, _ = tf.while_loop(lambda i, *_: i < iterations, improve, [tf.constant(0), start, previous])
     return invert(spectra)
