@@ -25,7 +25,7 @@ from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, temporary_beside
 from wavegan_tf.core.folders import work_folder
-from wavegan_tf.core.serving.metadata import METADATA_FILE
+from wavegan_tf.core.serving.metadata import METADATA_FILE, MODELS
 from wavegan_tf.core.writing import EventFiles, Problems, writing
 
 BEST_DIR = "best"

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import gansynth_tf.signatures
 import specgan_tf.signatures
@@ -22,7 +21,6 @@ from specgan_tf.config import SpecGANConfig
 from specgan_tf.geometry import Moments
 from specgan_tf.networks import SpecGANGenerator
 from wavegan_tf.config import WaveGANConfig
-from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.serving import saved_model
 from wavegan_tf.networks import WaveGANGenerator
 
@@ -102,7 +100,7 @@ def _enliven(network: keras.Model, seed: int) -> None:
         if variable.path.endswith("moving_variance"):
             value = rng.uniform(0.5, 2.0, shape)
         elif len(shape) > 1 and "progressive" not in variable.path:
-            value = rng.normal(0, 2.0 / np.sqrt(np.prod(shape) / shape[-1]), shape)
+            value = rng.normal(0, 1.4 / np.sqrt(np.prod(shape) / shape[-1]), shape)
         elif len(shape) > 1:
             value = rng.normal(size=shape)
         else:

@@ -41,6 +41,11 @@ class Portable:
     latent: str
     to_audio: Callable[[tf.Tensor], tf.Tensor] | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError if the signature has no such output."""
+        if self.output not in self.network.structured_outputs:
+            raise ValueError(f"it gives no {self.output}")
+
     @property
     def inputs(self) -> list[tf.TensorSpec]:
         """Those of the signature for a batch of one, z first."""
@@ -106,15 +111,15 @@ def compiled(
         return {OUTPUT: function(**{spec.name: value for spec, value in zip(inputs, given, strict=True)})}
 
     with messages.of_ours_alone():
-        concrete = tf.function(named, input_signature=inputs, autograph=False).get_concrete_function()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if is_int8:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         try:
+            concrete = tf.function(named, input_signature=inputs, autograph=False).get_concrete_function()
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            if is_int8:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
             with _silence():
                 return converter.convert()
-        except Exception as error:  # the converter's own, which TensorFlow does not offer
+        except Exception as error:  # of a graph that is not ours, or the converter's own, which TensorFlow hides
             missing = _MISSING.search(str(error))
             raise Inconvertible(f"TensorFlow Lite has no {missing[1]}" if missing else one_line(error)) from None
 

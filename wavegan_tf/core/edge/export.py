@@ -13,7 +13,7 @@ from wavegan_tf.core.files import display_name
 from wavegan_tf.core.folders import output_file
 from wavegan_tf.core.serving import loading
 from wavegan_tf.core.serving.commands import define_trust
-from wavegan_tf.core.serving.metadata import read_metadata
+from wavegan_tf.core.serving.metadata import read_metadata, require_known
 
 
 def main() -> None:
@@ -24,12 +24,14 @@ def main() -> None:
     """
     values = absl_flags.FLAGS
     flags.require(model_dir=values.model_dir, output=values.output)
-    options.check(read_metadata(values.model_dir)["model"], values.output, values.weights, values.title)
+    name = read_metadata(values.model_dir)["model"]
+    require_known(values.model_dir, name)
+    options.check(name, values.output, values.weights, values.title)
     with output_file(values.output, "output"):
         model = loading.load_model(values.model_dir, trust_model=values.trust_model)
         model.export_edge(values.output, values.weights, values.title)
     size = os.path.getsize(values.output)
-    logging.info("%s: %s of %s, %.1f MB", display_name(values.output), model.name, values.model_dir, size / 1e6)
+    logging.info("%s: the %s model of %s, %.2f MB", display_name(values.output), name, values.model_dir, size / 1e6)
 
 
 def define_flags() -> None:

@@ -10,8 +10,8 @@ from wavegan_tf.core.files import display_name
 WEIGHTS = ("float32", "float16", "int8")
 MODEL_ENDING, PAGE_ENDING = ".tflite", ".html"
 ENDINGS = (MODEL_ENDING, PAGE_ENDING)
-# Log-spectral distances in dB between what the models of this repository make with weights of 8 bits and without.
-_INT8_DISTANCES = {"specgan": 0.0, "gansynth": 0.0}
+# By how much of their RMS the waveforms of the models of this repository change with weights of 8 bits, in percent.
+_INT8_CHANGES = {"wavegan": 6, "specgan": 12, "gansynth": 56}
 
 
 def check(model: str, path: str, weights: str, title: str | None = None) -> None:
@@ -27,13 +27,13 @@ def check(model: str, path: str, weights: str, title: str | None = None) -> None
       UserError: there is no such file, or not with these weights.
     """
     if not path.lower().endswith(ENDINGS):
-        raise UserError(f"--output={display_name(path)}: must end in .tflite (a model), or .html (a page that plays it)")
+        raise UserError(f"--output={display_name(path)}: must end in .tflite (a model) or .html (a page that plays it)")
     if weights not in WEIGHTS:
         raise UserError(f"--weights={weights}: must be one of {', '.join(WEIGHTS)}")
-    if weights == "int8" and model in _INT8_DISTANCES:
+    if weights == "int8" and model != "wavegan":
         raise UserError(
-            f"--weights=int8: is for WaveGAN alone; it changes what a {model} model of this project makes by "
-            f"{_INT8_DISTANCES[model]:.1f} dB of log-spectral distance, float16 by less than 0.3 dB"
+            f"--weights=int8: is for WaveGAN alone, whose waveforms it changes by {_INT8_CHANGES['wavegan']} %, and "
+            f"those of a {model} model by {_INT8_CHANGES[model]} % of their RMS; take float16"
         )
     if title is not None and not is_page(path):
         raise UserError("--title: requires --output=NAME.html")

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wavegan_tf.core.edge import conversion, flatbuffer, graphs, metadata, options
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.folders import output_file
 from wavegan_tf.core.reading import read_json
-from wavegan_tf.core.serving.metadata import METADATA_FILE
 from wavegan_tf.core.writing import write_file
 
 MakePortable = Callable[[Any, Mapping[str, Any]], conversion.Portable]
@@ -67,8 +66,8 @@ def make(
     try:
         portable = make_portable(saved.signatures, exported)
     except (KeyError, TypeError, ValueError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{shown}: {METADATA_FILE} cannot be used ({reason}); export the run again") from None
+        reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
+        raise UserError(f"{shown}: lacks what a conversion needs ({reason}); export the run again") from None
     try:
         model = conversion.convert(portable, saved, weights)
     except conversion.Inconvertible as error:
@@ -91,4 +90,5 @@ def _require_ours(path: str) -> None:
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or "inputs" not in found:
-        raise UserError(f"--output: {display_name(path)} is there, and is no description of such a model; name another")
+        place = display_name(path)
+        raise UserError(f"--output: its description would replace {place}, which is none; give it another name")

@@ -1,4 +1,4 @@
-"""Inverse Fourier transforms and Griffin-Lim in real arithmetic, as matrix products: TensorFlow Lite has no complex ones.
+"""Inverse Fourier transforms and Griffin-Lim in real arithmetic, as products: TensorFlow Lite has no complex numbers.
 
 Each is the slow twin of a form with complex numbers, to which tests hold it. Shapes are known, and the batch is one.
 """
