@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from specgan_tf import features
 from specgan_tf.geometry import BINS, FRAME_LENGTH, FRAME_STEP, Moments
+from wavegan_tf.core.audio.options import INVERSIONS
 from wavegan_tf.core.edge import saving, transforms
 from wavegan_tf.core.edge.conversion import Portable
 from wavegan_tf.core.options import LARGEST_INT
@@ -35,8 +36,10 @@ def make_portable(signatures: Any, metadata: Mapping[str, Any]) -> Portable:
     """
     moments = Moments(*(np.array(metadata["moments"][name], np.float32) for name in ("mean", "std")))
     if moments.mean.shape != (BINS + 1,) or moments.std.shape != (BINS + 1,):
-        raise Unreadable(f"moments must be of {BINS + 1} bins")
+        raise Unreadable(f"moments are not of {BINS + 1} bins")
     clip_nstd, inversion = float(metadata["clip_nstd"]), metadata["inversion"]
+    if inversion not in INVERSIONS:
+        raise Unreadable(f"inversion is {inversion!r}")
     ngl = whole_number(metadata, "ngl", 0, LARGEST_INT)
 
     def to_audio(spectrogram: tf.Tensor) -> tf.Tensor:
