@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.metadata import METADATA_FILE
 
 WAVE = {"data_type": "wave", "start_height": 125, "start_width": 1, "scale_mode": "H"}
+HEIGHT = {"scale_mode": "H", "start_width": 64}
 PAPER = {
     "num_resolutions": 7, "start_height": 2, "start_width": 16, "audio_length": 64000, "fmap_base": 512, "fmap_max": 16,
 }  # fmt: skip
@@ -27,7 +29,7 @@ def test_cumulative_phase(frames):
     """The same angles as sums in float64 have, to a few of float32's last bits, after large steps too."""
     frequency = np.random.default_rng(frames).uniform(-3, 3, [1, frames, 9]).astype(np.float32)
     found = edge.cumulative_phase(tf.constant(frequency)).numpy()
-    assert found.shape == frequency.shape and -1 <= found.min() and found.max() <= 1
+    assert found.shape == frequency.shape and found.min() >= -1 and found.max() <= 1
     expected = phase.wrapped_phase(tf.constant(frequency)).numpy() / np.pi
     turned = found - expected
     assert np.abs(turned - 2 * np.round(turned / 2)).max() < 2e-6
@@ -53,7 +55,7 @@ def test_the_two_ways_from_features_to_waves(data_type, shape, discard_dc):
     assert np.sqrt(np.mean((found - expected) ** 2)) <= 2e-5 * np.sqrt(np.mean(expected**2))
 
 
-def check(folder: Path, **options) -> None:
+def check(folder: Path, **options: Any) -> None:
     model_dir = exported.gansynth(folder / "1", **options)
     model = wavegan_tf.load_model(model_dir)
     model.export_edge(folder / "a.tflite", "float32")
@@ -71,8 +73,8 @@ def test_a_model_in_the_middle_of_a_fade_in(tmp_path):
     "options",
     [
         {"data_type": "linear"}, {"data_type": "phase"}, WAVE, {"use_unwrap": False}, {"simple_arch": True},
-        {"simple_arch": True, "scale_mode": "H", "start_width": 64, "progress": 1.5}, {"scale_mode": "H", "start_width": 64},
-        {"scale_base": 4, "start_height": 2, "start_width": 4}, {"scale_base": 3, "scale_mode": "H", "start_width": 64},
+        {"simple_arch": True, "progress": 1.5, **HEIGHT}, HEIGHT, {"scale_base": 3, **HEIGHT},
+        {"scale_base": 4, "start_height": 2, "start_width": 4},
         {"num_blocks": 1}, {"progress": 1.62}, {"data_normalizer": "specgrams_freq_normalizer", "num_blocks": 2},
         {"to_rgb_activation": "linear"}, {"kernel_size": 4}, {"data_type": "linear", "float16": True},
         PAPER, {**PAPER, "data_type": "linear"}, {**PAPER, "data_type": "phase", "start_height": 4, "start_width": 8},

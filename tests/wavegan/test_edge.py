@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ import wavegan_tf
 from tests import edge_files, exported
 
 
-def check(folder: Path, **options) -> None:
+def check(folder: Path, **options: Any) -> None:
     model_dir = exported.wavegan(folder / "1", **options)
     model = wavegan_tf.load_model(model_dir)
     model.export_edge(folder / "a.tflite", "float32")
@@ -45,7 +46,7 @@ def test_other_options(tmp_path, upsample, options):
 
 
 def test_eight_bits(tmp_path):
-    """A quarter of the size; the network is here one of random weights, whose sound they change less than a trained one's."""
+    """A quarter of the size, and another sound."""
     model_dir = exported.wavegan(tmp_path / "1", wavegan_dim=8)
     model = wavegan_tf.load_model(model_dir)
     sizes = {}

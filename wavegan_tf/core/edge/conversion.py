@@ -127,8 +127,13 @@ def compiled(
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Drops what is written to standard error: the converter's compiler writes there past all loggers."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
     with tempfile.TemporaryFile() as dropped:
         os.dup2(dropped.fileno(), 2)
         try:
