@@ -95,7 +95,7 @@ def test_what_a_model_lacks_is_named(tmp_path):
         ({"data_type": "x"}, "(data_type='x': must be one of linear, phase, mel, wave)"),
         ({"data_shape": [16, 32, 2]}, "data_shape is [16, 32, 2], and the model gives [16, 64, 2]"),
         ({"data_shape": 3}, "cannot unpack"),
-        ({"audio_length": 9999}, "audio_length=9999: 16 frames of 64 frequencies hold only 608 samples"),
+        ({"audio_length": 9999}, "needs (audio_length=9999: 16 frames of 64 frequencies hold only 608 samples)"),
     ):
         changed = {name: value for name, value in {**whole, **change}.items() if value is not None}
         path.write_text(json.dumps(changed))

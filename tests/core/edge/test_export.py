@@ -8,6 +8,7 @@ import shutil
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import ai_edge_litert.interpreter
 import numpy as np
@@ -139,7 +140,7 @@ def test_a_page_is_made_of_the_model_and_what_it_says(tiny, tmp_path, monkeypatc
         (["--model_dir=TINY", "--output=OUT/dir.tflite"], "^--output=OUT/dir.tflite: is a folder; name a file in it$"),
         (["--model_dir=TINY", "--output=OUT/file/a.tflite"], "^--output=OUT/file/a.tflite: cannot be written"),
         (["--model_dir=TINY", "--output=OUT/a.tflite", "--title=x"], "^--title: requires --output=NAME.html$"),
-        (["--model_dir=TINY", "--output=OUT/other.tflite"], "^--output: its description would replace OUT/other.json"),
+        (["--model_dir=TINY", "--output=OUT/other.tflite"], "its description would replace OUT/other.json, which"),
         (["--model_dir=TINY", "--output=TINY/assets.extra/model.tflite"], "would replace TINY/assets.extra/model.json"),
     ],
 )  # fmt: skip
@@ -167,7 +168,7 @@ def test_eight_bits_are_for_wavegan_alone(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def renamed(tiny: str, folder: Path, **changes: str) -> str:
+def renamed(tiny: str, folder: Path, **changes: Any) -> str:
     """A copy of a model that says something else of itself."""
     shutil.copytree(tiny, folder)
     path = folder / METADATA_FILE
@@ -181,6 +182,12 @@ def test_models_that_are_not_ours_name_no_module(tiny, tmp_path):
         model = wavegan_tf.load_model(renamed(tiny, tmp_path / name, model=name))
         with raises_user_error(f"holds a {name} model; known are wavegan, specgan, gansynth$"):
             model.export_edge(tmp_path / "a.tflite")
+
+
+def test_what_json_has_no_number_for_is_refused(tiny, tmp_path):
+    model_dir = renamed(tiny, tmp_path / "1", loss=float("nan"))
+    with raises_user_error(r"lacks what a conversion needs \(Out of range float values are not JSON compliant"):
+        wavegan_tf.load_model(model_dir).export_edge(tmp_path / "a.tflite")
 
 
 def test_a_model_without_the_signature_of_its_kind(tiny, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,3 +35,7 @@ def describe(
     of_file = {"num_channels": shape[2], "samples": shape[1], "weights": weights, "latent": latent}
     return {**found, **of_file, "inputs": taken, "outputs": given}
 
+
+def as_text(described: Mapping[str, Any]) -> str:
+    """JSON of the metadata; raises ValueError for what JSON has no number for, such as NaN."""
+    return f"{json.dumps(described, indent=2, allow_nan=False)}\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,7 +43,7 @@ def save(
     options.check(exported["model"], path, weights, title)
     with output_file(path, "output"):
         if not options.is_page(path):
-            _require_ours(options.metadata_path(path))
+            _require_free(path)
         model, described = make(make_portable, model_dir, exported, weights)
         shown = f"--output={display_name(path)}"
         if options.is_page(path):
@@ -53,7 +52,7 @@ def save(
             write_file(path, make_page(model, described, title), shown)
         else:
             write_file(path, model, shown)
-            write_file(options.metadata_path(path), _text(described), shown)
+            write_file(options.metadata_path(path), metadata.as_text(described), shown)
     return described
 
 
@@ -65,7 +64,8 @@ def make(
     saved = graphs.load(model_dir)
     try:
         portable = make_portable(saved.signatures, exported)
-    except (KeyError, TypeError, ValueError) as error:
+        metadata.as_text(exported)  # a page cannot read NaN
+    except (KeyError, TypeError, ValueError, UserError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
         raise UserError(f"{shown}: lacks what a conversion needs ({reason}); export the run again") from None
     try:
@@ -73,22 +73,21 @@ def make(
     except conversion.Inconvertible as error:
         raise UserError(f"{shown}: cannot be converted ({error})") from None
     described = metadata.describe(exported, weights, portable.latent, portable.inputs, flatbuffer.output_shape(model))
-    flatbuffer.embed(model, _text(described))
+    flatbuffer.embed(model, metadata.as_text(described))
     return flatbuffer.packed(model), described
 
 
-def _text(described: Mapping[str, Any]) -> str:
-    return f"{json.dumps(described, indent=2)}\n"
-
-
-def _require_ours(path: str) -> None:
+def _require_free(path: str) -> None:
     """Raises UserError if something else stands where the metadata are to be, such as those of a SavedModel."""
+    beside = options.metadata_path(path)
     try:
-        found = read_json(path)
+        found = read_json(beside)
     except FileNotFoundError:
         return
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or "inputs" not in found:
-        place = display_name(path)
-        raise UserError(f"--output: its description would replace {place}, which is none; give it another name")
+        raise UserError(
+            f"--output={display_name(path)}: its description would replace {display_name(beside)}, which is none; "
+            "name another file"
+        )
