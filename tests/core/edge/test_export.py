@@ -16,11 +16,12 @@ import pytest
 import tensorflow as tf
 
 import wavegan_tf
-from tests import commands, edge_files
+from tests import commands, edge_files, exported
 from tests.eval.small import call, raises_user_error
 from tests.eval.tiny_models import write_model
 from tests.test_api import TRAINED
 from wavegan_tf.core.edge import conversion, export, flatbuffer, metadata
+from wavegan_tf.core.nn import convolution
 from wavegan_tf.core.serving.metadata import METADATA_FILE
 
 LARGEST_DIFFERENCES = {"wavegan": 1e-5, "specgan": 1e-3, "gansynth": 1e-3}
@@ -67,6 +68,26 @@ def test_both_runtimes_take_inputs_by_name(files, name, interpreter):
     assert np.sqrt(np.mean((made - expected) ** 2)) < 1e-3 * np.sqrt(np.mean(expected**2))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (exported.wavegan, {}),
+        (exported.wavegan, {"wavegan_genr_upsample": "nn", "wavegan_genr_pp": True}),
+        (exported.specgan, {"specgan_ngl": 2}),
+        (exported.specgan, {"specgan_ngl": 2, "specgan_genr_upsample": "nn", "specgan_batchnorm": True}),
+        (exported.gansynth, {}),
+        (exported.gansynth, {"simple_arch": True}),
+    ],
+)
+def test_models_that_were_exported_on_a_machine_with_a_gpu(make, options, tmp_path, monkeypatch):
+    """There the graph has other forms of the convolutions."""
+    monkeypatch.setattr(convolution, "_on_gpu", lambda: True)
+    model_dir = make(tmp_path / "1", **options)
+    wavegan_tf.load_model(model_dir).export_edge(tmp_path / "a.tflite", "float32")
+    assert edge_files.difference(model_dir, tmp_path / "a.tflite").relative < 1e-4
+
+
 def test_what_a_file_says_of_itself_stands_beside_it_too(files):
     text = (files / "gansynth" / "float16.json").read_text()
     assert flatbuffer.embedded((files / "gansynth" / "float16.tflite").read_bytes()) == text
@@ -86,10 +107,10 @@ def test_what_a_file_says_of_itself_stands_beside_it_too(files):
 
 
 def test_what_the_savedmodel_says_in_addition_is_kept():
-    exported = {
+    said = {
         "model": "wavegan", "weights": "average", "signatures": {}, "labels": ["kick", "snare"], "licence": "MIT",
     }  # fmt: skip
-    found = metadata.describe(exported, "int8", "uniform", [tf.TensorSpec([1, 4], name="z")], [1, 64, 2])
+    found = metadata.describe(said, "int8", "uniform", [tf.TensorSpec([1, 4], name="z")], [1, 64, 2])
     assert found.pop("inputs")[0]["shape"] == [1, 4] and found.pop("outputs")[0]["shape"] == [1, 64, 2]
     assert found == {
         "model": "wavegan", "generator": "average", "labels": ["kick", "snare"], "licence": "MIT", "weights": "int8",
