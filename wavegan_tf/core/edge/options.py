@@ -32,8 +32,8 @@ def check(model: str, path: str, weights: str, title: str | None = None) -> None
         raise UserError(f"--weights={weights}: must be one of {', '.join(WEIGHTS)}")
     if weights == "int8" and model != "wavegan":
         raise UserError(
-            f"--weights=int8: is for WaveGAN alone, whose waveforms it changes by {_INT8_CHANGES['wavegan']} %, and "
-            f"those of a {model} model by {_INT8_CHANGES[model]} % of their RMS; take float16"
+            f"--weights=int8: is for WaveGAN alone; it changes the waveforms of the trained {model} model here by "
+            f"{_INT8_CHANGES[model]} % of their RMS (WaveGAN's: {_INT8_CHANGES['wavegan']} %); take float16"
         )
     if title is not None and not is_page(path):
         raise UserError("--title: requires --output=NAME.html")
