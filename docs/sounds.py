@@ -29,7 +29,7 @@ from matplotlib.figure import Figure  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "sounds.png"
 DRUMS = ROOT / "wavegan_tf" / "demo"
-TRAINED_NOTES = ROOT / "gansynth_tf" / "demo" / "trained" / "notes"
+TRAINED_NOTES = ROOT / "gansynth_tf" / "demo" / "pretrained" / "notes"
 PITCHES = (60, 62, 64, 65, 67, 69)  # C D E F G A
 COUNT, COLUMNS = len(PITCHES), 3  # clips of a kind, and how many of them stand in a row
 RATE = 16000
@@ -77,9 +77,9 @@ def columns() -> list[tuple[str, str, list[np.ndarray], list[np.ndarray]]]:
 
     hits = drums()
     mel, rainbow = "drum hits, mel spectrograms", "notes C to A, rainbowgrams"
-    trained = DRUMS / "trained"
+    trained = DRUMS / "pretrained"
     return [
-        ("WaveGAN", mel, spectrograms(hits[::2]), spectrograms(made(trained / "wavegan_drums", n=COUNT))),
+        ("WaveGAN", mel, spectrograms(hits[::2]), spectrograms(made(trained / "drums", n=COUNT))),
         ("SpecGAN", mel, spectrograms(hits[1::2]), spectrograms(made(trained / "specgan_drums", n=COUNT))),
         ("GANSynth", rainbow, rainbowgrams(notes()), rainbowgrams(made(TRAINED_NOTES, pitch=PITCHES))),
     ]

@@ -14,7 +14,6 @@ from wavegan_tf.core.commands import in_a_process
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.writing import why
 
-MODELS = ("wavegan", "specgan", "gansynth")
 # Exit codes of a process that a signal has stopped.
 _STOPPED = (128 + signal.SIGINT, -signal.SIGINT, -signal.SIGTERM)
 # Between two tries to export a checkpoint.

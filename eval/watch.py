@@ -25,7 +25,7 @@ from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, temporary_beside
 from wavegan_tf.core.folders import work_folder
-from wavegan_tf.core.serving.metadata import METADATA_FILE
+from wavegan_tf.core.serving.metadata import METADATA_FILE, MODELS
 from wavegan_tf.core.writing import EventFiles, Problems, writing
 
 BEST_DIR = "best"
@@ -61,8 +61,8 @@ def check(train_dir: str, model: str, metrics: Sequence[str]) -> None:
     best = absl_flags.FLAGS.best_metric
     if best and best not in metrics:
         raise UserError(f"--best_metric={best}: is not among the scores; they are {', '.join(metrics)}")
-    if model not in exports.MODELS:
-        raise UserError(f"--watch_train_dir={train_dir}: is of a {model} model, known are {', '.join(exports.MODELS)}")
+    if model not in MODELS:
+        raise UserError(f"--watch_train_dir={train_dir}: is of a {model} model, known are {', '.join(MODELS)}")
     if os.path.exists(os.path.join(train_dir, METADATA_FILE)):
         raise UserError(f"--watch_train_dir={train_dir}: is a SavedModel; name the run, or give it as --model_dir")
 

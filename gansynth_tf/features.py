@@ -106,6 +106,11 @@ class Features:
         """Shape of the data of a sound."""
         return (*self.spec_shape, 2)
 
+    @property
+    def missing_bins(self) -> tuple[int, int]:
+        """Frequencies of a whole spectrum below and above those of the data."""
+        return (1, 0) if self._discard_dc else (0, 1)
+
     def waves_to_spectra(self, waves: tf.Tensor) -> tf.Tensor:
         """Waves [b, t, 1] -> complex64 [b, frames, bins]; all padding stands before the sound."""
         padded = tf.pad(waves[:, :, 0], [[0, 0], [self.padding, 0]])
@@ -115,7 +120,7 @@ class Features:
     def spectra_to_waves(self, spectra: tf.Tensor) -> tf.Tensor:
         """Complex64 [b, frames, bins] -> waves [b, t, 1]."""
         waves = tf.signal.inverse_stft(
-            tf.pad(spectra, [[0, 0], [0, 0], [1, 0] if self._discard_dc else [0, 1]]),
+            tf.pad(spectra, [[0, 0], [0, 0], self.missing_bins]),
             self.frame_length,
             self.frame_step,
             window_fn=tf.signal.inverse_stft_window_fn(self.frame_step),

@@ -35,9 +35,9 @@ from wavegan_tf.core.serving.metadata import METADATA_FILE
 PACKAGES = {package.__name__.removesuffix("_tf"): package for package in (wavegan_tf, specgan_tf, gansynth_tf)}
 DRUMS, NOTES_DEMO = (Path(str(package.__file__)).parent for package in (drums_demo, notes_demo))
 TRAINED = {
-    "wavegan": DRUMS / "trained" / "wavegan_drums",
-    "specgan": DRUMS / "trained" / "specgan_drums",
-    "gansynth": NOTES_DEMO / "trained" / "notes",
+    "wavegan": DRUMS / "pretrained" / "drums",
+    "specgan": DRUMS / "pretrained" / "specgan_drums",
+    "gansynth": NOTES_DEMO / "pretrained" / "notes",
 }
 TUNE = NOTES_DEMO / "tune.mid"
 # Of all its clips together, in one batch or another.
@@ -209,7 +209,7 @@ def test_a_wrong_argument_of_generate_is_named(models, name, arguments, message)
 
 def test_a_wrong_argument_of_the_others_is_named(models, capsys):
     model, notes = models["wavegan"], models["gansynth"]
-    z, parent = np.zeros(100), DRUMS / "trained"
+    z, parent = np.zeros(100), DRUMS / "pretrained"
     wrong = {
         "steps=0: must be at least 1": lambda: model.interpolate(z, z, steps=0),
         "z1: has shape [3], must be [n, 100]": lambda: model.interpolate(z, z[:3]),

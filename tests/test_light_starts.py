@@ -42,6 +42,11 @@ PATHS: dict[str, list[tuple[list[str], str]]] = {
         ]
         for model in MODELS
     },
+    "export_edge": [
+        ([], "error: --model_dir must be given"),
+        (["--model_dir=DIR/none", "--output=DIR/m.tflite"], "error: --model_dir=DIR/none: holds no SavedModel"),
+        (["--model_dir=DIR/other", "--output=DIR/m.tflite"], "holds a nogan model; known are wavegan,"),
+    ],
     **{
         f"{model}_export": [
             ([], "error: --train_dir must be given"),

@@ -71,6 +71,7 @@ CASES: dict[str, tuple[str, list[str], int]] = {
     "stored probabilities": ("eval.score", ["--probabilities_file=IN/p.npy", "--output_dir=OUT/a"], 1),
     "score": ("eval.score", ["--fake_dir=IN/words", "--metrics=d_self", "--output_dir=OUT/a"], 1),
     "resynthesize": ("eval.resynthesis", ["--data_dir=IN/words", "--output_dir=OUT/a", "--nospectrogram"], 1),
+    "edge": ("wavegan_tf.core.edge.export", ["--model_dir=IN/model/1", "--output=OUT/a/m.tflite"], 1),
     "page": ("eval.listening_page", ["--set=a=IN/words", "--output=OUT/a/page.html"], 1),
 }  # fmt: skip
 

@@ -11,11 +11,11 @@ import wavegan_tf
 from gansynth_tf import demo as notes_demo
 from wavegan_tf import demo as drums_demo
 
-DRUMS, NOTES = (Path(str(package.__file__)).parent / "trained" for package in (drums_demo, notes_demo))
+DRUMS, NOTES = (Path(str(package.__file__)).parent / "pretrained" for package in (drums_demo, notes_demo))
 LARGEST = 4_000_000
 
 
-@pytest.mark.parametrize("model_dir", [DRUMS / "wavegan_drums", DRUMS / "specgan_drums", NOTES / "notes"], ids=str)
+@pytest.mark.parametrize("model_dir", [DRUMS / "drums", DRUMS / "specgan_drums", NOTES / "notes"], ids=str)
 def test_it_generates_varied_sound_and_is_small(model_dir):
     assert sum(path.stat().st_size for path in model_dir.rglob("*") if path.is_file()) <= LARGEST
     model = wavegan_tf.load_model(str(model_dir))

@@ -131,7 +131,7 @@ class _Order:
     def first_epoch(self) -> tf.Tensor:
         """The clips of the first epoch in the order of the files, as rows of `block`.
 
-        Where the random starts leave too little of files that are hardly longer than a clip: those from the files' starts.
+        Where random starts leave too little of files that are hardly longer than a clip, clips begin with the files.
         """
         with tf.device("CPU:0"):
             found = self._first_epoch(self._offsets(tf.constant(0, tf.int64)))

@@ -9,11 +9,11 @@ from wavegan_tf.core.audio.options import INVERSIONS
 FAST_MOMENTUM = 0.99
 
 # Below this sum of squared windows a sample was seen by no frame and stays zero: the first of all, under a Hann window.
-_UNSEEN = 1e-10
+UNSEEN = 1e-10
 # The smallest sum of squared Hann windows that overlap by half. Where the first frame rises the sum is smaller: what
 # stands there hardly shows in the magnitudes, and Griffin-Lim would pile the frame's energy up there into a click
 # thousands of times full scale.
-_LEAST_GAIN = 0.5
+LEAST_GAIN = 0.5
 
 
 def stft(x: tf.Tensor, frame_length: int, frame_step: int, pad_end: bool = False) -> tf.Tensor:
@@ -32,7 +32,7 @@ def stft(x: tf.Tensor, frame_length: int, frame_step: int, pad_end: bool = False
 
 
 def inverse_stft(
-    spectra: tf.Tensor, frame_length: int, frame_step: int, compensate: bool, least_gain: float = _UNSEEN
+    spectra: tf.Tensor, frame_length: int, frame_step: int, compensate: bool, least_gain: float = UNSEEN
 ) -> tf.Tensor:
     """Windows the frames again and adds them up where they overlap.
 
@@ -53,7 +53,7 @@ def inverse_stft(
         return x
     squares = tf.signal.hann_window(frame_length) ** 2
     gain = tf.signal.overlap_and_add(tf.tile(squares[None], [tf.shape(spectra)[1], 1]), frame_step)
-    return tf.where(gain > _UNSEEN, x / tf.maximum(gain, least_gain), 0.0)
+    return tf.where(gain > UNSEEN, x / tf.maximum(gain, least_gain), 0.0)
 
 
 def griffin_lim(
@@ -83,7 +83,7 @@ def griffin_lim(
     magnitudes = tf.cast(magnitudes, tf.complex64)
 
     def invert(spectra: tf.Tensor) -> tf.Tensor:
-        return inverse_stft(spectra, frame_length, frame_step, compensate, _LEAST_GAIN)
+        return inverse_stft(spectra, frame_length, frame_step, compensate, LEAST_GAIN)
 
     def improve(i: tf.Tensor, spectra: tf.Tensor, previous: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         rebuilt = stft(invert(spectra), frame_length, frame_step)

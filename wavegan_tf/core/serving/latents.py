@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -235,3 +236,9 @@ def slerp_walk(z: np.ndarray, steps: int) -> np.ndarray:
     points = np.concatenate([np.reshape(walked, [-1, z.shape[1]]), z[-1:]]).astype(np.float32)
     points[::steps] = z
     return points
+
+
+def block_seed(seed: int, block: int) -> int:
+    """Seed of the latents of a block but the first, of those that are drawn together."""
+    digest = hashlib.blake2b(f"{seed}/{block}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1

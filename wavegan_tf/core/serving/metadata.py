@@ -13,6 +13,7 @@ from wavegan_tf.core.options import LARGEST_INT, MAX_SAMPLE_RATE
 from wavegan_tf.core.reading import Unreadable, read_json, whole_number
 
 METADATA_FILE = os.path.join("assets.extra", "model.json")
+MODELS = ("wavegan", "specgan", "gansynth")
 # Options of a run of any model, by which a training directory is known.
 RUN_FILES = ("config.json", "experiment.json")
 MIDDLE_C = 60  # MIDI number
@@ -86,7 +87,27 @@ def read_metadata(model_dir: str | os.PathLike[str], model: str | None = None) -
     return metadata
 
 
+def require_known(model_dir: str | os.PathLike[str], model: str) -> None:
+    """Raises UserError if a model of this name is none of `MODELS`."""
+    if model not in MODELS:
+        kind = display_name(model)
+        raise UserError(f"--model_dir={model_dir}: holds a {kind} model; known are {', '.join(MODELS)}")
+
+
 def samples_of_clip(metadata: dict[str, Any]) -> int:
     """Samples of all channels of a model's clip; 0 if it does not say."""
     length = metadata.get("slice_len", metadata.get("audio_length", 0))
     return length * metadata.get("num_channels", 1)
+
+
+def earlier_signatures(model: Any) -> dict[str, dict[str, str]]:
+    """The signatures of a model that was exported before model.json named them."""
+    (pcm16,) = model.signatures["pcm16"].structured_outputs
+    waveform = pcm16.removesuffix("_int16")
+    found = {
+        "waveform": {"signature": "serving_default", "output": waveform},
+        "waveform_int16": {"signature": "pcm16", "output": pcm16},
+    }
+    if "inversion" in model.signatures:
+        found["waveform_ngl"] = {"signature": "inversion", "output": waveform}
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,8 +15,16 @@ from wavegan_tf.core.checkpoint_index import require_consistent
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.serving import operations
 from wavegan_tf.core.serving.arguments import checked_int, checked_seed
-from wavegan_tf.core.serving.latents import checked_latents, interpolate, slerp_walk
-from wavegan_tf.core.serving.metadata import METADATA_FILE, MIDDLE_C, model_folder, read_metadata, samples_of_clip
+from wavegan_tf.core.serving.latents import block_seed, checked_latents, interpolate, slerp_walk
+from wavegan_tf.core.serving.metadata import (
+    METADATA_FILE,
+    MIDDLE_C,
+    earlier_signatures,
+    model_folder,
+    read_metadata,
+    require_known,
+    samples_of_clip,
+)
 
 # Latents that are drawn together.
 LATENTS_BLOCK = 1 << 16
@@ -61,10 +69,9 @@ class GeneratorModel:
             variables = os.path.join(self._dir, "variables", "variables")
             if os.path.exists(f"{variables}.index"):
                 require_consistent(variables)
-            # The signatures hold their variables only as long as the model itself is held.
             with messages.of_ours_alone():
-                self._model = tf.saved_model.load(self._dir)
-            self._outputs = self.metadata.get("signatures") or _earlier_signatures(self._model)
+                self._model = tf.saved_model.load(self._dir)  # which its signatures need
+            self._outputs = self.metadata.get("signatures") or earlier_signatures(self._model)
             self._check_signatures()
         except UserError:
             raise
@@ -153,6 +160,32 @@ class GeneratorModel:
             pitch = self.middle_pitch
         return self.generate(z=self.walk(ends, steps), pitch=pitch, batch_size=batch_size)
 
+    def export_edge(
+        self, path: str | os.PathLike[str], weights: str = "float16", title: str | None = None
+    ) -> dict[str, Any]:
+        """Writes the model as one file for phones and web pages, of TensorFlow Lite's built-in operations.
+
+        Args:
+          path: NAME.tflite, with NAME.json beside it, or NAME.html, a page that plays it.
+          weights: how the weights are stored: "float32", "float16", or "int8", for WaveGAN alone.
+          title: heading of a page; by default one by the model.
+
+        Returns:
+          What NAME.json says: `inputs`, `outputs`, `latent` ("uniform" in [-1, 1) or "normal"), and so on.
+
+        Raises:
+          UserError: the model lacks something or cannot be converted, or the file cannot be written.
+
+        >>> import tempfile, wavegan_tf
+        >>> model = wavegan_tf.load_model("pretrained/drums")
+        >>> model.export_edge(tempfile.mkdtemp() + "/drums.tflite")["inputs"]
+        [{'name': 'z', 'dtype': 'float32', 'shape': [1, 100]}]
+        """
+        require_known(self._dir, self.name)
+        # The way from a network's output to sound is the model's own, of which this room knows nothing.
+        edge = importlib.import_module(f"{self.name}_tf.edge")
+        return edge.save(self._dir, self.metadata, os.fspath(path), weights, title)
+
     def walk(self, z: np.ndarray, steps: int) -> np.ndarray:
         """Points on the ways from each latent of [n, latent_dim] to the next: [(n - 1) * steps + 1, latent_dim]."""
         return (interpolate if self.pitches is None else slerp_walk)(z, steps)
@@ -186,7 +219,7 @@ class GeneratorModel:
         draw = self._model.signatures["latents"]
         for block, start in enumerate(range(0, n, LATENTS_BLOCK)):
             count = tf.constant(min(n - start, LATENTS_BLOCK), tf.int32)
-            key = tf.constant(_block_seed(seed, block) if block else seed, tf.int64)
+            key = tf.constant(block_seed(seed, block) if block else seed, tf.int64)
             yield self._run(draw, num_samples=count, seed=key)["z"].numpy()
 
     def draw_pitches(self, n: int, generator: np.random.Generator) -> np.ndarray:
@@ -265,21 +298,3 @@ class GeneratorModel:
             drawn = rows["pitch"] if pitch is not None else self.draw_pitches(count, np.random.default_rng(seed))
             rows["pitch"] = drawn.astype(np.int32)
         return rows
-
-
-def _block_seed(seed: int, block: int) -> int:
-    digest = hashlib.blake2b(f"{seed}/{block}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
-
-
-def _earlier_signatures(model: Any) -> dict[str, dict[str, str]]:
-    """The signatures of a model that was exported before model.json named them."""
-    (pcm16,) = model.signatures["pcm16"].structured_outputs
-    waveform = pcm16.removesuffix("_int16")
-    found = {
-        "waveform": {"signature": "serving_default", "output": waveform},
-        "waveform_int16": {"signature": "pcm16", "output": pcm16},
-    }
-    if "inversion" in model.signatures:
-        found["waveform_ngl"] = {"signature": "inversion", "output": waveform}
-    return found

@@ -1,0 +1,49 @@
+"""What can be asked of a TensorFlow Lite file: checked before TensorFlow is imported."""
+
+from __future__ import annotations
+
+import os
+
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name
+
+WEIGHTS = ("float32", "float16", "int8")
+MODEL_ENDING, PAGE_ENDING = ".tflite", ".html"
+ENDINGS = (MODEL_ENDING, PAGE_ENDING)
+# By how much of their RMS the waveforms of the models of this repository change with weights of 8 bits, in percent.
+_INT8_CHANGES = {"wavegan": 6, "specgan": 12, "gansynth": 56}
+
+
+def check(model: str, path: str, weights: str, title: str | None = None) -> None:
+    """Checks what a file is to be.
+
+    Args:
+      model: "wavegan", "specgan" or "gansynth".
+      path: of the file, whose ending says what it is.
+      weights: one of `WEIGHTS`.
+      title: of a page.
+
+    Raises:
+      UserError: there is no such file, or not with these weights.
+    """
+    if not path.lower().endswith(ENDINGS):
+        raise UserError(f"--output={display_name(path)}: must end in .tflite (a model) or .html (a page that plays it)")
+    if weights not in WEIGHTS:
+        raise UserError(f"--weights={weights}: must be one of {', '.join(WEIGHTS)}")
+    if weights == "int8" and model != "wavegan":
+        raise UserError(
+            f"--weights=int8: is for WaveGAN alone; it changes the waveforms of the trained {model} model here by "
+            f"{_INT8_CHANGES[model]} % of their RMS (WaveGAN's: {_INT8_CHANGES['wavegan']} %); take float16"
+        )
+    if title is not None and not is_page(path):
+        raise UserError("--title: requires --output=NAME.html")
+
+
+def is_page(path: str) -> bool:
+    """True for a file that is to be a page."""
+    return path.lower().endswith(PAGE_ENDING)
+
+
+def metadata_path(path: str) -> str:
+    """The file beside a model that says what it is."""
+    return os.path.splitext(path)[0] + ".json"
