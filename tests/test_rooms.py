@@ -11,7 +11,9 @@ import pytest
 from tests.test_architecture import MODELS, ROOT, SOURCES, imports, name_of, tree_of
 
 CORE = "wavegan_tf.core"
-AUDIO, NN, WORKERS, TRAINING, SERVING = (f"{CORE}.{name}" for name in ("audio", "nn", "workers", "training", "serving"))
+AUDIO, NN, WORKERS, TRAINING, SERVING, EDGE = (
+    f"{CORE}.{name}" for name in ("audio", "nn", "workers", "training", "serving", "edge")
+)
 # By room, the rooms that it may import. A package's own files are commands and its API, which stand above its rooms,
 # and networks and features, which stand below them; that no modules import one another in a circle keeps them apart.
 ARROWS: dict[str, tuple[str, ...]] = {
@@ -21,6 +23,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     WORKERS: (CORE,),
     TRAINING: (CORE, AUDIO, NN, WORKERS),
     SERVING: (CORE, AUDIO),
+    EDGE: (CORE, AUDIO, SERVING),
     f"{CORE}.dcgan": (CORE, AUDIO, NN, WORKERS, TRAINING, SERVING),
     "gansynth_tf.notes": ("gansynth_tf", CORE, AUDIO, WORKERS),
     "gansynth_tf.midi": (CORE, AUDIO, SERVING),
