@@ -29,8 +29,8 @@ export const countInstruments = (total, secondsEach) => Math.max(2, Math.trunc(t
 
 /** When each instrument is reached: seconds, evenly over a clip. */
 export const instrumentTimes = (count, total) => {
-  const step = (total - FIRST_TIME) / (count - 1);
-  return Array.from({ length: count }, (_, i) => (i > 0 && i === count - 1 ? total : FIRST_TIME + i * (step || 0)));
+  const step = (total - FIRST_TIME) / Math.max(count - 1, 1);
+  return Array.from({ length: count }, (_, i) => (i > 0 && i === count - 1 ? total : FIRST_TIME + i * step));
 };
 
 /** The latents of a note, between those of the instruments before and after its start; Float32Array. */
