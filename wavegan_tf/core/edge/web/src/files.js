@@ -12,6 +12,16 @@ export function download(name, content, type = "application/octet-stream") {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+// Lets the listener choose files of these endings; calls handle(name, bytes) with each.
+export function openFiles(accept, handle) {
+  const input = document.createElement("input");
+  Object.assign(input, { type: "file", accept, multiple: true });
+  input.addEventListener("change", async () => {
+    for (const file of input.files) handle(file.name, new Uint8Array(await file.arrayBuffer()));
+  });
+  input.click();
+}
+
 // Calls handle(name, bytes) with each file that is dropped on the element.
 export function acceptDrops(element, handle) {
   const isFiles = (event) => event.dataTransfer?.types.includes("Files");

@@ -49,11 +49,13 @@ export function choice(name, choices, value, onchange, attributes = {}) {
   return { element: make("label", { class: "choice" }, make("span", {}, name), select), select };
 }
 
-// A line at the bottom of the window that screen readers read out; errors stay until they are closed.
-export function say(text, { isError = false } = {}) {
+// A line at the bottom of the window that screen readers read out. Errors, and lines with a child such as a field to copy
+// from, stay until they are closed.
+export function say(text, { isError = false, child = null } = {}) {
   const place = document.getElementById("toasts");
-  const toast = make("div", { class: isError ? "toast error" : "toast", role: isError ? "alert" : "status" }, make("span", {}, text));
-  if (isError) toast.append(button("Close", () => toast.remove()));
+  const toast = make("div", { class: isError ? "toast error" : "toast", role: isError ? "alert" : "status" },
+    make("span", {}, text), child);
+  if (isError || child) toast.append(button("Close", () => toast.remove()));
   else setTimeout(() => toast.remove(), 4000);
   place.append(toast);
   while (place.children.length > 3) place.firstChild.remove();
