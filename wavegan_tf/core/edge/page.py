@@ -36,7 +36,7 @@ def make_page(model: bytes, metadata: Mapping[str, Any], title: str | None = Non
         title=html.escape(title),
         # By which the browser keeps what was set on this page apart from other pages.
         page=hashlib.sha256(model).hexdigest()[:16],
-        style=(_WEB / "page.css").read_text(encoding="utf-8"),
+        style="".join((_WEB / name).read_text(encoding="utf-8") for name in ("page.css", "src/keyboard/keyboard.css")),
         # "<" would end the element in which this stands.
         metadata=json.dumps(dict(metadata), allow_nan=False).replace("<", "\\u003c"),
         worker=_packed((_WEB / "built" / "worker.js").read_bytes()),

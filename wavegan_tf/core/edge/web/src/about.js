@@ -17,7 +17,7 @@ export function sentences(metadata, bytes) {
   if (metadata.min_pitch !== undefined) found.push(`It plays the notes ${metadata.min_pitch} to ${metadata.max_pitch} of MIDI.`);
   if (labels?.length) found.push(`It has ${labels.length} classes: ${labels.join(", ")}.`);
   if (step !== undefined) found.push(`It was trained with ${number(step)} updates.`);
-  found.push(`It is ${(bytes / 1e6).toFixed(1)} MB small${BITS[weights] ? `, with ${BITS[weights]}` : ""}.`);
+  found.push(`Its file has ${(bytes / 1e6).toFixed(1)} MB${BITS[weights] ? `, with ${BITS[weights]}` : ""}.`);
   return found;
 }
 

@@ -5,14 +5,12 @@ import { Queue } from "./queue.js";
 
 // Starts the worker with runtime and model. Rejects with an Error that says why it can't.
 export async function startEngine() {
-  const started = performance.now();
   const [code, model] = await Promise.all([inflate(bytesOf("worker")), inflate(bytesOf("model"))]);
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const engine = new Engine(readMetadata(), new Worker(url), model.length);
   const runtime = bytesOf("runtime");
   await engine.call({ kind: "start", runtime, model }, [runtime.buffer, model.buffer]);
   URL.revokeObjectURL(url);
-  engine.startSeconds = (performance.now() - started) / 1000;
   return engine;
 }
 

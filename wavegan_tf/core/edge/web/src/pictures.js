@@ -1,6 +1,6 @@
 // Pictures of a sound: its spectrogram with its waveform below, in the colours of the page.
 
-const WINDOW = 512, FRAMES = 160, ROWS = 96, RANGE_DB = 70, LOWEST = 40;
+const WINDOW = 512, FRAMES = 160, ROWS = 80, RANGE_DB = 65;
 
 // Draws samples (interleaved) onto a canvas at the size that it has on the screen; null clears it.
 export function drawSound(canvas, samples, channels, rate) {
@@ -52,11 +52,11 @@ function drawSpectrogram(context, mono, rate, width, height, colour) {
   context.drawImage(small, 0, 0, width, height);
 }
 
-// Magnitudes [ROWS * FRAMES], the highest frequency first; rows are spaced evenly in pitch.
+// Magnitudes [ROWS * FRAMES], the highest frequency first; rows are spaced evenly on the mel scale.
 function spectrogram(mono, rate) {
   const out = new Float32Array(ROWS * FRAMES), re = new Float32Array(WINDOW), im = new Float32Array(WINDOW);
-  const ratio = rate / 2 / LOWEST, hop = mono.length / FRAMES;
-  const bins = Array.from({ length: ROWS + 1 }, (_, r) => LOWEST * ratio ** (r / ROWS) / rate * WINDOW);
+  const hop = mono.length / FRAMES, highest = Math.log1p(rate / 2 / 700);
+  const bins = Array.from({ length: ROWS + 1 }, (_, r) => 700 * Math.expm1(highest * r / ROWS) / rate * WINDOW);
   for (let frame = 0; frame < FRAMES; frame++) {
     const start = Math.round(frame * hop + hop / 2 - WINDOW / 2);
     for (let i = 0; i < WINDOW; i++) re[i] = (mono[start + i] ?? 0) * (0.5 - 0.5 * Math.cos(2 * Math.PI * i / WINDOW));

@@ -4,7 +4,7 @@ import { randomStream } from "./latents.js";
 
 const REVERB_SECONDS = 2.2;
 
-// What all sounds go through, in any context: {input, setVolume(0 to 1), setReverb(0 to 1)}.
+// What all sounds go through, in any context: {input, dry, setVolume(0 to 1), setReverb(0 to 1)}; dry has no reverb.
 // Only the reverb has a memory, so that sounds are as early and as long with it as without.
 export function makeOutput(context, { volume = 0.8, reverb = 0.15 } = {}) {
   const input = context.createGain(), wet = context.createGain(), master = context.createGain();
@@ -19,7 +19,7 @@ export function makeOutput(context, { volume = 0.8, reverb = 0.15 } = {}) {
   const set = (parameter) => (value) => parameter.setTargetAtTime(value, context.currentTime, 0.01);
   wet.gain.value = reverb;
   master.gain.value = volume;
-  return { input, setVolume: set(master.gain), setReverb: set(wet.gain) };
+  return { input, dry: master, setVolume: set(master.gain), setReverb: set(wet.gain) };
 }
 
 // Noise that dies away, the same at every start.
@@ -67,9 +67,10 @@ export function interleave(buffer) {
   return out;
 }
 
-// The page's sound: {context, output}. Browsers keep it silent until the listener has done something.
-export function openSound(settings) {
-  const context = new AudioContext({ latencyHint: "interactive" });
+// The page's sound: {context, output}. Browsers keep it silent until the listener has done something. At a sampleRate of the
+// model's its sounds are played as they are, and the browser resamples the sum, better than it does single buffers.
+export function openSound(settings, sampleRate) {
+  const context = new AudioContext({ latencyHint: "interactive", ...(sampleRate && { sampleRate }) });
   const wake = () => context.state === "suspended" && context.resume();
   for (const kind of ["pointerdown", "keydown", "touchend"]) addEventListener(kind, wake, true);
   return { context, output: makeOutput(context, settings) };

@@ -53,6 +53,7 @@ export function choice(name, choices, value, onchange, attributes = {}) {
 // from, stay until they are closed.
 export function say(text, { isError = false, child = null } = {}) {
   const place = document.getElementById("toasts");
+  for (const other of [...place.children]) if (other.firstChild.textContent === text) other.remove();
   const toast = make("div", { class: isError ? "toast error" : "toast", role: isError ? "alert" : "status" },
     make("span", {}, text), child);
   if (isError || child) toast.append(button("Close", () => toast.remove()));

@@ -11,10 +11,10 @@ import { renderLoop } from "./loop.js";
 import { Machine } from "./machine.js";
 import { morphView } from "./morph.js";
 import { padsView } from "./pads.js";
-import { makeSaving, readLink } from "./saving.js";
+import { followLink, makeSaving } from "./saving.js";
 import { sequencerView } from "./sequencer.js";
 import { Sounds } from "./sounds.js";
-import { checked, checkedPad, firstState, Store } from "./state.js";
+import { checked, firstState, Store } from "./state.js";
 import { Transport } from "./transport.js";
 
 const LOWEST_NOTE = 36, PAD_CHOICES = [8, 12, 16], SAVE_AFTER = 300;
@@ -46,7 +46,8 @@ export async function start(root, engine) {
       make("div", {}, views.pads.element, views.sequencer.element),
       make("div", { class: "side" }, views.editor.element, views.morph.element)),
     aboutPanel(engine, KEYS));
-  views.tools.element.append(views.master.element, midiPanel({ noteOn: (note, velocity) => machine.play(padOf(note, store.state), velocity) }));
+  views.tools.element.append(make("div", { class: "row" }, views.master.element,
+    midiPanel({ noteOn: (note, velocity) => machine.play(padOf(note, store.state), velocity) })));
 
   const update = (state) => {
     sounds.update(state);
@@ -105,24 +106,4 @@ function keepSession(store, kept) {
   };
   store.subscribe(() => { timer ??= setTimeout(save, SAVE_AFTER); });
   addEventListener("pagehide", () => timer && save());
-}
-
-// Puts the sounds of a link on the pads from the first that is not locked.
-function followLink(machine) {
-  try {
-    const linked = readLink(location.hash, machine.metadata);
-    if (!linked) return;
-    machine.store.change(null, (state) => {
-      const free = linked.length === 1 ? Math.max(0, state.pads.findIndex((pad) => !pad.locked)) : 0;
-      linked.forEach((given, i) => {
-        const index = free + i;
-        state.pads[index] = checkedPad({ ...state.pads[index], ...given }, index, machine.metadata);
-      });
-      state.selected = free;
-    });
-    // The link has done its work: later changes are not to be lost by loading the page again.
-    history.replaceState(null, "", location.href.replace(/#.*/, ""));
-  } catch (error) {
-    complain(new Error(`The link's sound can't be read: ${error.message}`));
-  }
 }

@@ -3,7 +3,7 @@
 export const KEYS = [
   ["1 – 8", "play a pad"], ["Space", "play or stop the sequencer"], ["R", "new random sound on the selected pad"],
   ["N", "nudge it"], ["L", "lock it"], ["T", "tap the tempo"], ["Ctrl Z", "undo"], ["Ctrl Shift Z", "redo"],
-  ["Arrows, Enter", "in the steps: move and set"], ["Page Up / Down", "in the steps: velocity"],
+  ["MIDI 36 – 43", "play the pads; further notes repeat them"], ["Arrows, Enter", "in the steps: move and set"], ["Page Up / Down", "in the steps: velocity"],
 ];
 
 // Fields in which keys write, and controls that have a use of their own for Space.

@@ -11,6 +11,8 @@ export class Machine {
   // parts: {metadata, page, store, sounds, sound, transport, saving, played(pad, time), complain}; the latter three come later.
   constructor(parts) {
     Object.assign(this, parts);
+    this.coming = [];  // hits that were handed to the audio clock for later
+    this.awaited = null;  // key of the sound that is played when it comes
     this.limited = (name, value) => limited(value, LIMITS[name]);
   }
 
@@ -32,7 +34,8 @@ export class Machine {
 
   playSound({ buffer }, pad, velocity = 1, when = 0) {
     const { context, output } = this.sound;
-    playHit(context, output.input, buffer, pad, velocity, when || context.currentTime);
+    const source = playHit(context, output.input, buffer, pad, velocity, when || context.currentTime);
+    if (when) this.coming = [...this.coming.filter((hit) => hit.when > context.currentTime), { source, when }];
   }
 
   // A sound has been made: play it if that was asked for in the meantime.
@@ -45,7 +48,13 @@ export class Machine {
   }
 
   togglePlay() {
-    if (this.transport.isPlaying) this.transport.stop(); else this.transport.start();
+    if (!this.transport.isPlaying) {
+      this.transport.start();
+      return;
+    }
+    this.transport.stop();
+    for (const { source, when } of this.coming) if (when > this.sound.context.currentTime) source.stop();
+    this.coming = [];
   }
 
   // Sounds.

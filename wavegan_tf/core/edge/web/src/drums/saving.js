@@ -2,9 +2,10 @@
 
 import { download } from "../files.js";
 import { decodeNpy, encodeNpy } from "../npy.js";
+import { isCancelled } from "../queue.js";
 import { interleave } from "../sound.js";
 import { encodeWav } from "../wav.js";
-import { make, say } from "../widgets.js";
+import { complain, make, say } from "../widgets.js";
 import { decodeZip, encodeZip } from "../zip.js";
 import { renderLoop } from "./loop.js";
 import { latentOf, nameOf } from "./recipes.js";
@@ -16,7 +17,15 @@ const WAV = "audio/wav", JSON_TYPE = "application/json";
 // Returns the functions that the page's buttons call.
 export function makeSaving(machine) {
   const { metadata, sounds } = machine;
-  const all = (pads) => Promise.all(pads.map((pad, index) => sounds.want(pad, `save ${index}`, 3)));
+  const sure = async (pad, place) => {
+    try {
+      return await sounds.want(pad, place, 3);
+    } catch (error) {
+      if (isCancelled(error)) return sure(pad, place);  // a pad wanted it too, and no longer does
+      throw error;
+    }
+  };
+  const all = (pads) => Promise.all(pads.map((pad, index) => sure(pad, `save ${index}`)));
   const wav = ({ samples }) => encodeWav(samples, sounds.channels, sounds.rate);
 
   return {
@@ -95,6 +104,23 @@ export function readLink(hash, metadata) {
   });
 }
 
+// Puts the sounds of the page's address on the pads, a single one on the first that is not locked.
+export function followLink(machine) {
+  try {
+    const linked = readLink(location.hash, machine.metadata);
+    if (!linked) return;
+    const free = linked.length > 1 ? 0 : machine.state.pads.findIndex((pad) => !pad.locked);
+    if (free < 0) throw new Error("all pads are locked");
+    const none = Array.from({ length: free }, () => ({}));
+    setPads(machine, [...none, ...linked]);
+    machine.select(free);
+    // The link has done its work: later changes are not to be lost by loading the page again.
+    history.replaceState(null, "", location.href.replace(/#.*/, ""));
+  } catch (error) {
+    complain(new Error(`The sounds of this link can't be loaded: ${error.message}`));
+  }
+}
+
 function padsOf(rows, { metadata }) {
   if (!rows.length) throw new Error("it has no latents");
   if (rows[0].length !== metadata.latent_dim) {
@@ -105,7 +131,7 @@ function padsOf(rows, { metadata }) {
   return rows.slice(0, MOST_PADS).map((row) => ({ code: nameOf(row) }));
 }
 
-// Sounds onto the pads from the first; locked ones stay. What a pad of the file doesn't say stays as it is.
+// Sounds onto the pads, where those that are locked stay. What isn't said of a pad stays as it is.
 function setPads(machine, pads) {
   machine.store.change(null, (state) => {
     pads.forEach((pad, index) => {

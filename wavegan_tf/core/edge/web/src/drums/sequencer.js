@@ -39,9 +39,7 @@ export function sequencerView(machine) {
       complain(error);
     }
   });
-  const mode = button("Song", () => machine.adjust("mode", machine.state.mode === "song" ? "pattern" : "song"), {
-    title: "Play the patterns in the song's order",
-  });
+  const mode = choice("Play", [["pattern", "this pattern"], ["song", "the song"]], "pattern", (value) => machine.adjust("mode", value));
   const element = make("section", { class: "panel sequencer", "aria-labelledby": "sequencer_title" },
     make("h2", { id: "sequencer_title" }, "Sequencer"),
     make("div", { class: "row" }, play,
@@ -51,8 +49,8 @@ export function sequencerView(machine) {
       make("div", { class: "letters", role: "group", "aria-label": "Pattern" }, ...letters), steps.element,
       button("Copy to next", () => machine.copyPattern()), button("Clear", () => machine.clearPattern())),
     grid.element,
-    make("div", { class: "row" }, grid.velocity.element),
-    make("div", { class: "row" }, mode, make("label", { class: "wide" }, make("span", {}, "Order"), song)),
+    make("div", { class: "row" }, grid.velocity.element, mode.element,
+      make("label", { class: "wide" }, make("span", {}, "Song"), song)),
     make("div", { class: "row" },
       button("Save pattern", () => machine.saving.pattern()), button("Save loop as wav", () => machine.saving.loop())));
 
@@ -65,7 +63,7 @@ export function sequencerView(machine) {
       letter.classList.toggle("used", state.patterns[index].tracks.some((track) => track.some((x) => x > 0)));
     });
     steps.select.value = state.patterns[state.pattern].steps;
-    mode.setAttribute("aria-pressed", String(state.mode === "song"));
+    mode.select.value = state.mode;
     if (document.activeElement !== song) song.value = state.song.map(letterOf).join(" ");
   };
   const show = (step) => {

@@ -56,10 +56,12 @@ export class Sounds {
 
   // Asks for all sounds of a session, the selected pad's first.
   update(state) {
+    this.state = state;
     state.pads.forEach((pad, index) => {
-      if (this.get(pad)) return;
+      if (this.get(pad) || this.asked.has(this.keyOf(pad))) return;
       this.want(pad, `pad ${index}`, index === state.selected ? 1 : 0).catch((error) => {
-        if (!isCancelled(error)) this.failed(error);
+        // Another pad may want the sound that one has taken back.
+        if (isCancelled(error)) this.update(this.state); else this.failed(error);
       });
     });
   }

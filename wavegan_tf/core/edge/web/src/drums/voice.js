@@ -1,9 +1,7 @@
 // One hit of a pad, in any AudioContext.
 
-const FADE = 0.004;  // seconds in which a hit that is cut short falls silent
-
 // Plays an AudioBuffer at a time of the context's clock; velocity is 0 to 1, pad has gain, pitch, pan and decay.
-// Returns a function of a time that cuts it short.
+// Returns its source, which can be stopped.
 export function playHit(context, destination, buffer, pad, velocity, when) {
   const source = context.createBufferSource(), level = context.createGain(), place = context.createStereoPanner();
   source.buffer = buffer;
@@ -15,11 +13,7 @@ export function playHit(context, destination, buffer, pad, velocity, when) {
   place.pan.value = pad.pan;
   source.connect(level).connect(place).connect(destination);
   source.start(when);
-  return (at) => {
-    level.gain.cancelScheduledValues(at);
-    level.gain.setTargetAtTime(0, at, FADE);
-    source.stop(at + 8 * FADE);
-  };
+  return source;
 }
 
 // Time constant of the fading: none at a decay of 1, a quarter of the sound's length at 0.5.
