@@ -1,1 +1,1 @@
-"""Trained models outside of TensorFlow: as a TensorFlow Lite file, and as an instrument in a web page."""
+"""Exported models as TensorFlow Lite files, for web pages and phones: conversion, metadata, and the command."""

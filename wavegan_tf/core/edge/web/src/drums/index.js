@@ -11,6 +11,7 @@ import { renderLoop } from "./loop.js";
 import { Machine } from "./machine.js";
 import { morphView } from "./morph.js";
 import { padsView } from "./pads.js";
+import { latentOf } from "./recipes.js";
 import { followLink, makeSaving } from "./saving.js";
 import { sequencerView } from "./sequencer.js";
 import { Sounds } from "./sounds.js";
@@ -61,7 +62,9 @@ export async function start(root, engine) {
   followLink(machine);
   addEventListener("hashchange", () => followLink(machine));
   // What tests measure.
-  globalThis.instrument = { engine, machine, renderLoop: () => renderLoop(store.state, (pad) => sounds.get(pad)) };
+  globalThis.instrument = {
+    engine, machine, latentOf: (code) => latentOf(code, metadata), renderLoop: () => renderLoop(store.state, (pad) => sounds.get(pad)),
+  };
 }
 
 // Drum notes of General MIDI begin with 36; pads repeat above and below.
