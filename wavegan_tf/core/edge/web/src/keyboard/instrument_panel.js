@@ -4,7 +4,7 @@ import { button, choice, complain, make, say, slider } from "../widgets.js";
 import { NAMES, latentsOf, parseSeed, randomSeed, showSeed, takingPart, toHash } from "./mixture.js";
 import { Pad } from "./pad.js";
 
-const MORPH_STEP = 0.02, MAX_HISTORY = 100;
+const MORPH_STEP = 0.01, MAX_HISTORY = 100;
 const percent = (x) => `${Math.round(100 * x)} %`;
 
 export class InstrumentPanel {

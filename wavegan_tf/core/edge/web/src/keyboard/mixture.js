@@ -58,7 +58,7 @@ export const fromHash = (hash, mixture) => {
   for (const name of places) {
     const place = Number(values.get(name) ?? 0);
     if (!(place >= 0 && place <= 1)) return null;
-    found[name] = place;
+    found[name] = Number(place.toFixed(2));  // as the page's controls have them
   }
   const seeds = [...given, ...mixture.seeds.slice(given.length)];
   return { ...mixture, ...found, seeds, mode: given.length === 2 ? "two" : "four" };

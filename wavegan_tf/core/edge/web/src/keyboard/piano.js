@@ -18,7 +18,7 @@ export class Piano {
     const pitches = Array.from({ length: this.high - this.low + 1 }, (_, i) => this.low + i);
     this.whites = pitches.filter((pitch) => !isBlack(pitch));
     if (!this.whites.length) this.whites = pitches;
-    this.first = 0;  // of the white keys, what is seen leftmost
+    this.first = this.wanted = 0;  // of the white keys, which is leftmost, and which is to be where there is room
     this.keys = new Map();
     this.touched = new Map();  // pitch by pointer
     this.labels = new Map();
@@ -38,7 +38,7 @@ export class Piano {
 
   /** Shows the keys from a white one on; the nearest possible. */
   show(first) {
-    this.first = Math.max(0, Math.min(first, this.whites.length - this.width));
+    this.wanted = Math.max(0, Math.min(first, this.whites.length - 1));
     this.draw();
   }
 
@@ -59,9 +59,9 @@ export class Piano {
   }
 
   draw() {
-    const shown = this.width, first = Math.max(0, Math.min(this.first, this.whites.length - shown));
-    if (shown === this.shown && first === this.first && this.drawn === first) return;
-    Object.assign(this, { shown, first, drawn: first });
+    const shown = this.width, first = Math.max(0, Math.min(this.wanted, this.whites.length - shown));
+    if (shown === this.shown && first === this.first) return;
+    Object.assign(this, { shown, first });
     const focused = this.element.contains(document.activeElement) ? Number(document.activeElement.dataset.pitch) : null;
     this.keys.clear();
     this.element.style.setProperty("--whites", shown);

@@ -33,8 +33,10 @@ export class Recording {
     const tail = settings.reverb > 0 ? TAIL : 0;
     const context = new OfflineAudioContext(2, Math.ceil((this.length + tail) * rate), rate);
     const output = makeOutput(context, settings);
+    // On whole samples, between which the browser would interpolate.
+    const place = (time) => Math.round((time - this.start) * rate) / rate;
     for (const { buffer, rate: speed, velocity, start, end } of this.voices) {
-      new Voice(context, output.input, { buffer, rate: speed, velocity, start: start - this.start }).release(end - this.start);
+      new Voice(context, output.input, { buffer, rate: speed, velocity, start: place(start) }).release(place(end));
     }
     return context.startRendering();
   }

@@ -1,6 +1,6 @@
 // Notes that sound: each under the envelope that the renderer of MIDI files gives it (mixing.js), in Web Audio.
 
-import { ATTACK, MAX_NOTE_LENGTH, RELEASE, peakOf } from "./mixing.js";
+import { MAX_NOTE_LENGTH, RELEASE, envelopeParts, peakOf } from "./mixing.js";
 
 const peaks = new WeakMap();
 
@@ -25,20 +25,23 @@ export class Voice {
     const peak = peakOfNote(buffer), source = context.createBufferSource();
     Object.assign(this, { buffer, rate, velocity, start });
     this.level = peak > 0 ? velocity / peak : 0;
-    const length = buffer.duration / rate, release = Math.min(RELEASE, length);
-    this.releaseLength = release;
-    this.end = start + Math.min(MAX_NOTE_LENGTH, length - release);  // of the hold
+    const parts = envelopeParts(MAX_NOTE_LENGTH, buffer.sampleRate, Math.floor(buffer.length / rate));
+    // From the first to the last of n samples is n - 1 steps.
+    const seconds = (samples) => Math.max(samples - 1, 1) / buffer.sampleRate;
+    this.releaseLength = seconds(parts.release);
+    this.end = start + parts.held / buffer.sampleRate;  // of the hold
+    this.loudest = Math.min(start + seconds(parts.attack), this.end);
     this.gain = context.createGain();
-    const { gain } = this.gain, peakTime = Math.min(start + ATTACK, this.end);
+    const { gain } = this.gain;
     gain.setValueAtTime(0, start);
-    if (peakTime > start) gain.linearRampToValueAtTime(this.level, peakTime);
+    gain.linearRampToValueAtTime(this.level, this.loudest);
     gain.setValueAtTime(this.level, this.end);
-    gain.linearRampToValueAtTime(0, this.end + release);
+    gain.linearRampToValueAtTime(0, this.end + this.releaseLength);
     source.buffer = buffer;
     source.playbackRate.value = rate;
     source.connect(this.gain).connect(destination);
     source.start(start);
-    source.stop(this.end + release);
+    source.stop(this.end + this.releaseLength);
     source.onended = () => this.gain.disconnect();
     this.source = source;
   }
@@ -46,7 +49,7 @@ export class Voice {
   /** Lets the note die away from a time on, if it does not do so before. */
   release(time) {
     // The attack is played to its end, or there would be a step.
-    const at = Math.max(time, this.start + ATTACK + 0.001), { gain } = this.gain;
+    const at = Math.max(time, this.loudest + 0.001), { gain } = this.gain;
     if (at >= this.end) return;
     this.end = at;
     gain.cancelScheduledValues(at);
