@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,26 @@ def convert(metadata: dict[str, Any]) -> bytes:
     specs = [tf.TensorSpec([1, size], tf.float32, name="z")]
     if "labels" in metadata:
         specs.append(tf.TensorSpec([1], tf.int32, name="label"))
-    module = tf.Module()
-    module.serve = tf.function(sound, input_signature=specs, autograph=False)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
+    return _converted(sound, specs, tf.Module())
+
+
+def convert_wavegan(model_dir: str, weights: str = "float32") -> tuple[bytes, dict[str, Any]]:
+    """An exported WaveGAN and its metadata, with the given type of weights."""
+    loaded = tf.saved_model.load(model_dir)
+    signature = loaded.signatures["serving_default"]
+    metadata = json.loads(Path(model_dir, "assets.extra", "model.json").read_text())
+    specs = [tf.TensorSpec([1, metadata["latent_dim"]], tf.float32, name="z")]
+    model = _converted(lambda z: {"audio": signature(z=z)["G_z"]}, specs, loaded, weights)
+    samples, channels = signature.structured_outputs["G_z"].shape[1:]
+    return model, {**metadata, "latent": "uniform", "weights": weights, "samples": samples, "num_channels": channels}
+
+
+def _converted(function: Callable, specs: list[tf.TensorSpec], owner: Any, weights: str = "float32") -> bytes:
+    owner.serve = tf.function(function, input_signature=specs, autograph=False)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.serve.get_concrete_function()], owner)
+    if weights == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
     return converter.convert()
 
 

@@ -2,7 +2,8 @@
 
 const HEADER = 44;
 
-// Interleaved samples in [-1, 1] to the bytes of a wav file; what is beyond is clipped.
+// Interleaved samples in [-1, 1] to the bytes of a wav file; what is beyond is clipped. Numbers are cut towards zero, as the
+// generate commands write them.
 export function encodeWav(samples, channels, rate) {
   const bytes = new Uint8Array(HEADER + 2 * samples.length), view = new DataView(bytes.buffer);
   const word = (at, text) => [...text].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
@@ -18,6 +19,6 @@ export function encodeWav(samples, channels, rate) {
   view.setUint16(34, 16, true);
   word(36, "data");
   view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((x, i) => view.setInt16(HEADER + 2 * i, Math.round(32767 * Math.min(1, Math.max(-1, x))), true));
+  samples.forEach((x, i) => view.setInt16(HEADER + 2 * i, Math.fround(32767 * Math.min(1, Math.max(-1, x))), true));
   return bytes;
 }

@@ -12,9 +12,17 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-export const button = (text, onclick, attributes = {}) => (
-  make("button", { type: "button", onclick, ...attributes }, text)
-);
+// A button; what goes wrong in its function, at once or later, is shown.
+export const button = (text, onclick, attributes = {}) => {
+  const guarded = async (event) => {
+    try {
+      await onclick(event);
+    } catch (error) {
+      complain(error);
+    }
+  };
+  return make("button", { type: "button", onclick: guarded, ...attributes }, text);
+};
 
 // A slider with its name and value: {element, input, get value, set value}. show turns a number into text.
 export function slider(name, { min = 0, max = 1, step = 0.01, value = min, show = (x) => x.toFixed(2), oninput = () => {}, ...more }) {
