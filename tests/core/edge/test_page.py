@@ -90,10 +90,10 @@ def test_it_fits_into_the_window(pages, tiny, width, scheme):
         assert page.evaluate("document.documentElement.scrollWidth") == width
         outside = """[...document.querySelectorAll("button, input, select, canvas")].filter((element) => {
             const { left, right, width } = element.getBoundingClientRect();
-            th && (left < -0.5 || right > innerWidth + 0.5); }).length"""
+            return width && (left < -0.5 || right > innerWidth + 0.5); }).length"""
         assert page.evaluate(outside) == 0
     covered = """(canvas) => { const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-         Set(new Uint32Array(data.buffer)).size; }"""
+        return new Set(new Uint32Array(data.buffer)).size; }"""
     assert all(canvas.evaluate(covered) > 20 for canvas in page.locator(".pad canvas").all())
 
 
@@ -112,7 +112,7 @@ def test_everything_has_a_name_and_is_reached_by_tab(pages, tiny):
         found = page.evaluate("""() => { const { activeElement: element } = document;
             window.met ??= new Map(); if (!met.has(element)) met.set(element, met.size);
             const style = getComputedStyle(element), { top, left } = element.getBoundingClientRect();
-            t.get(element), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2, top + scrollY, left]; }""")
+            return [met.get(element), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2, top + scrollY, left]; }""")
         assert found[1], "the focus is visible"
         seen.add(found[0])
     assert len(seen) == reachable

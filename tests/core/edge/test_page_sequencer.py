@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.core.edge.playing import SPY, hits, settled, slide, state, until
 
-RATE = 44_100
+RATE = 16_000  # of the model
 LOOP = """async () => {
   const buffer = await instrument.renderLoop(), bytes = new Uint8Array(buffer.getChannelData(0).buffer);
   let text = ""; for (const byte of bytes) text += String.fromCharCode(byte);
@@ -69,7 +69,7 @@ def test_64_steps_are_where_they_belong_in_the_samples(page):
         step = 60 / tempo / 4
         wanted = np.array([n * step + (n % 2) * (2 * swing - 1) * step for n in range(64)])
         assert len(times) == 64 and length == round(64 * step * RATE)
-        assert np.abs(times - wanted).max() < 1 / RATE * 3
+        assert np.abs(times - wanted).max() < 1.5 / RATE, np.abs(times - wanted).max()
 
 
 def test_a_loop_begins_with_what_rings_on_from_its_end(page):
@@ -77,8 +77,11 @@ def test_a_loop_begins_with_what_rings_on_from_its_end(page):
     wave = np.frombuffer(base64.b64decode(page.evaluate(LOOP)), np.float32)
     assert len(wave) == 2 * RATE
     sound = np.array(page.evaluate("[...instrument.machine.sounds.get(instrument.machine.state.pads[0]).samples]"))
-    seconds = len(sound) / 16000
-    assert np.abs(wave[: int((seconds - 0.125) * RATE)]).max() > 1e-3 and np.abs(wave[int(0.3 * RATE) : int(1.8 * RATE)]).max() == 0
+    # In the middle of the stereo field each channel has 3 dB less; the limiter leaves what is below 0.8 as it is.
+    level, start = 0.8 * 0.5**0.5, round(15 / 8 * RATE)
+    np.testing.assert_allclose(wave[start:], level * sound[: 2 * RATE - start], atol=1e-4)
+    np.testing.assert_allclose(wave[: len(sound) - (2 * RATE - start)], level * sound[2 * RATE - start :], atol=1e-4)
+    assert np.abs(wave[len(sound) : start]).max() == 0
 
 
 def test_steps_are_handed_over_ahead_of_their_time(page):

@@ -61,8 +61,8 @@ def convert_wavegan(model_dir: str, weights: str = "float32") -> tuple[bytes, di
 
 
 def _converted(function: Callable, specs: list[tf.TensorSpec], owner: Any, weights: str = "float32") -> bytes:
-    owner.serve = tf.function(function, input_signature=specs, autograph=False)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.serve.get_concrete_function()], owner)
+    owner.converted = tf.function(function, input_signature=specs, autograph=False)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.converted.get_concrete_function()], owner)
     if weights == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]

@@ -8,13 +8,15 @@ const number = (x) => x.toLocaleString("en");
 
 // Sentences about the model, from its metadata.
 export function sentences(metadata, bytes) {
-  const { model, sample_rate: rate, samples, num_channels: channels = 1, latent_dim: size, step, weights, labels } = metadata;
+  const { model, sample_rate: rate, samples, num_channels: channels = 1, latent_dim: size } = metadata;
+  const { step, weights, labels, min_pitch: low, max_pitch: high } = metadata;
   const sound = channels === 1 ? "mono" : channels === 2 ? "stereo" : `${channels} channels`;
   const seconds = Number((samples / rate).toFixed(2));
   const found = [
-    `A ${NAMES[model] ?? model}, a neural network that makes ${seconds} s of sound (${number(rate)} Hz, ${sound}) from ${size} random numbers.`,
+    `A ${NAMES[model] ?? model}, a neural network that makes ${seconds} s of sound (${number(rate)} Hz, ${sound}) from `
+    + `${size} random numbers.`,
   ];
-  if (metadata.min_pitch !== undefined) found.push(`It plays the notes ${metadata.min_pitch} to ${metadata.max_pitch} of MIDI.`);
+  if (low !== undefined) found.push(`It plays the notes ${low} to ${high} of MIDI.`);
   if (labels?.length) found.push(`It has ${labels.length} classes: ${labels.join(", ")}.`);
   if (step !== undefined) found.push(`It was trained with ${number(step)} updates.`);
   found.push(`Its file has ${(bytes / 1e6).toFixed(1)} MB${BITS[weights] ? `, with ${BITS[weights]}` : ""}.`);

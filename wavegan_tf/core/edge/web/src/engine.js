@@ -37,8 +37,8 @@ class Engine {
 
   // Makes a sound: z is a Float32Array [latent_dim], pitch a MIDI number, label the number of a class.
   // options: priority (higher first, 0), key (a later request with the same key replaces one that still waits).
-  // Resolves to a Float32Array of interleaved samples [samples * channels]; rejects with "AbortError" if it was replaced
-  // or cancelled, see isCancelled of queue.js.
+  // Resolves to a Float32Array of interleaved samples [samples * channels]; rejects with "AbortError" if it was
+  // replaced or cancelled, see isCancelled of queue.js.
   generate({ z, pitch, label }, { priority = 0, key = null } = {}) {
     const inputs = { z: Float32Array.from(z) };
     if (pitch !== undefined) inputs.pitch = Int32Array.of(pitch);

@@ -5,7 +5,8 @@ import { button, complain, make, say, slider } from "./widgets.js";
 
 const percent = (x) => `${Math.round(100 * x)} %`;
 
-// Sliders for volume and reverb; set(name, value) is called with "volume" or "reverb". Returns {element, update({volume, reverb})}.
+// Sliders for volume and reverb; set(name, value) is called with "volume" or "reverb".
+// Returns {element, update({volume, reverb})}.
 export function masterPanel(output, set) {
   const apply = { volume: output.setVolume, reverb: output.setReverb };
   const one = (text, name) => slider(text, { show: percent, oninput: (x) => set(name, x) });

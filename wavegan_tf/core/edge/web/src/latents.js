@@ -28,7 +28,7 @@ function normal(draw) {
 
 export const lerp = (a, b, t) => a.map((value, i) => value + t * (b[i] - value));
 
-// Along the great circle, with the length between those of the ends: the middle of two normal latents is as long as they are.
+// Along the great circle, with a length between those of the ends: the middle of two normal latents is as long as they.
 export function slerp(a, b, t) {
   const length = (v) => Math.sqrt(v.reduce((sum, x) => sum + x * x, 0));
   const [la, lb] = [length(a), length(b)];

@@ -11,7 +11,8 @@ async function main() {
   const lacks = missing();
   if (lacks.length) {
     progress.replaceWith(make("div", { class: "box error", role: "alert" },
-      make("p", {}, "This browser can't run the model:"), make("ul", {}, ...lacks.map((text) => make("li", {}, text)))));
+      make("p", {}, "This browser can't run the model:"),
+      make("ul", {}, ...lacks.map((text) => make("li", {}, text)))));
     return;
   }
   const engine = await startEngine();

@@ -6,16 +6,18 @@ const MAGIC = "\x93NUMPY";
 export function encodeNpy(rows) {
   let header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows.length}, ${rows[0].length}), }`;
   header = header.padEnd(Math.ceil((10 + header.length + 1) / 64) * 64 - 11) + "\n";
-  const bytes = new Uint8Array(10 + header.length + 4 * rows.length * rows[0].length), view = new DataView(bytes.buffer);
+  const start = 10 + header.length, bytes = new Uint8Array(start + 4 * rows.length * rows[0].length);
+  const view = new DataView(bytes.buffer);
   [...MAGIC].forEach((letter, i) => { bytes[i] = letter.charCodeAt(0); });
   bytes[6] = 1;
   view.setUint16(8, header.length, true);
   [...header].forEach((letter, i) => { bytes[10 + i] = letter.charCodeAt(0); });
-  rows.forEach((row, r) => row.forEach((x, c) => view.setFloat32(10 + header.length + 4 * (r * row.length + c), x, true)));
+  rows.forEach((row, r) => row.forEach((x, c) => view.setFloat32(start + 4 * (r * row.length + c), x, true)));
   return bytes;
 }
 
-// Rows of an npy file of float32 or float64 in two dimensions, as Float32Arrays. Throws an Error that says what is wrong.
+// Rows of an npy file of float32 or float64 in two dimensions, as Float32Arrays.
+// Throws an Error that says what is wrong.
 export function decodeNpy(bytes) {
   const ascii = (from, to) => String.fromCharCode(...bytes.subarray(from, to));
   if (bytes.length < 12 || ascii(0, 6) !== MAGIC) throw new Error("not an npy file");

@@ -28,7 +28,8 @@ function drawWaveform(context, mono, width, top, height) {
   let peak = 1e-3;
   for (const x of mono) peak = Math.max(peak, Math.abs(x));
   for (let column = 0; column < width; column++) {
-    const from = Math.floor(column * mono.length / width), to = Math.max(from + 1, Math.floor((column + 1) * mono.length / width));
+    const from = Math.floor(column * mono.length / width);
+    const to = Math.max(from + 1, Math.floor((column + 1) * mono.length / width));
     let low = Infinity, high = -Infinity;
     for (let i = from; i < to; i++) {
       low = Math.min(low, mono[i]);

@@ -10,7 +10,7 @@ export class Queue {
     return this.waiting.length;
   }
 
-  // Adds a job {priority, key, reject, ...}. One that waits with the same key is rejected: its answer has become pointless.
+  // Adds a job {priority, key, reject, ...}. One that waits with the same key is rejected: it is not wanted any more.
   add(job) {
     if (job.key != null) this.drop((other) => other.key === job.key);
     this.waiting.push({ ...job, order: this.count++ });

@@ -67,10 +67,18 @@ export function interleave(buffer) {
   return out;
 }
 
-// The page's sound: {context, output}. Browsers keep it silent until the listener has done something. At a sampleRate of the
-// model's its sounds are played as they are, and the browser resamples the sum, better than it does single buffers.
+function openContext(sampleRate) {
+  try {
+    return new AudioContext({ latencyHint: "interactive", sampleRate });
+  } catch {
+    return new AudioContext({ latencyHint: "interactive" });  // not every rate can be had everywhere
+  }
+}
+
+// The page's sound: {context, output}. Browsers keep it silent until the listener has done something. At the model's
+// own sampleRate its sounds are played as they are, and the browser resamples their sum, better than single buffers.
 export function openSound(settings, sampleRate) {
-  const context = new AudioContext({ latencyHint: "interactive", ...(sampleRate && { sampleRate }) });
+  const context = openContext(sampleRate);
   const wake = () => context.state === "suspended" && context.resume();
   for (const kind of ["pointerdown", "keydown", "touchend"]) addEventListener(kind, wake, true);
   return { context, output: makeOutput(context, settings) };

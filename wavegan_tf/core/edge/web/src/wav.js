@@ -2,8 +2,8 @@
 
 const HEADER = 44;
 
-// Interleaved samples in [-1, 1] to the bytes of a wav file; what is beyond is clipped. Numbers are cut towards zero, as the
-// generate commands write them.
+// Interleaved samples in [-1, 1] to the bytes of a wav file; what is beyond is clipped. Numbers are cut towards zero,
+// as the generate commands write them.
 export function encodeWav(samples, channels, rate) {
   const bytes = new Uint8Array(HEADER + 2 * samples.length), view = new DataView(bytes.buffer);
   const word = (at, text) => [...text].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));

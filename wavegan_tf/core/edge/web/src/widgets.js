@@ -25,7 +25,7 @@ export const button = (text, onclick, attributes = {}) => {
 };
 
 // A slider with its name and value: {element, input, get value, set value}. show turns a number into text.
-export function slider(name, { min = 0, max = 1, step = 0.01, value = min, show = (x) => x.toFixed(2), oninput = () => {}, ...more }) {
+export function slider(name, { min = 0, max = 1, step = 0.01, value = min, show, oninput, ...more }) {
   const text = make("output", {});
   const input = make("input", { type: "range", min, max, step, "aria-label": name, ...more });
   const update = () => {
@@ -52,13 +52,15 @@ export function slider(name, { min = 0, max = 1, step = 0.01, value = min, show 
 
 // A choice with its name: choices are [value, text] pairs.
 export function choice(name, choices, value, onchange, attributes = {}) {
-  const options = choices.map(([key, text]) => make("option", { value: key, selected: String(key) === String(value) }, text));
-  const select = make("select", { "aria-label": name, ...attributes, onchange: () => onchange(select.value) }, ...options);
+  const isChosen = (key) => String(key) === String(value);
+  const options = choices.map(([key, text]) => make("option", { value: key, selected: isChosen(key) }, text));
+  const select = make("select", { "aria-label": name, ...attributes }, ...options);
+  select.addEventListener("change", () => onchange(select.value));
   return { element: make("label", { class: "choice" }, make("span", {}, name), select), select };
 }
 
-// A line at the bottom of the window that screen readers read out. Errors, and lines with a child such as a field to copy
-// from, stay until they are closed.
+// A line at the bottom of the window that screen readers read out. Errors, and lines with a child such as a field to
+// copy from, stay until they are closed.
 export function say(text, { isError = false, child = null } = {}) {
   const place = document.getElementById("toasts");
   for (const other of [...place.children]) if (other.firstChild.textContent === text) other.remove();

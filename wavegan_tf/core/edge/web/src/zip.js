@@ -73,8 +73,9 @@ export async function decodeZip(bytes) {
     let at = view.getUint32(end + 16, true);
     for (let count = view.getUint16(end + 10, true); count > 0; count--) {
       if (view.getUint32(at, true) !== CENTRAL) throw new Error("its directory is damaged");
-      const [method, size, nameLength] = [view.getUint16(at + 10, true), view.getUint32(at + 20, true), view.getUint16(at + 28, true)];
-      const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength)), local = view.getUint32(at + 42, true);
+      const method = view.getUint16(at + 10, true), size = view.getUint32(at + 20, true);
+      const nameLength = view.getUint16(at + 28, true), local = view.getUint32(at + 42, true);
+      const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
       const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
       files.set(name, await unpacked(bytes.slice(start, start + size), method, view.getUint32(at + 16, true)));
       at += 46 + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);

@@ -5,12 +5,15 @@ import { LIMITS } from "./state.js";
 
 const limits = (name) => ({ min: LIMITS[name][0], max: LIMITS[name][1] });
 const signed = (x) => (x > 0 ? `+${x}` : String(x));
+const percent = (x) => `${Math.round(100 * x)} %`;
+const decibels = (gain) => (gain > 0 ? `${signed(Number((20 * Math.log10(gain)).toFixed(1)))} dB` : "off");
+const side = (pan) => (Math.abs(pan) < 0.025 ? "middle" : `${percent(Math.abs(pan))} ${pan < 0 ? "left" : "right"}`);
 
 // Returns {element, update(state)}.
 export function editorView(machine) {
   const title = make("h2", { id: "editor_title" });
   const name = make("input", {
-    id: "seed", type: "text", inputmode: "numeric", autocomplete: "off", spellcheck: "false", "aria-describedby": "seed_error",
+    id: "seed", type: "text", autocomplete: "off", spellcheck: "false", "aria-describedby": "seed_error",
   });
   const wrong = make("p", { id: "seed_error", class: "wrong", role: "alert" });
   const submit = (event) => {
@@ -32,15 +35,16 @@ export function editorView(machine) {
   const step = slider("Size of a nudge", {
     ...limits("step"), step: 1, show: (x) => `${x} %`, oninput: (x) => machine.adjust("step", x),
   });
-  const classes = machine.metadata.labels
-    ? choice("Class", machine.metadata.labels.map((text, i) => [i, text]), 0, (value) => machine.setLabel(machine.selected, Number(value)))
-    : null;
-  const knob = (text, key, options) => slider(text, { ...limits(key), ...options, oninput: (x) => machine.setPad(machine.selected, key, x) });
+  const { labels } = machine.metadata, setLabel = (value) => machine.setLabel(machine.selected, Number(value));
+  const classes = labels ? choice("Class", labels.map((text, i) => [i, text]), 0, setLabel) : null;
+  const knob = (text, key, size, show) => slider(text, {
+    ...limits(key), step: size, show, oninput: (x) => machine.setPad(machine.selected, key, x),
+  });
   const knobs = {
-    gain: knob("Gain", "gain", { step: 0.01, show: (x) => (x > 0 ? `${signed(Number((20 * Math.log10(x)).toFixed(1)))} dB` : "off") }),
-    pitch: knob("Pitch", "pitch", { step: 1, show: (x) => `${signed(x)} st` }),
-    pan: knob("Pan", "pan", { step: 0.05, show: (x) => (Math.abs(x) < 0.025 ? "middle" : `${Math.round(100 * Math.abs(x))} % ${x < 0 ? "left" : "right"}`) }),
-    decay: knob("Decay", "decay", { step: 0.01, show: (x) => (x >= 1 ? "full" : `${Math.round(100 * x)} %`) }),
+    gain: knob("Gain", "gain", 0.01, decibels),
+    pitch: knob("Pitch", "pitch", 1, (x) => `${signed(x)} st`),
+    pan: knob("Pan", "pan", 0.05, side),
+    decay: knob("Decay", "decay", 0.01, (x) => (x >= 1 ? "full" : percent(x))),
   };
   const element = make("section", { class: "panel editor", "aria-labelledby": "editor_title" },
     title, form, wrong, classes?.element,

@@ -1,4 +1,5 @@
-// The steps of a pattern, a row for each pad. Arrow keys move, Enter or Space sets, Page Up and Page Down change velocity.
+// The steps of a pattern, a row for each pad.
+// Arrow keys move, Enter or Space sets, Page Up and Page Down change velocity.
 
 import { button, make, slider } from "../widgets.js";
 import { LIMITS, MOST_PADS } from "./state.js";
@@ -91,9 +92,12 @@ export function gridView(machine) {
     while (table.children.length < count) table.append(rows[table.children.length].element);
     rows.slice(0, count).forEach((row, pad) => row.update(tracks[pad], steps, pad === state.selected));
     if (focus.pad >= count || focus.step >= steps) move(0, 0);
-    velocity.value = tracks[focus.pad][focus.step] || state.velocity;
+    showVelocity();
   };
-  table.addEventListener("focusin", () => { velocity.value = machine.pattern.tracks[focus.pad][focus.step] || machine.state.velocity; });
+  const showVelocity = () => {
+    velocity.value = machine.pattern.tracks[focus.pad][focus.step] || machine.state.velocity;
+  };
+  table.addEventListener("focusin", showVelocity);
   cellAt(0, 0).tabIndex = 0;
   return { element: table, velocity, update, show };
 }

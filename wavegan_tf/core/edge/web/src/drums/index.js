@@ -22,9 +22,9 @@ const LOWEST_NOTE = 36, PAD_CHOICES = [8, 12, 16], SAVE_AFTER = 300;
 
 // Builds the instrument inside root and plays what the engine makes.
 export async function start(root, engine) {
-  const { metadata } = engine, page = document.body.dataset.page, kept = keeper(page), saved = kept.get("session");
+  const { metadata } = engine, { page } = document.body.dataset, kept = keeper(page), saved = kept.get("session");
   const store = new Store(saved ? checked(saved, metadata) : firstState(metadata));
-  const sound = openSound(store.state);
+  const sound = openSound(store.state, metadata.sample_rate);
   const sounds = new Sounds(engine, sound.context, (key) => {
     views.pads.update(store.state);
     machine.arrived(key);
@@ -32,7 +32,8 @@ export async function start(root, engine) {
   const machine = new Machine({ metadata, page, store, sounds, sound });
   const views = {};
   machine.played = (index) => views.pads.flash(index);
-  machine.transport = new Transport(sound.context, () => store.state, (pad, velocity, time) => machine.play(pad, velocity, time), (step) => {
+  const hit = (pad, velocity, time) => machine.play(pad, velocity, time);
+  machine.transport = new Transport(sound.context, () => store.state, hit, (step) => {
     views.sequencer.show(step);
     for (const { pad } of step?.hits ?? []) views.pads.flash(pad);
   });
@@ -63,7 +64,7 @@ export async function start(root, engine) {
   addEventListener("hashchange", () => followLink(machine));
   // What tests measure.
   globalThis.instrument = {
-    engine, machine, latentOf: (code) => latentOf(code, metadata), renderLoop: () => renderLoop(store.state, (pad) => sounds.get(pad)),
+    engine, machine, latentOf: (code) => latentOf(code, metadata), renderLoop: () => renderLoop(store.state, sounds),
   };
 }
 
@@ -76,14 +77,17 @@ function toolsView(machine) {
   const undo = button("Undo", () => machine.store.undo(), { title: "Ctrl+Z" });
   const redo = button("Redo", () => machine.store.redo(), { title: "Ctrl+Shift+Z" });
   const count = choice("Pads", PAD_CHOICES.map((n) => [n, n]), 8, (value) => machine.setCount(Number(value)));
-  const open = button("Load …", () => openFiles(".zip,.npy,.json", (name, bytes) => machine.saving.load(name, bytes).catch(complain)), {
+  const load = (name, bytes) => machine.saving.load(name, bytes).catch(complain);
+  const open = button("Load …", () => openFiles(".zip,.npy,.json", load), {
     title: "A kit (zip), latents (npy) or a pattern (json)",
   });
-  const element = make("div", { class: "panel tools_bar", role: "group", "aria-label": "Kit" }, make("div", { class: "row" },
-    button("New kit", () => machine.randomizeKit(), { class: "main", title: "New random sounds on all pads that are not locked" }),
-    undo, redo, count.element,
-    button("Save kit", () => machine.saving.kit()), open,
-    button("Link to kit", () => machine.saving.link(machine.state.pads.map((_, i) => i)))));
+  const fresh = button("New kit", () => machine.randomizeKit(), {
+    class: "main", title: "New random sounds on all pads that are not locked",
+  });
+  const element = make("div", { class: "panel tools_bar", role: "group", "aria-label": "Kit" },
+    make("div", { class: "row" },
+      fresh, undo, redo, count.element, button("Save kit", () => machine.saving.kit()), open,
+      button("Link to kit", () => machine.saving.link(machine.state.pads.map((_, i) => i)))));
   const update = ({ pads }) => {
     undo.disabled = !machine.store.past.length;
     redo.disabled = !machine.store.future.length;

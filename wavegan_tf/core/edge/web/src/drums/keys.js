@@ -3,7 +3,8 @@
 export const KEYS = [
   ["1 – 8", "play a pad"], ["Space", "play or stop the sequencer"], ["R", "new random sound on the selected pad"],
   ["N", "nudge it"], ["L", "lock it"], ["T", "tap the tempo"], ["Ctrl Z", "undo"], ["Ctrl Shift Z", "redo"],
-  ["MIDI 36 – 43", "play the pads; further notes repeat them"], ["Arrows, Enter", "in the steps: move and set"], ["Page Up / Down", "in the steps: velocity"],
+  ["MIDI 36 – 43", "play the pads; further notes repeat them"],
+  ["Arrows, Enter", "in the steps: move and set"], ["Page Up / Down", "in the steps: velocity"],
 ];
 
 // Fields in which keys write, and controls that have a use of their own for Space.
@@ -16,10 +17,10 @@ export function bindKeys(machine, tap) {
     l: () => machine.toggleLock(machine.selected), t: tap,
   };
   addEventListener("keydown", (event) => {
-    const { target, key } = event;
+    const { target } = event, key = event.key.toLowerCase();
     if (isTyping(target)) return;
     if (event.ctrlKey || event.metaKey) {
-      const back = key.toLowerCase() === "z" && !event.shiftKey, forth = key.toLowerCase() === "y" || (key.toLowerCase() === "z" && event.shiftKey);
+      const back = key === "z" && !event.shiftKey, forth = key === "y" || (key === "z" && event.shiftKey);
       if (!back && !forth) return;
       event.preventDefault();
       if (back) machine.store.undo(); else machine.store.redo();
@@ -33,6 +34,6 @@ export function bindKeys(machine, tap) {
     } else if (key === " " && !takesSpace(target)) {
       event.preventDefault();
       machine.togglePlay();
-    } else if (actions[key.toLowerCase()]) actions[key.toLowerCase()]();
+    } else actions[key]?.();
   });
 }

@@ -8,7 +8,7 @@ import { playHit } from "./voice.js";
 const LONGEST_NAME = 400;  // letters; a sound that was nudged more often goes by its latent
 
 export class Machine {
-  // parts: {metadata, page, store, sounds, sound, transport, saving, played(pad, time), complain}; the latter three come later.
+  // parts: {metadata, page, store, sounds, sound}; transport, saving and played(pad) come later: they know the machine.
   constructor(parts) {
     Object.assign(this, parts);
     this.coming = [];  // hits that were handed to the audio clock for later
@@ -62,7 +62,7 @@ export class Machine {
   // Gives a pad the sound of a name and, where it is given, a class. Throws an Error if the name is none.
   setSound(index, code, label) {
     latentOf(code, this.metadata);
-    if (this.state.pads[index].locked) throw new Error(`Pad ${index + 1} is locked: unlock it to give it another sound.`);
+    if (this.state.pads[index].locked) throw new Error(`Pad ${index + 1} is locked: unlock it for another sound.`);
     this.store.change(null, ({ pads }) => {
       pads[index].code = code.replace(/\s/g, "");
       if (label !== undefined) pads[index].label = label;

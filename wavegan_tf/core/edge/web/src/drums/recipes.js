@@ -29,7 +29,10 @@ export function nameOf(z) {
 }
 
 // A name in short, to be shown.
-export const shortName = (code) => (code.startsWith("=") ? "from a file" : code.length > 14 ? `${code.slice(0, 13)}…` : code);
+export function shortName(code) {
+  if (code.startsWith("=")) return "from a file";
+  return code.length > 14 ? `${code.slice(0, 13)}…` : code;
+}
 
 function unreadable({ code, at }) {
   const place = at < code.length ? `at "${code.slice(at, at + 12)}"` : "at its end";
@@ -81,13 +84,16 @@ function term(reader, dim, kind, depth) {
 function own(text, dim) {
   const decoded = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
   const bytes = Uint8Array.from(decoded, (letter) => letter.charCodeAt(0));
-  if (bytes.length !== 4 * dim) throw new Error(`The sound is of another model: it has ${bytes.length / 4} numbers, this model ${dim}.`);
+  if (bytes.length !== 4 * dim) {
+    throw new Error(`The sound is of another model: it has ${bytes.length / 4} numbers, this model ${dim}.`);
+  }
   const z = new Float32Array(bytes.buffer);
   if (!z.every(Number.isFinite)) throw new Error("The sound's numbers are not finite.");
   return z;
 }
 
-// A step that keeps to where the model was trained: uniform latents turn back at -1 and 1, normal ones keep their variance.
+// A step that keeps to where the model was trained: uniform latents turn back at -1 and 1, normal ones keep their
+// variance.
 function moved(z, direction, amount, kind) {
   if (kind === "normal") return z.map((x, i) => (x + amount * direction[i]) / Math.sqrt(1 + amount * amount));
   return z.map((x, i) => {

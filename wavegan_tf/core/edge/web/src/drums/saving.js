@@ -31,29 +31,35 @@ export function makeSaving(machine) {
   return {
     async sound(index) {
       const pad = machine.state.pads[index], [made] = await all([pad]);
-      download(`sound_${pad.code.startsWith("=") ? index + 1 : pad.code.replace(/[^\w-]+/g, "_").slice(0, 60)}.wav`, wav(made), WAV);
+      const name = pad.code.startsWith("=") ? `pad_${index + 1}` : pad.code.replace(/[^\w-]+/g, "_").slice(0, 60);
+      download(`sound_${name}.wav`, wav(made), WAV);
     },
 
     // The sounds as the model makes them, their latents for wavegan_generate --latents_file, and all settings.
     async kit() {
       const { pads } = machine.state, made = await all(pads);
-      const files = made.map((sound, index) => ({ name: `${String(index + 1).padStart(2, "0")}.wav`, bytes: wav(sound) }));
+      const nameAt = (index) => `${String(index + 1).padStart(2, "0")}.wav`;
+      const files = made.map((sound, index) => ({ name: nameAt(index), bytes: wav(sound) }));
       const kit = JSON.stringify({ kind: "kit", model: metadata.model, page: machine.page, pads }, null, 1);
       files.push({ name: "latents.npy", bytes: encodeNpy(pads.map((pad) => latentOf(pad.code, metadata))) });
-      if (metadata.labels) files.push({ name: "labels.txt", bytes: encoded(pads.map((pad) => metadata.labels[pad.label]).join("\n")) });
+      if (metadata.labels) {
+        const lines = pads.map((pad) => `${metadata.labels[pad.label]}\n`).join("");
+        files.push({ name: "labels.txt", bytes: encoded(lines) });
+      }
       files.push({ name: "kit.json", bytes: encoded(kit) });
       download("kit.zip", encodeZip(files), "application/zip");
     },
 
     pattern() {
       const { pattern, patterns, tempo, swing } = machine.state;
-      download(`pattern_${letterOf(pattern)}.json`, JSON.stringify({ kind: "pattern", tempo, swing, ...patterns[pattern] }), JSON_TYPE);
+      const text = JSON.stringify({ kind: "pattern", tempo, swing, ...patterns[pattern] });
+      download(`pattern_${letterOf(pattern)}.json`, text, JSON_TYPE);
     },
 
     async loop() {
       const { state } = machine;
       await all(state.pads);
-      const buffer = await renderLoop(state, (pad) => sounds.get(pad));
+      const buffer = await renderLoop(state, sounds);
       if (!buffer) throw new Error("There is no step to be heard: set some, then save the loop.");
       download("loop.wav", encodeWav(interleave(buffer), buffer.numberOfChannels, buffer.sampleRate), WAV);
     },
@@ -172,9 +178,13 @@ function parsed(bytes) {
 
 function loadJson(machine, text) {
   const value = parsed(text);
-  if (value.kind !== "pattern" || !Array.isArray(value.tracks)) throw new Error("it is not a pattern saved by this page");
+  if (value.kind !== "pattern" || !Array.isArray(value.tracks)) {
+    throw new Error("it is not a pattern saved by this page");
+  }
   machine.store.change(null, (state) => {
     state.patterns[state.pattern] = checkedPattern(value);
-    for (const name of ["tempo", "swing"]) if (Number.isFinite(value[name])) state[name] = machine.limited(name, value[name]);
+    for (const name of ["tempo", "swing"]) {
+      if (Number.isFinite(value[name])) state[name] = machine.limited(name, value[name]);
+    }
   });
 }

@@ -30,7 +30,8 @@ export class Cursor {
       this.place++;
       this.pattern = this.choose();
     }
-    return { pattern, step, hits, seconds: stepSeconds(state.tempo), delay: swingDelay(step, state.tempo, state.swing) };
+    const delay = swingDelay(step, state.tempo, state.swing);
+    return { pattern, step, hits, seconds: stepSeconds(state.tempo), delay };
   }
 }
 
@@ -52,7 +53,9 @@ export function readSong(text, count) {
   const letters = [...text.toUpperCase().replace(/[\s,]/g, "")];
   return letters.map((letter) => {
     const index = letter.charCodeAt(0) - 65;
-    if (!(index >= 0 && index < count)) throw new Error(`There is no pattern "${letter}": they are A to ${letterOf(count - 1)}.`);
+    if (!(index >= 0 && index < count)) {
+      throw new Error(`There is no pattern "${letter}": they are A to ${letterOf(count - 1)}.`);
+    }
     return index;
   });
 }

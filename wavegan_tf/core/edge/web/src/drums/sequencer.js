@@ -25,11 +25,14 @@ export function sequencerView(machine) {
     min: LIMITS.swing[0], max: LIMITS.swing[1], step: 0.01, value: 0.5, show: (x) => `${Math.round(100 * x)} %`,
     oninput: (x) => machine.set("swing", x),
   });
-  const letters = Array.from({ length: PATTERNS }, (_, index) => button(letterOf(index), () => machine.showPattern(index), {
+  const letterButton = (_, index) => button(letterOf(index), () => machine.showPattern(index), {
     class: "letter", "aria-label": `Pattern ${letterOf(index)}`,
-  }));
+  });
+  const letters = Array.from({ length: PATTERNS }, letterButton);
   const steps = choice("Steps", [[16, "16"], [32, "32"]], 16, (value) => machine.setSteps(Number(value)));
-  const song = make("input", { id: "song", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "A A B A" });
+  const song = make("input", {
+    id: "song", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "A A B A",
+  });
   song.addEventListener("change", () => {
     try {
       machine.set("song", readSong(song.value, PATTERNS));
@@ -39,11 +42,13 @@ export function sequencerView(machine) {
       complain(error);
     }
   });
-  const mode = choice("Play", [["pattern", "this pattern"], ["song", "the song"]], "pattern", (value) => machine.adjust("mode", value));
+  const modes = [["pattern", "this pattern"], ["song", "the song"]];
+  const mode = choice("Play", modes, "pattern", (value) => machine.adjust("mode", value));
   const element = make("section", { class: "panel sequencer", "aria-labelledby": "sequencer_title" },
     make("h2", { id: "sequencer_title" }, "Sequencer"),
     make("div", { class: "row" }, play,
-      make("label", { class: "number" }, make("span", {}, "Tempo"), tempo), button("Tap", tap, { title: "T: tap the beat" }),
+      make("label", { class: "number" }, make("span", {}, "Tempo"), tempo),
+      button("Tap", tap, { title: "T: tap the beat" }),
       swing.element),
     make("div", { class: "row" },
       make("div", { class: "letters", role: "group", "aria-label": "Pattern" }, ...letters), steps.element,

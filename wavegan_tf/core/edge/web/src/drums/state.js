@@ -13,11 +13,16 @@ const SETTINGS = ["tempo", "swing", "volume", "reverb", "velocity", "step"];
 // A beat to begin with: hits of the first pads by step.
 const FIRST_BEAT = [[0, 6, 10], [4, 12], [0, 2, 4, 6, 8, 10, 12, 14], [14]];
 
-export const limited = (value, [least, most, usual]) => (Number.isFinite(value) ? Math.min(most, Math.max(least, value)) : usual);
+export const limited = (value, [least, most, usual]) => (
+  Number.isFinite(value) ? Math.min(most, Math.max(least, value)) : usual
+);
 const count = (value, most, usual) => (Number.isInteger(value) && value >= 0 && value < most ? value : usual);
 const list = (value) => (Array.isArray(value) ? value : []);
 
-export const newPattern = (steps = 16) => ({ steps, tracks: Array.from({ length: MOST_PADS }, () => Array(32).fill(0)) });
+export const newPattern = (steps = 16) => ({
+  steps,
+  tracks: Array.from({ length: MOST_PADS }, () => Array(32).fill(0)),
+});
 
 // The session at the very first start.
 export function firstState(metadata) {

@@ -1,4 +1,4 @@
-// Plays the sequence by the audio clock: steps are handed to it a little ahead of their time, whenever a timer happens to come.
+// Plays the sequence by the audio clock, to which steps are handed a little ahead of their time whenever a timer comes.
 
 import { Cursor } from "./sequence.js";
 
@@ -46,7 +46,8 @@ export class Transport {
       const step = this.cursor.next(), time = this.time + step.delay;
       for (const { pad, velocity } of step.hits) this.hit(pad, velocity, time);
       this.coming.push({ ...step, time });
-      if (this.log.length < MOST_LOGGED) this.log.push({ pattern: step.pattern, step: step.step, time, ahead: time - now });
+      const { pattern } = step;
+      if (this.log.length < MOST_LOGGED) this.log.push({ pattern, step: step.step, time, ahead: time - now });
       this.time += step.seconds;
     }
   }
