@@ -5,9 +5,11 @@ import re
 
 import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import expect
 
-from gansynth_tf.midi import mixing
+from gansynth_tf.midi import mixing, reading
+from tests import javascript
 from tests.core.edge import tones
 from wavegan_tf.core.serving import latents
 
@@ -92,8 +94,6 @@ def expected_level(z, pitch, velocity):
 
 def drawn(seed, row=0):
     """What the page's seeds draw; test_midi_mixing.py holds it to the exports."""
-    from tests import javascript
-
     source = 'const { drawLatents } = await load("seeds.js"); answer([...drawLatents("normal", ...given)[given[1] - 1]]);'
     return np.array(javascript.run(source, [seed, row + 1, tones.DIM]), np.float32)
 
@@ -236,7 +236,7 @@ def test_notes_come_from_the_one_played_outwards_and_others_stand_in(pages, file
     slide(page, "Morph from A to B", "1")
     expect(page.get_by_text("0 of 25 notes ready")).to_be_visible()
     page.keyboard.down("h")  # A4: the instrument before plays it
-    expect(page.locator(".hint")).to_have_text("A4 is being made; the instrument before plays it.")
+    expect(page.locator(".hint")).to_have_text("A4 is being made; an instrument played before stands in for it.")
     assert levels(page, 69)[0] == pytest.approx(expected_level(drawn(0), 69, 0.8), rel=0.02)
     page.keyboard.up("h")
     page.evaluate("let_go(5)")
@@ -277,8 +277,8 @@ def test_recorded_notes_have_the_envelopes_of_the_renderer(keys):
     expect(recording.get_by_text(re.compile(r"^2 notes, \d"))).to_be_visible()
     with keys.expect_download() as started:
         recording.get_by_role("button", name="Save as wav").click()
-    import soundfile
-
+    with keys.expect_download() as written:
+        recording.get_by_role("button", name="Save as MIDI").click()
     samples, rate = soundfile.read(started.value.path())
     assert rate == tones.RATE and samples.shape[1] == 2 and started.value.suggested_filename == "recording.wav"
     np.testing.assert_array_equal(samples[:, 0], samples[:, 1])
@@ -289,6 +289,9 @@ def test_recorded_notes_have_the_envelopes_of_the_renderer(keys):
         held = min(len(np.trim_zeros(part, "b")) / rate - 0.3, 3.0)
         assert held == pytest.approx(0.6 if pitch == 60 else 3.0, abs=0.15)
         assert difference(part, tones.note(tones.model(), drawn(0), pitch), held, rate) < 1e-4
+    notes = reading.read_midi(str(written.value.path()))
+    assert notes.pitches.tolist() == [60, 64] and notes.velocities.tolist() == [round(0.8 * 127)] * 2
+    assert notes.start_times[1] == pytest.approx((len(sound) - len(part)) / rate, abs=0.01)
 
 
 def difference(part, wave, held, rate):

@@ -123,6 +123,17 @@ def instrument_count(z, options):
     return len(instruments.instruments_of_clip(total, z, options.get("seconds"), lambda count: np.zeros([count, 1])))
 
 
+def test_latents_of_a_file(page, tmp_path):
+    z = np.random.default_rng(0).normal(size=(3, tones.DIM)).astype(np.float32)
+    np.save(tmp_path / "latents.npy", z)
+    np.save(tmp_path / "wrong.npy", z[:, 1:])
+    drop(page, "latents.npy", (tmp_path / "latents.npy").read_bytes())
+    drop(page, "example.mid", EXAMPLE.read_bytes())
+    assert_same(saved(page)[1], rendered(EXAMPLE, given=z))
+    drop(page, "wrong.npy", (tmp_path / "wrong.npy").read_bytes())
+    expect(page.get_by_role("alert")).to_contain_text("wrong.npy: its latents must be finite numbers in the shape [n, 4]")
+
+
 def test_pedal_and_drums_can_be_left_out(page, tmp_path):
     track = [pedal(0, 127), on(0), off(50), on(0, 62, channel=9), off(50, 62, channel=9), on(200, 65), off(50, 65)]
     path = save(tmp_path / "x.mid", track)
@@ -175,7 +186,7 @@ def test_a_clip_is_played_and_its_keys_are_shown(page, tmp_path):
     expect(sounding).to_have_attribute("data-pitch", "48")
     panel.get_by_role("button", name="Stop").click()
     expect(sounding).to_have_count(0)
-    expect(panel.locator(".player output")).to_have_text(re.compile(r"^0:03 / 0:09$"))
+    expect(panel.locator(".time")).to_have_text(re.compile(r"^0:03 / 0:09$"))
 
 
 def test_wrong_numbers_are_refused(page):

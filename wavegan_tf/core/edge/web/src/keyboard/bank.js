@@ -28,9 +28,9 @@ export class NoteBank {
     this.onfault = () => {};  // called with an Error that notes cannot be made
     this.timbres = new Map();  // by latents, those used last at the end
     this.current = null;
-    this.earlier = null;  // the instrument played before
     this.wanted = [];
-    this.isBusy = this.isBroken = false;
+    this.isBusy = false;
+    this.fault = null;
   }
 
   get count() { return this.high - this.low + 1; }
@@ -43,9 +43,7 @@ export class NoteBank {
   use(z) {
     const timbre = this.#timbre(z);
     if (timbre === this.current) return;
-    if (this.current?.buffers.size) this.earlier = this.current;
     this.current = timbre;
-    this.#evict();
     this.onprogress();
     this.#work();
   }
@@ -57,15 +55,17 @@ export class NoteBank {
 
   /**
    * What to play for a pitch at once: {buffer, pitch, isExact}, where the pitch is the buffer's; null if nothing is there.
-   * In place of a note that is yet to be made stands a near one, the instrument played before, or what is nearest.
+   * In place of a note that is yet to be made stands one of the same instrument that is near, or the note itself of the
+   * instrument that had it last, or whatever is nearest.
    */
   lookUp(pitch) {
-    const own = this.current?.buffers, before = this.earlier?.buffers;
-    if (own?.has(pitch)) return { buffer: own.get(pitch), pitch, isExact: true };
-    const nearest = nearestOf(own, pitch), other = nearestOf(before, pitch);
-    const isOwn = nearest !== null && (other === null || Math.abs(nearest - pitch) <= Math.max(NEAR, Math.abs(other - pitch)));
-    const found = isOwn ? nearest : other;
-    return found === null ? null : { buffer: (isOwn ? own : before).get(found), pitch: found, isExact: false };
+    const lastFirst = [...this.timbres.values()].reverse().map(({ buffers }) => buffers).filter(({ size }) => size);
+    const own = this.current?.buffers, nearest = own?.size ? nearestOf(own, pitch) : null;
+    const isNear = nearest !== null && Math.abs(nearest - pitch) <= NEAR;
+    const from = isNear ? own : lastFirst.find((buffers) => buffers.has(pitch)) ?? lastFirst[0];
+    if (!from) return null;
+    const found = nearestOf(from, pitch);
+    return { buffer: from.get(found), pitch: found, isExact: from === own && found === pitch };
   }
 
   /**
@@ -76,6 +76,7 @@ export class NoteBank {
   note(z, pitch, { isUrgent = false, isKept = true, signal } = {}) {
     const timbre = isKept ? this.#timbre(z) : this.timbres.get(z.join()) ?? new Timbre(z), found = timbre.buffers.get(pitch);
     if (found) return Promise.resolve(found);
+    if (this.fault) return Promise.reject(this.fault);
     return new Promise((resolve, reject) => {
       const job = { timbre, pitch, resolve, reject, signal };
       if (isUrgent) this.wanted.unshift(job); else this.wanted.push(job);
@@ -112,7 +113,7 @@ export class NoteBank {
   }
 
   async #work() {
-    if (this.isBusy || this.isBroken) return;
+    if (this.isBusy || this.fault) return;
     this.isBusy = true;
     for (let job = this.#next(); job; job = this.#next()) {
       try {
@@ -120,19 +121,20 @@ export class NoteBank {
         if (!samples.every(Number.isFinite)) throw new Error("The model gives something that is not a sound.");
         const buffer = toBuffer(this.context, samples, 1, this.rate);
         job.timbre.buffers.set(job.pitch, buffer);
+        this.#evict();
         job.resolve?.(buffer);
         this.onprogress();
       } catch (error) {
         this.#break(job, error);
       }
-      if (this.isBroken) break;
+      if (this.fault) break;
     }
     this.isBusy = false;
   }
 
   // Without the model nothing can be made any more; what is there can still be played.
   #break(job, error) {
-    this.isBroken = true;
+    this.fault = error;
     for (const { reject } of [job, ...this.wanted]) reject?.(error);
     this.wanted = [];
     this.onfault(error);
@@ -144,14 +146,12 @@ export class NoteBank {
     let total = [...this.timbres.values()].reduce((sum, timbre) => sum + size(timbre), 0);
     for (const [key, timbre] of this.timbres) {
       if (total <= MAX_BYTES) return;
-      if (timbre === this.current || timbre === this.earlier) continue;
+      if (timbre === this.current) continue;
       total -= size(timbre);
       this.timbres.delete(key);
     }
   }
 }
 
-const nearestOf = (buffers, pitch) => {
-  if (!buffers?.size) return null;
-  return [...buffers.keys()].reduce((best, other) => (Math.abs(other - pitch) < Math.abs(best - pitch) ? other : best));
-};
+const nearestOf = (buffers, pitch) => [...buffers.keys()].reduce((best, other) => (
+  Math.abs(other - pitch) < Math.abs(best - pitch) ? other : best));

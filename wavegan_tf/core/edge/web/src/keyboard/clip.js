@@ -4,7 +4,7 @@ import { instrumentTimes, instrumentsOfClip, latentsAt } from "./instruments.js"
 import { addNote, clipSamples, levelClip } from "./mixing.js";
 import { readMidi, UnusableMidi } from "./notes.js";
 
-const MAX_SECONDS = 3600;  // a clip of an hour takes half a gigabyte
+const MAX_SECONDS = 1800;  // at 16 kHz, a clip of half an hour takes a quarter of a gigabyte
 
 /**
  * Reads a file for a model.

@@ -47,7 +47,8 @@ export async function start(root, engine) {
     play(mixture);
   };
   root.classList.add("keyboard");
-  root.append(make("div", { class: "panels" }, instruments.element, clip.element, make("div", {}, keys.controls, recording.element)), aboutPanel(engine, KEYS), keys.element);
+  const side = make("div", {}, keys.controls, recording.element);
+  root.append(make("div", { class: "panels" }, instruments.element, clip.element, side), aboutPanel(engine, KEYS), keys.element);
   bank.use(latents);
   if (session.fault) say(session.fault, { isError: true });
 }

@@ -48,7 +48,9 @@ export class KeysPanel {
     const octave = make("span", { class: "stepper", role: "group", "aria-label": "Octave of the computer’s keys" },
       button("−", () => this.#setOctave(settings.octave - 1), { "aria-label": "Octave down" }), this.octaveText,
       button("+", () => this.#setOctave(settings.octave + 1), { "aria-label": "Octave up" }));
-    this.velocity = slider("Velocity of the keys", { min: 0.05, step: 0.05, value: settings.velocity, show: percent, oninput: (x) => this.#setVelocity(x) });
+    this.velocity = slider("Velocity of the computer’s keys", {
+      min: 0.05, step: 0.05, value: settings.velocity, show: percent, oninput: (x) => this.#setVelocity(x),
+    });
     this.master = masterPanel(this.output, (name, value) => {
       this.#keep({ [name]: value });
       this.master.update(settings);

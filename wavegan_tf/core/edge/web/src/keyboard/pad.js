@@ -16,7 +16,8 @@ export class Pad {
     this.corners = corners;
     this.onmove = onmove;
     this.handle = make("div", { class: "handle", role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 100 });
-    this.element = make("div", { class: "field" }, ...corners.map((corner, i) => make("span", { class: `corner corner_${i}`, "aria-hidden": "true" }, corner)), this.handle);
+    const letters = corners.map((corner, i) => make("span", { class: `corner corner_${i}`, "aria-hidden": "true" }, corner));
+    this.element = make("div", { class: "field" }, ...letters, this.handle);
     this.move(0, 0);
     this.#listen();
   }

@@ -47,11 +47,18 @@ export class Performer {
   }
 
   #hint(asked, pitch, found, range) {
-    if (!found) this.onhint(`${nameOf(pitch)} is being made and sounds as soon as it is ready.`);
-    else if (asked !== pitch) this.onhint(`${nameOf(asked)} is played as ${nameOf(pitch)}: the model has pitches ${range}.`);
-    else if (found.isExact) this.onhint("");
-    else if (found.pitch === pitch) this.onhint(`${nameOf(pitch)} is being made; the instrument before plays it.`);
-    else this.onhint(`${nameOf(pitch)} is being made; ${nameOf(found.pitch)}, shifted, stands in for it.`);
+    const made = `${nameOf(pitch)} is being made`;
+    if (this.context.state === "suspended" && !navigator.userActivation?.hasBeenActive) {
+      this.onhint("The browser keeps the page silent until you click it or press a key.");
+    } else if (!found) {
+      this.onhint(`${made} and sounds as soon as it is ready.`);
+    } else if (asked !== pitch) {
+      this.onhint(`${nameOf(asked)} is played as ${nameOf(pitch)}: the model has pitches ${range}.`);
+    } else if (found.isExact) {
+      this.onhint("");
+    } else {
+      this.onhint(`${made}; ${found.pitch === pitch ? "an instrument played before" : `${nameOf(found.pitch)}, shifted,`} stands in for it.`);
+    }
   }
 
   // Has a note made; a key that waits for it, and is still down, sounds with it.

@@ -83,7 +83,9 @@ export class Piano {
 
   #key(pitch, isWhite) {
     const name = make("span", { class: "name" }, pitch % 12 === 0 || pitch === this.low ? nameOf(pitch) : "");
-    const attributes = { type: "button", class: `key ${isWhite ? "white" : "black"}`, "data-pitch": pitch, tabindex: -1, "aria-label": nameOf(pitch) };
+    const attributes = {
+      type: "button", class: `key ${isWhite ? "white" : "black"}`, "data-pitch": pitch, tabindex: -1, "aria-label": nameOf(pitch),
+    };
     return make("button", attributes, make("kbd", { "aria-hidden": "true" }), name);
   }
 
@@ -120,6 +122,10 @@ export class Piano {
     const lift = (event) => this.#lift(event.pointerId);
     for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, lift);
     on(["contextmenu"], (event) => event.preventDefault());
+    on(["mousedown"], (event) => {  // with the focus on a key, or in a field, Space and letters would mean something else
+      event.preventDefault();
+      document.activeElement?.blur();
+    });
     on(["keydown"], (event) => this.#keyDown(event));
     on(["keyup"], (event) => { if (["Enter", " "].includes(event.key)) this.#letGo(); });
     on(["focusout"], () => this.#letGo());

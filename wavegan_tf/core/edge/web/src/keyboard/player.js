@@ -3,7 +3,8 @@
 import { button, make } from "../widgets.js";
 
 const HEIGHT = 120;  // of the picture, pixels
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+/** A time as minutes:seconds. */
+export const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 export class ClipPlayer {
   /**
@@ -16,7 +17,7 @@ export class ClipPlayer {
     this.picture = make("canvas", { class: "roll", height: HEIGHT, "aria-hidden": "true" });
     this.toggle = button("Play", () => (this.source ? this.stop() : this.play()), { class: "main" });
     this.place = make("input", { type: "range", min: 0, max: 1, step: 0.01, value: 0, "aria-label": "Place in the clip" });
-    this.time = make("output", {});
+    this.time = make("span", { class: "time" });
     this.place.addEventListener("input", () => this.seek(Number(this.place.value)));
     this.element = make("div", { class: "player", hidden: true }, this.picture,
       make("div", { class: "row" }, this.toggle, this.place, this.time));

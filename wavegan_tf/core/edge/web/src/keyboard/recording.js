@@ -4,6 +4,8 @@ import { download } from "../files.js";
 import { interleave, makeOutput } from "../sound.js";
 import { encodeWav } from "../wav.js";
 import { button, complain, make, say } from "../widgets.js";
+import { encodeMidi } from "./midi_writer.js";
+import { MAX_VELOCITY } from "./mixing.js";
 import { Voice } from "./voices.js";
 
 const TAIL = 2.5;  // seconds of reverb after the last note
@@ -21,6 +23,12 @@ export class Recording {
   /** Seconds to the end of the last note. */
   get length() {
     return this.voices.reduce((last, voice) => Math.max(last, voice.end + voice.releaseLength - this.start), 0);
+  }
+
+  /** The notes as they were struck, for encodeMidi. */
+  get notes() {
+    return this.voices.map(({ pitch, velocity, start, end }) => (
+      { pitch, velocity: Math.max(1, Math.round(MAX_VELOCITY * velocity)), start: start - this.start, end: end - this.start }));
   }
 
   /**
@@ -51,11 +59,12 @@ export class RecordingPanel {
     this.record = button("Record", () => this.#toggle(), { "aria-pressed": "false", class: "record" });
     this.play = button("Play", () => this.#play().catch(complain), { disabled: true });
     this.save = button("Save as wav", () => this.#save().catch(complain), { disabled: true });
-    this.text = make("p", { class: "report", role: "status" }, "Nothing is recorded yet.");
+    this.saveMidi = button("Save as MIDI", () => download(`${this.name}.mid`, encodeMidi(this.recording.notes), "audio/midi"), { disabled: true });
+    this.text = make("p", { class: "report" }, "Nothing is recorded yet.");
     this.element = make("section", { class: "panel recording", "aria-labelledby": "recording_title" },
       make("h2", { id: "recording_title" }, "Recording"),
       make("p", { class: "muted" }, "Takes what is played on the keys, from the first note on."),
-      make("div", { class: "row" }, this.record, this.play, this.save), this.text);
+      make("div", { class: "row" }, this.record, this.play, this.save, this.saveMidi), this.text);
   }
 
   /** Takes a voice that begins to sound. */
@@ -86,7 +95,7 @@ export class RecordingPanel {
       say(this.text.textContent);
     }
     const isEmpty = !this.recording.voices.length;
-    for (const control of [this.play, this.save]) control.disabled = this.isOn || isEmpty;
+    for (const control of [this.play, this.save, this.saveMidi]) control.disabled = this.isOn || isEmpty;
   }
 
   async #play() {

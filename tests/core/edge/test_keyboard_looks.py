@@ -1,0 +1,83 @@
+"""The keyboard's page fits into windows of every size, and is worked without a mouse."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.core.edge import tones
+from tests.core.edge.test_midi_clips import EXAMPLE, drop, saved
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return tones.save(tmp_path_factory.mktemp("looks") / "keys.html", tones.model(), tones.metadata(low=36, high=84))
+
+
+OUTSIDE = """[...document.querySelectorAll("button, input, select, canvas, .field")].filter((element) => {
+  const { left, right, width } = element.getBoundingClientRect();
+  return width && (left < -1.5 || right > innerWidth + 1.5);
+}).map((element) => element.outerHTML)"""
+SMALL = """[...document.querySelectorAll("button:not(.key), input, select")].filter((element) => {
+  const { width, height } = element.getBoundingClientRect();
+  return width && Math.min(width, height) < (element.type === "checkbox" ? 16 : 24);
+}).map((element) => element.outerHTML)"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (740, 360), (768, 1024), (1280, 900), (2200, 1200)])
+def test_it_fits_into_the_window(pages, file, width, height):
+    page = pages.open(file, viewport={"width": width, "height": height})
+    for mode in ("four", "two"):
+        page.get_by_label("Play", exact=True).select_option(mode)
+        if mode == "four":
+            drop(page, "example.mid", EXAMPLE.read_bytes())
+            saved(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(OUTSIDE) == [] and page.evaluate(SMALL) == []
+    # The keys are seen wherever the page is scrolled to, and wide enough for a finger.
+    for place in (0, 10_000):
+        page.evaluate(f"scrollTo(0, {place})")
+        box = page.locator(".key.white").first.bounding_box()
+        assert box["width"] >= 38 and 0 < box["y"] and box["y"] + box["height"] <= height
+    shown = page.locator(".key").count()
+    assert page.get_by_role("button", name="Show higher keys").is_visible() == (shown < 49)
+
+
+def test_the_keys_that_are_shown_are_moved(pages, file):
+    page = pages.open(file, viewport={"width": 390, "height": 800})
+    shown, last = page.get_by_label("Keys that are shown"), page.locator(".key.white").last
+    expect(shown).to_have_text("C4–C5")
+    page.get_by_role("button", name="Show higher keys").click()
+    expect(shown).to_have_text("C5–C6")
+    expect(last).to_have_attribute("aria-label", "C6")
+    expect(page.get_by_role("button", name="Show higher keys")).to_be_disabled()
+    for _ in range(4):
+        page.get_by_role("button", name="Octave down").click()
+    expect(shown).to_have_text("C2–C3")
+    expect(page.get_by_label("Lowest note of the computer’s keys")).to_have_text("C2")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(shown).to_have_text("C2–C6")
+
+
+def test_everything_has_a_name_and_is_reached_by_tab(pages, file):
+    page = pages.open(file, viewport={"width": 1280, "height": 900})
+    page.get_by_label("Play", exact=True).select_option("four")
+    drop(page, "example.mid", EXAMPLE.read_bytes())
+    saved(page)
+    unnamed = """[...document.querySelectorAll("button, input, select, summary, progress, [role]")].filter((element) => element.checkVisibility()
+        && !(element.getAttribute("aria-label") || element.getAttribute("aria-labelledby") || element.labels?.[0]?.textContent.trim()
+            || element.textContent.trim() || ["status", "alert"].includes(element.role))).map((element) => element.outerHTML)"""
+    assert page.evaluate(unnamed) == []
+    controls = "[...document.querySelectorAll('button, input, select, summary, [tabindex]')]"
+    reachable = page.evaluate(f"{controls}.filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex >= 0).length")
+    assert page.locator(".key[tabindex='0']").count() == 1
+    seen = set()
+    for _ in range(reachable + 1):
+        page.keyboard.press("Tab")
+        what, number, is_visible = page.evaluate("""() => { const { activeElement: element } = document;
+            window.met ??= new Map(); if (!met.has(element)) met.set(element, met.size);
+            const style = getComputedStyle(element);
+            return [element.outerHTML.slice(0, 200), met.get(element), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2]; }""")
+        if what.startswith("<body"):  # between the last and the first
+            continue
+        assert is_visible, what
+        seen.add(number)
+    assert len(seen) == reachable
