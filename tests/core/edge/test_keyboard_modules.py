@@ -4,6 +4,7 @@ import numpy as np
 
 from gansynth_tf.midi import reading
 from tests import javascript
+from wavegan_tf.core.edge import page
 
 # An engine that keeps its answers until they are asked for, and a context without sound.
 BANK = """
@@ -153,3 +154,11 @@ def test_written_midi_files_are_read_again(tmp_path):
     assert found.faults == () and found.pitches.tolist() == [note["pitch"] for note in expected]
     assert found.velocities.tolist() == [note["velocity"] for note in expected]
     np.testing.assert_allclose(found.start_times, [note["start"] for note in expected], atol=0.001)
+
+
+def test_bytes_of_every_length_and_value_come_through_the_page():
+    source = 'const { decode85 } = await load("../embedded.js"); answer(given.map((text) => [...decode85(text)]));'
+    contents = [bytes(range(n)) for n in range(12)] + [bytes(range(256)) * 3, b"\xff" * 9, b"\0" * 9, np.random.default_rng(0).bytes(4001)]
+    texts = [page._text(content) for content in contents]
+    assert [bytes(found) for found in javascript.run(source, texts)] == contents
+    assert not set("".join(texts)) & set("<\"'\\ \n\r")

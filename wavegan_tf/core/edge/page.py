@@ -40,7 +40,7 @@ def make_page(model: bytes, metadata: Mapping[str, Any], title: str | None = Non
         # "<" would end the element in which this stands.
         metadata=json.dumps(dict(metadata), allow_nan=False).replace("<", "\\u003c"),
         worker=_packed((_WEB / "built" / "worker.js").read_bytes()),
-        runtime=base64.b64encode((_WEB / "built" / "runtime.wasm.xz").read_bytes()).decode("ascii"),
+        runtime=_text((_WEB / "built" / "runtime.wasm.xz").read_bytes()),
         model=_packed(model),
         licences=html.escape((_WEB / "licences.txt").read_text(encoding="utf-8")),
         script=(_WEB / "built" / "page.js").read_text(encoding="utf-8"),
@@ -48,4 +48,9 @@ def make_page(model: bytes, metadata: Mapping[str, Any], title: str | None = Non
 
 
 def _packed(data: bytes) -> str:
-    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")
+    return _text(gzip.compress(data, 9, mtime=0))
+
+
+def _text(data: bytes) -> str:
+    """Base 85, a fifteenth shorter than base 64. A comma stands for its "<", of which an element's end could be made."""
+    return base64.b85encode(data).decode("ascii").replace("<", ",")
