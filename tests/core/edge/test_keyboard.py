@@ -94,7 +94,7 @@ def expected_level(z, pitch, velocity):
 
 def drawn(seed, row=0):
     """What the page's seeds draw; test_midi_mixing.py holds it to the exports."""
-    source = 'const { drawLatents } = await load("seeds.js"); answer([...drawLatents("normal", ...given)[given[1] - 1]]);'
+    source = 'const { latents } = await load("../latents.js"); answer([...latents(...given, "normal")[given[1] - 1]]);'
     return np.array(javascript.run(source, [seed, row + 1, tones.DIM]), np.float32)
 
 

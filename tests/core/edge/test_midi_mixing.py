@@ -93,17 +93,19 @@ def test_arcs():
         np.testing.assert_allclose(found, latents.slerp(np.array(a), np.array(b), share), rtol=1e-12, atol=1e-12)
 
 
-SEEDS = [0, 1, 5, 20_001, 2**31 - 1]
+SEEDS = [0, 1, 5, 20_001, 2**31 - 1, 2**32 - 1]
 
 
 @pytest.mark.parametrize(("kind", "draw"), [("normal", normal_latents), ("uniform", uniform_latents)])
 def test_a_seed_gives_the_latents_of_the_generate_commands(kind, draw):
     source = """
-    const { drawLatents } = await load("seeds.js");
-    answer(given.seeds.map((seed) => drawLatents(given.kind, seed, 3, given.dim).map((row) => [...row])));
+    const { latents } = await load("../latents.js");
+    const draw = (seed, ...skipped) => latents(seed, 3, given.dim, given.kind, ...skipped).map((row) => [...row]);
+    answer(given.seeds.map((seed) => [draw(seed), draw(seed, 1002)]));
     """
     for dim in (1, 8, 101):
         found = javascript.run(source, {"kind": kind, "seeds": SEEDS, "dim": dim})
-        for seed, rows in zip(SEEDS, found, strict=True):
-            expected = draw(3, dim, saved_model.latents_seed(tf.constant(seed, tf.int64))).numpy()
-            np.testing.assert_allclose(rows, expected, rtol=1e-6, atol=1e-7)
+        for seed, (first, later) in zip(SEEDS, found, strict=True):
+            expected = draw(1005, dim, saved_model.latents_seed(tf.constant(seed, tf.int64))).numpy()
+            np.testing.assert_allclose(first, expected[:3], rtol=1e-6, atol=1e-7)
+            np.testing.assert_allclose(later, expected[1002:], rtol=1e-6, atol=1e-7)

@@ -1,10 +1,10 @@
 // How a MIDI file is played: on which instruments, with or without pedal and drums; what gansynth_generate has flags for.
 
+import { MAX_SEED, latents } from "../latents.js";
 import { decodeNpy } from "../npy.js";
 import { choice, make } from "../widgets.js";
 import { SECS_LIMITS, SECS_PER_INSTRUMENT } from "./instruments.js";
 import { latentsOf, parseSeed, takingPart } from "./mixture.js";
-import { MAX_SEED, drawLatents } from "./seeds.js";
 
 const SOURCES = { random: "random instruments", given: "the instruments above, one after another", one: "what the keys play now" };
 
@@ -79,6 +79,6 @@ export class ClipOptions {
       one: () => [this.latents()],
       file: () => this.rows,
     }[source]();
-    return { given, secondsEach, draw: (count) => drawLatents(latent, seed.seed, count, dim) };
+    return { given, secondsEach, draw: (count) => latents(seed.seed, count, dim, latent) };
   }
 }

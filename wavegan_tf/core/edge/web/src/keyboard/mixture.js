@@ -1,7 +1,7 @@
 // What is played: instruments found by their seeds, and a place between them. All of it fits into a link.
 
 import { slerp } from "./instruments.js";
-import { MAX_SEED, drawLatents } from "./seeds.js";
+import { MAX_SEED, latents, randomSeed as anySeed } from "../latents.js";
 
 export const NAMES = ["A", "B", "C", "D"];
 const MAX_ROW = 9999;
@@ -16,10 +16,10 @@ export const parseSeed = (text) => {
 
 export const showSeed = ({ seed, row }) => (row ? `${seed}/${row}` : `${seed}`);
 
-export const randomSeed = () => ({ seed: Math.floor(Math.random() * 1e6), row: 0 });
+export const randomSeed = () => ({ seed: anySeed(), row: 0 });
 
 /** Latents of a seed; Float32Array. */
-export const latentsOf = ({ seed, row }, { latent, latent_dim: dim }) => drawLatents(latent, seed, row + 1, dim)[row];
+export const latentsOf = ({ seed, row }, { latent, latent_dim: dim }) => latents(seed, 1, dim, latent, row)[0];
 
 /** What is set when the page is opened for the first time. */
 export const initialMixture = () => ({
