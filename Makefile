@@ -24,7 +24,7 @@ help:
 	@echo '                    ARGS="--json FILE" writes a file as well, ARGS="--compare FILE FILE" compares two'
 	@echo 'make lint           ruff and mypy'
 	@echo 'make wheel          build dist/*.whl'
-	@echo 'make page           build the script of the instruments'"'"' page anew from wavegan_tf/core/edge/web/src'
+	@echo 'make page           rebuild the script of the instruments'"'"' page from wavegan_tf/core/edge/web/src'
 	@echo 'make lock           renew requirements.lock from setup.py and requirements.in'
 	@echo 'make clean          remove .venv, caches and demo_output'
 

@@ -79,7 +79,9 @@ def address(tiny: tiny_models.Tiny) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("localhost", 0), functools.partial(Quiet, directory=str(tiny.folder))) as server:
+    with http.server.ThreadingHTTPServer(
+        ("localhost", 0), functools.partial(Quiet, directory=str(tiny.folder))
+    ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_port}"
         server.shutdown()

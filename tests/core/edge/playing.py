@@ -13,7 +13,8 @@ window.hits = [];
 const start = AudioBufferSourceNode.prototype.start;
 AudioBufferSourceNode.prototype.start = function (when = 0) {
   if (!(this.context instanceof OfflineAudioContext)) {
-    window.hits.push({ when, now: this.context.currentTime, rate: this.playbackRate.value, samples: this.buffer.length });
+    const rate = this.playbackRate.value, samples = this.buffer.length;
+    window.hits.push({ when, now: this.context.currentTime, rate, samples });
   }
   return start.call(this, when);
 };
@@ -55,5 +56,6 @@ def settled(page: Page) -> None:
 def slide(page: Page, name: str, value: float) -> None:
     """Moves a slider, as dragging does."""
     page.get_by_role("slider", name=name, exact=True).evaluate(
-        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', { bubbles: true })); }", value
+        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', { bubbles: true })); }",
+        value,
     )

@@ -27,12 +27,16 @@ def test_a_page_starts_anywhere_and_makes_the_models_sounds(pages, tiny, address
         size, labels = metadata["latent_dim"], len(metadata.get("labels", []))
         for z in random.uniform(-1, 1, [5, size]).astype(np.float32):
             label = {"label": int(random.integers(labels))} if labels else {}
-            made = page.evaluate("async inputs => [...await instrument.engine.generate(inputs)]", {"z": z.tolist(), **label})
+            made = page.evaluate(
+                "async inputs => [...await instrument.engine.generate(inputs)]", {"z": z.tolist(), **label}
+            )
             wanted = run(z=z[None], **{name: np.array([value], np.int32) for name, value in label.items()})
             assert wanted.shape == (metadata["samples"], metadata["num_channels"]) and wanted.std() > 0.01
             np.testing.assert_allclose(np.reshape(made, wanted.shape), wanted, atol=2e-6)
         settled(page)
-        assert page.evaluate("performance.getEntriesByType('resource').filter(r => !/^(data|blob):/.test(r.name))") == []
+        assert (
+            page.evaluate("performance.getEntriesByType('resource').filter(r => !/^(data|blob):/.test(r.name))") == []
+        )
 
 
 def test_pads_are_played_by_mouse_keys_and_midi(page):
@@ -48,8 +52,13 @@ def test_pads_are_played_by_mouse_keys_and_midi(page):
         assert state(page)["selected"] == index
     page.get_by_role("button", name="Connect MIDI").click()
     expect(page.locator("#midi_state")).to_have_text("Pads of a test")
-    gains = page.evaluate("""() => { window.gains = []; const set = AudioParam.prototype.setValueAtTime;
-        AudioParam.prototype.setValueAtTime = function (value, when) { window.gains.push(value); return set.call(this, value, when); };
+    gains = page.evaluate("""() => {
+        window.gains = [];
+        const set = AudioParam.prototype.setValueAtTime;
+        AudioParam.prototype.setValueAtTime = function (value, when) {
+          window.gains.push(value);
+          return set.call(this, value, when);
+        };
         for (const [note, velocity] of [[36, 127], [43, 64], [44, 64], [35, 64], [38, 0]]) midi(0x99, note, velocity);
         midi(0x89, 36, 64); midi(0xB9, 64, 127); return window.gains; }""")
     assert len(hits(page)) == 4, "velocity 0 and note off are silent"
@@ -57,7 +66,9 @@ def test_pads_are_played_by_mouse_keys_and_midi(page):
 
 
 def test_a_pad_is_played_by_touch(pages, tiny):
-    page = pages.open(tiny.page("wavegan"), script=SPY, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = pages.open(
+        tiny.page("wavegan"), script=SPY, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
     settled(page)
     page.locator(".hit").nth(2).tap()
     assert len(hits(page)) == 1 and state(page)["selected"] == 2
@@ -104,7 +115,19 @@ def test_sounds_are_rolled_nudged_locked_typed_and_undone(page):
 
 
 def test_what_is_no_sound_is_refused(page):
-    for wrong in ("", "x", "12,", "lin(1,2", "lin(1,2,300)", "99999999999", "=AAAA", "1~2", "1~2*101", "=!", "1" * 50_000):
+    for wrong in (
+        "",
+        "x",
+        "12,",
+        "lin(1,2",
+        "lin(1,2,300)",
+        "99999999999",
+        "=AAAA",
+        "1~2",
+        "1~2*101",
+        "=!",
+        "1" * 50_000,
+    ):
         page.get_by_role("textbox", name="Seed").fill(wrong)
         page.get_by_role("button", name="Load", exact=True).click()
         expect(page.locator("#seed_error")).not_to_be_empty()
@@ -151,8 +174,13 @@ def test_a_morph_is_heard_and_put_on_a_pad(page):
 
 def test_settings_of_a_pad_are_heard(page):
     settled(page)
-    page.evaluate("""() => { window.panned = []; const make = BaseAudioContext.prototype.createStereoPanner;
-        BaseAudioContext.prototype.createStereoPanner = function () { const node = make.call(this); window.panned.push(node); return node; }; }""")
+    page.evaluate("""() => {
+        window.panned = [];
+        const make = BaseAudioContext.prototype.createStereoPanner;
+        BaseAudioContext.prototype.createStereoPanner = function () {
+          window.panned.push(make.call(this));
+          return window.panned.at(-1);
+        }; }""")
     page.locator(".hit").nth(1).click()
     for name, value in (("Gain", 0.5), ("Pitch", 12), ("Pan", -1), ("Decay", 0.5)):
         slide(page, name, value)
@@ -165,7 +193,15 @@ def test_settings_of_a_pad_are_heard(page):
     page.get_by_role("button", name="Undo").click()
     assert state(page)["pads"][1]["decay"] == 1, "a slider's way is undone at once"
     page.get_by_role("button", name="Reset settings").click()
-    assert state(page)["pads"][1] == {"code": "2", "label": 0, "locked": False, "gain": 1, "pitch": 0, "pan": 0, "decay": 1}
+    assert state(page)["pads"][1] == {
+        "code": "2",
+        "label": 0,
+        "locked": False,
+        "gain": 1,
+        "pitch": 0,
+        "pan": 0,
+        "decay": 1,
+    }
     slide(page, "Volume", 0.3)
     slide(page, "Reverb", 0.9)
     assert (state(page)["volume"], state(page)["reverb"]) == (0.3, 0.9)
@@ -188,7 +224,10 @@ def test_classes_can_be_chosen(pages, tiny):
     settled(page)
     assert [pad["label"] for pad in state(page)["pads"]] == [0, 1, 2, 0, 1, 2, 0, 1]
     expect(page.locator(".name").nth(2)).to_have_text("hi-hat </script> 3")
-    quiet, loud = (page.evaluate("i => Math.max(...instrument.machine.sounds.get({code: '1', label: i}).samples)", i) for i in (0, 0))
+    quiet, loud = (
+        page.evaluate("i => Math.max(...instrument.machine.sounds.get({code: '1', label: i}).samples)", i)
+        for i in (0, 0)
+    )
     assert quiet == loud > 0
     page.get_by_role("combobox", name="Class").select_option("hi-hat </script>")
     settled(page)
@@ -214,7 +253,12 @@ def test_the_session_is_kept(pages, tiny):
     page.close()
     page = pages.open(tiny.page("wavegan"), context)
     assert state(page) == kept and kept["pattern"] == 2 and kept["patterns"][2]["tracks"][2][5] == 0.8
-    for damaged in ("{", "[]", "null", json.dumps({"pads": [{"code": "lin("}, 7], "tempo": "x", "patterns": [{"tracks": [[9]]}], "song": [99]})):
+    for damaged in (
+        "{",
+        "[]",
+        "null",
+        json.dumps({"pads": [{"code": "lin("}, 7], "tempo": "x", "patterns": [{"tracks": [[9]]}], "song": [99]}),
+    ):
         page.evaluate("text => { localStorage[Object.keys(localStorage)[0]] = text; }", damaged)
         other = pages.open(tiny.page("wavegan"), context)
         assert codes(other)[:2] == ["1", "2"] and state(other)["song"] == [] and state(other)["tempo"] == 110

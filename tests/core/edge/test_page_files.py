@@ -100,7 +100,7 @@ def test_a_kit_is_what_wavegan_generate_makes_of_its_latents(pages, tmp_path):
     load(page, tmp_path / "out" / "latents.npy")
     until(page, "instrument.machine.state.pads.every(pad => pad.code.startsWith('='))")
     own = page.evaluate("instrument.machine.state.pads.map(pad => [...instrument.latentOf(pad.code)])")
-    np.testing.assert_array_equal(np.float32(own), z)
+    np.testing.assert_array_equal(np.array(own, np.float32), z)
 
 
 def test_a_kit_is_read_back(page, pages, tiny, tmp_path):
@@ -129,7 +129,7 @@ def test_a_kit_is_read_back(page, pages, tiny, tmp_path):
     until(other, "instrument.machine.state.pads.length === 10")
     own = other.evaluate("instrument.machine.state.pads.map(pad => [...instrument.latentOf(pad.code)])")
     wanted = np.flip(z[:10], 0)
-    np.testing.assert_array_equal(np.float32(own)[2:], wanted[2:])
+    np.testing.assert_array_equal(np.array(own, np.float32)[2:], wanted[2:])
     assert codes(other)[1] == "2" and state(other)["pads"][0]["gain"] == pytest.approx(0.4)
 
 
@@ -144,12 +144,17 @@ def test_files_that_are_none_are_refused_in_a_sentence(page, tmp_path):
         "j.json": (b"null", "not a pattern"),
     }
     for name, array in {
-        "g.npy": np.zeros([3, 7], np.float32), "h.npy": np.full([1, 100], np.nan, np.float32), "i.npy": np.zeros([100], np.float32),
+        "g.npy": np.zeros([3, 7], np.float32),
+        "h.npy": np.full([1, 100], np.nan, np.float32),
+        "i.npy": np.zeros([100], np.float32),
         "k.npy": np.zeros([1, 100], int),
-    }.items():  # fmt: skip
+    }.items():
         buffer = io.BytesIO()
         np.save(buffer, array)
-        wrong[name] = (buffer.getvalue(), {"g.npy": "7 numbers, this model takes 100", "h.npy": "finite"}.get(name, "two dimensions"))
+        wrong[name] = (
+            buffer.getvalue(),
+            {"g.npy": "7 numbers, this model takes 100", "h.npy": "finite"}.get(name, "two dimensions"),
+        )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("x", "y")
@@ -167,7 +172,10 @@ def test_files_that_are_none_are_refused_in_a_sentence(page, tmp_path):
 def test_a_file_is_dropped_on_the_page(page, tmp_path):
     np.save(tmp_path / "x.npy", np.full([2, 100], 0.5, np.float32))
     data = page.evaluate_handle(
-        """bytes => { const data = new DataTransfer(); data.items.add(new File([Uint8Array.from(bytes)], "x.npy")); return data; }""",
+        """bytes => {
+          const data = new DataTransfer();
+          data.items.add(new File([Uint8Array.from(bytes)], "x.npy"));
+          return data; }""",
         list((tmp_path / "x.npy").read_bytes()),
     )
     page.dispatch_event("main", "drop", {"dataTransfer": data})

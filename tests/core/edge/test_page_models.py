@@ -46,7 +46,9 @@ def test_a_full_size_wavegan_works(pages, tmp_path, length):
     network = WaveGANGenerator(slice_len=length)
     network(np.zeros([1, 100], np.float32))
     module = saved_model.LatentsModule(lambda z: {"G_z": 50 * network(z)}, network, 100)
-    saved_model.export(module, str(tmp_path / "model"), {k: v for k, v in metadata_of("wavegan").items() if k != "samples"})
+    saved_model.export(
+        module, str(tmp_path / "model"), {k: v for k, v in metadata_of("wavegan").items() if k != "samples"}
+    )
     (tmp_path / "page.html").write_text(make_page(*convert_wavegan(str(tmp_path / "model"))), encoding="utf-8")
     page = pages.open(tmp_path / "page.html")
     settled(page)

@@ -41,7 +41,7 @@ def set_steps(page, wanted, **settings):
         """([wanted, settings]) => instrument.machine.store.change(null, (state) => {
           const { tracks } = state.patterns[state.pattern];
           for (const track of tracks) track.fill(0);
-          for (const [pad, steps] of Object.entries(wanted)) for (const [step, x] of Object.entries(steps)) tracks[pad][step] = x;
+          for (const [pad, steps] of Object.entries(wanted)) Object.assign(tracks[pad], steps);
           for (const [name, value] of Object.entries(settings)) {
             if (name === "steps") state.patterns[state.pattern].steps = value; else state[name] = value;
           }
@@ -62,9 +62,19 @@ def onsets(page):
 def test_64_steps_are_where_they_belong_in_the_samples(page):
     # Sounds of a few milliseconds, so that the samples have silence between steps.
     page.evaluate("""() => { for (const sound of instrument.machine.sounds.kept.values()) {
-        const short = new AudioBuffer({ length: 64, sampleRate: 16000 }); short.getChannelData(0).fill(0.5); sound.buffer = short; } }""")
+        sound.buffer = new AudioBuffer({ length: 64, sampleRate: 16000 });
+        sound.buffer.getChannelData(0).fill(0.5); } }""")
     for tempo, swing in ((120, 0.5), (97, 0.62), (240, 0.75)):
-        set_steps(page, {0: dict.fromkeys(range(32), 1), 1: {3: 0.5}}, tempo=tempo, swing=swing, reverb=0, steps=32, mode="song", song=[0, 0])
+        set_steps(
+            page,
+            {0: dict.fromkeys(range(32), 1), 1: {3: 0.5}},
+            tempo=tempo,
+            swing=swing,
+            reverb=0,
+            steps=32,
+            mode="song",
+            song=[0, 0],
+        )
         times, length = onsets(page)
         step = 60 / tempo / 4
         wanted = np.array([n * step + (n % 2) * (2 * swing - 1) * step for n in range(64)])
@@ -116,7 +126,19 @@ def test_steps_are_set_by_mouse_and_keys(page):
     assert tracks(page)[1][2] == pytest.approx(0.3, abs=0.02)
     cell(page, 1, 2).click()
     assert tracks(page)[1][2] == 0
-    for key in ("ArrowRight", "ArrowDown", "Enter", "PageUp", "PageUp", "ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowLeft", "Space", "PageDown"):
+    for key in (
+        "ArrowRight",
+        "ArrowDown",
+        "Enter",
+        "PageUp",
+        "PageUp",
+        "ArrowLeft",
+        "ArrowLeft",
+        "ArrowLeft",
+        "ArrowLeft",
+        "Space",
+        "PageDown",
+    ):
         page.keyboard.press(key)
     assert tracks(page)[2][3] == 1 and tracks(page)[2][15] == pytest.approx(0.7)
     expect(cell(page, 2, 15)).to_be_focused()

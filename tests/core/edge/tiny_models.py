@@ -16,8 +16,9 @@ from wavegan_tf.core.edge.page import make_page
 KINDS: dict[str, dict[str, Any]] = {
     "wavegan": {},
     "labelled": {
-        "model": "specgan", "sample_rate": 22050, "num_channels": 2, "samples": 3000, "latent": "normal", "latent_dim": 5,
-        "labels": ["kick", "snare", "hi-hat </script>"], "description": "Trained on <b>nothing</b> & less.", "licence": "MIT",
+        "model": "specgan", "sample_rate": 22050, "num_channels": 2, "samples": 3000, "latent": "normal",
+        "latent_dim": 5, "labels": ["kick", "snare", "hi-hat </script>"],
+        "description": "Trained on <b>nothing</b> & less.", "licence": "MIT",
     },
 }  # fmt: skip
 

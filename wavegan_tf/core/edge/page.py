@@ -52,5 +52,5 @@ def _packed(data: bytes) -> str:
 
 
 def _text(data: bytes) -> str:
-    """Base 85, a fifteenth shorter than base 64. A comma stands for its "<", of which an element's end could be made."""
+    """Base 85, a fifteenth shorter than base 64; a comma stands for its "<", which could end an element."""
     return base64.b85encode(data).decode("ascii").replace("<", ",")

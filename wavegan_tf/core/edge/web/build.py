@@ -1,7 +1,7 @@
 """Builds the page's script, the worker and its runtime from `src` and npm's packages: `make page`.
 
-What it writes to `built` is committed and goes into the wheel, so that users need neither node nor a network. The first line
-of the script has a hash of all sources, by which a test sees that it is theirs.
+What it writes to `built` is committed and goes into the wheel, so that users need neither node nor a network. The first
+line of the script has a hash of all sources, by which a test sees that it is theirs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def build() -> None:
         for entry in ("main", "worker"):
             command = [
                 "node_modules/esbuild/bin/esbuild", str(HERE / "src" / f"{entry}.js"), "--bundle", "--minify",
-                "--format=iife", "--target=es2022", "--charset=utf8", "--legal-comments=inline", f"--outfile={entry}.js",
+                "--format=iife", "--target=es2022", "--charset=utf8", "--legal-comments=inline",
+                f"--outfile={entry}.js",
             ]  # fmt: skip
             if node(command, cwd=work, env={**os.environ, "NODE_PATH": str(work / "node_modules")}):
                 raise SystemExit(f"esbuild can't build {entry}.js")
@@ -56,9 +57,7 @@ def build() -> None:
     (BUILT / "page.js").write_text(f"// sources: {sources_hash()}\n{script}", encoding="utf-8")
     (BUILT / "worker.js").write_text(worker, encoding="utf-8")
     # A third smaller than by gzip; the worker unpacks it in a quarter of a second.
-    (BUILT / "runtime.wasm.xz").write_bytes(
-        lzma.compress(wasm, check=lzma.CHECK_CRC32, preset=9 | lzma.PRESET_EXTREME)
-    )
+    (BUILT / "runtime.wasm.xz").write_bytes(lzma.compress(wasm, check=lzma.CHECK_CRC32, preset=9 | lzma.PRESET_EXTREME))
 
 
 if __name__ == "__main__":
