@@ -1,14 +1,16 @@
 // Names of sounds, from which they can be made again, so that they can be typed, shared and undone:
 //
-//   421                    the latent of seed 421
+//   421                    the first latent of seed 421, as the generate commands draw it
+//   421/3                  its latent number 3, counted from 0, of which they make 000003.wav
 //   421~7*20               moved by 20 % into the direction of seed 7
 //   lin(421,99,35)         35 % of the way from 421 to 99, straight
 //   sph(421,99,35)         the same along a sphere
 //   =AAAAgD8...            the latent itself, float32, base64url
 
-import { latents, lerp, slerp } from "../latents.js";
+import { latents, lerp, MAX_SEED, slerp } from "../latents.js";
 
 const MOST_LETTERS = 40_000, DEEPEST = 40;
+const MAX_NUMBER = 2 ** 16 - 1;  // of a seed's latents; the generate commands draw further ones in another way
 
 // The latent that a name stands for, Float32Array [dim]. Throws an Error that says what is wrong with the name.
 export function latentOf(code, { latent_dim: dim, latent: kind }) {
@@ -53,7 +55,7 @@ function whole(reader, most) {
   return value;
 }
 
-const seed = (reader) => whole(reader, 2 ** 32 - 1);
+const seed = (reader) => whole(reader, MAX_SEED);
 
 function sound(reader, dim, kind, depth) {
   if (depth > DEEPEST) throw new Error("The sound's name is too deep.");
@@ -71,7 +73,7 @@ function term(reader, dim, kind, depth) {
   const [start] = /^(=|lin\(|sph\()?/.exec(reader.code.slice(reader.at, reader.at + 4));
   reader.at += start.length;
   if (start === "=") return own(take(reader, /[\w-]+/y)[0], dim);
-  if (start === "") return latents(seed(reader), 1, dim, kind)[0];
+  if (start === "") return drawn(reader, dim, kind);
   const a = sound(reader, dim, kind, depth + 1);
   take(reader, /,/y);
   const b = sound(reader, dim, kind, depth + 1);
@@ -79,6 +81,13 @@ function term(reader, dim, kind, depth) {
   const t = whole(reader, 100) / 100;
   take(reader, /\)/y);
   return start === "lin(" ? lerp(a, b, t) : slerp(a, b, t);
+}
+
+function drawn(reader, dim, kind) {
+  const value = seed(reader);
+  if (reader.code[reader.at] !== "/") return latents(value, 1, dim, kind)[0];
+  reader.at++;
+  return latents(value, 1, dim, kind, whole(reader, MAX_NUMBER))[0];
 }
 
 function own(text, dim) {
