@@ -1,4 +1,4 @@
-"""MIDI files on the page: what is heard and saved is what gansynth_generate --midi_file makes of them with the same notes."""
+"""MIDI files on the page: what is heard and saved is what gansynth_generate --midi_file makes of the same notes."""
 
 import base64
 import re
@@ -20,7 +20,8 @@ EXAMPLE = GOLDENS / "gansynth" / "example.mid"
 DROP = """([name, text]) => {
   const data = new DataTransfer();
   data.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], name));
-  document.querySelector("h1").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+  const event = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+  document.querySelector("h1").dispatchEvent(event);
 }"""
 
 
@@ -55,9 +56,11 @@ def drawn(seed, count):
     return normal_latents(count, tones.DIM, saved_model.latents_seed(tf.constant(seed, tf.int64))).numpy()
 
 
-def rendered(path, *, given=None, seconds=None, seed=0, file=None, low=tones.LOW, high=tones.HIGH, rate=tones.RATE, **read):
+def rendered(
+    path, *, given=None, seconds=None, seed=0, file=None, pitches=(tones.LOW, tones.HIGH), rate=tones.RATE, **read
+):
     """What rendering.render_midi does, with the notes of the page's model."""
-    notes = reading.read_midi(str(path), low, high, **read)
+    notes = reading.read_midi(str(path), *pitches, **read)
     total = float(notes.end_times.max())
     z = instruments.instruments_of_clip(total, given, seconds, lambda count: drawn(seed, count))
     rows = instruments.note_latents(notes.start_times, z, instruments.instrument_times(len(z), total))
@@ -75,7 +78,8 @@ def test_a_dropped_file_is_rendered_as_by_the_command(page, tmp_path):
     beats = [(on if index % 2 else off)(0, 60 + index % 7) for index in range(6)]
     track = [
         tempo(0, 400_000), pedal(0, 127), on(0), on(0, 64, 40), off(150), off(0, 64), pedal(100, 0), on(20, 72, 127),
-        tempo(0, 900_000), off(400, 72), *beats, on(0, 30), on(0, 31), off(50, 30), off(0, 31), on(900, 55, 9), off(30, 55),
+        tempo(0, 900_000), off(400, 72), *beats, on(0, 30), on(0, 31), off(50, 30), off(0, 31),
+        on(900, 55, 9), off(30, 55),
     ]  # fmt: skip
     path = save(tmp_path / "A tune.mid", track)
     drop(page, "A tune.mid", (tmp_path / "A tune.mid").read_bytes())
@@ -84,7 +88,8 @@ def test_a_dropped_file_is_rendered_as_by_the_command(page, tmp_path):
     assert_same(samples, rendered(path))
     panel = page.get_by_role("region", name="MIDI file")
     expect(panel.get_by_text("Skipped: 2 notes whose pitches are not from 48 to 72.")).to_be_visible()
-    expect(panel.locator(".report")).to_have_text(re.compile(r"^A tune.mid: \d+ notes in [\d.]+ seconds. Ready: 0:\d\d on 2 instruments.$"))
+    words = r"^A tune.mid: \d+ notes in [\d.]+ seconds. Ready: 0:\d\d on 2 instruments.$"
+    expect(panel.locator(".report")).to_have_text(re.compile(words))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,8 @@ def test_latents_of_a_file(page, tmp_path):
     drop(page, "example.mid", EXAMPLE.read_bytes())
     assert_same(saved(page)[1], rendered(EXAMPLE, given=z))
     drop(page, "wrong.npy", (tmp_path / "wrong.npy").read_bytes())
-    expect(page.get_by_role("alert")).to_contain_text("wrong.npy: its latents must be finite numbers in the shape [n, 4]")
+    words = "wrong.npy: its latents must be finite numbers in the shape [n, 4]"
+    expect(page.get_by_role("alert")).to_contain_text(words)
 
 
 def test_pedal_and_drums_can_be_left_out(page, tmp_path):
@@ -156,7 +162,7 @@ def test_models_with_other_rates_lengths_and_pitches(pages, tmp_path, rate, samp
     drop(page, "example.mid", EXAMPLE.read_bytes())
     _, found, found_rate = saved(page)
     assert found_rate == rate
-    assert_same(found, rendered(EXAMPLE, file=file, low=low, high=high, rate=rate))
+    assert_same(found, rendered(EXAMPLE, file=file, pitches=(low, high), rate=rate))
 
 
 def test_faults_are_counted_and_shown_and_files_that_cannot_be_read_refused(page):

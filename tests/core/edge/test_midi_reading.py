@@ -29,7 +29,7 @@ answer(given.map(({ hex, options }) => {
   }
 }));
 """
-OPTIONS = [{}, {"sustain": False}, {"drums": False}, {"minPitch": 55, "maxPitch": 61}]
+OPTIONS: list[dict[str, Any]] = [{}, {"sustain": False}, {"drums": False}, {"minPitch": 55, "maxPitch": 61}]
 PYTHON_NAMES = {"minPitch": "min_pitch", "maxPitch": "max_pitch"}
 
 
