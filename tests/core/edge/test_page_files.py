@@ -161,9 +161,9 @@ def test_files_that_are_none_are_refused_in_a_sentence(page, tmp_path):
         )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("x", "y")
+        archive.writestr("x", "some content")
     wrong["l.zip"] = (buffer.getvalue(), "no latents.npy")
-    wrong["m.zip"] = (buffer.getvalue().replace(b"y", b"z", 1), "checksum")
+    wrong["m.zip"] = (buffer.getvalue().replace(b"some content", b"other content"[:12]), "checksum")
     for name, (content, text) in wrong.items():
         (tmp_path / name).write_bytes(content)
         load(page, tmp_path / name)

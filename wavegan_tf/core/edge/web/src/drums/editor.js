@@ -35,7 +35,7 @@ export function editorView(machine) {
   const step = slider("Size of a nudge", {
     ...limits("step"), step: 1, show: (x) => `${x} %`, oninput: (x) => machine.adjust("step", x),
   });
-  const { labels } = machine.metadata, setLabel = (value) => machine.setLabel(machine.selected, Number(value));
+  const { labels } = machine, setLabel = (value) => machine.setLabel(machine.selected, Number(value));
   const classes = labels ? choice("Class", labels.map((text, i) => [i, text]), 0, setLabel) : null;
   const knob = (text, key, size, show) => slider(text, {
     ...limits(key), step: size, show, oninput: (x) => machine.setPad(machine.selected, key, x),

@@ -11,18 +11,19 @@ const TAIL = 2.5;  // seconds that a reverb may go on
 export async function renderLoop(state, sounds) {
   const { hits, seconds } = round(state), { rate } = sounds, length = Math.round(seconds * rate);
   if (!hits.length) return null;
-  const longest = Math.max(...hits.map(({ pad }) => lasting(state.pads[pad], sounds)));
-  const before = Math.ceil((longest + TAIL) / seconds);
-  const context = new OfflineAudioContext(2, (before + 1) * length, rate), { input } = makeOutput(context, state);
-  for (let turn = 0; turn <= before; turn++) {
+  // Rendering begins earlier, with all hits of rounds before that can still be heard.
+  const ringing = TAIL + hits.reduce((most, { pad }) => Math.max(most, lasting(state.pads[pad], sounds)), 0);
+  const start = Math.ceil(ringing * rate), context = new OfflineAudioContext(2, start + length, rate);
+  const { input } = makeOutput(context, state);
+  for (let turn = -Math.ceil(ringing / seconds); turn <= 0; turn++) {
     for (const { time, pad, velocity } of hits) {
-      const when = turn * length / rate + time;
-      playHit(context, input, sounds.get(state.pads[pad]).buffer, state.pads[pad], velocity, when);
+      const when = (start + turn * length) / rate + time;
+      if (when >= 0) playHit(context, input, sounds.get(state.pads[pad]).buffer, state.pads[pad], velocity, when);
     }
   }
-  const all = await context.startRendering(), last = context.createBuffer(2, length, rate);
-  for (const channel of [0, 1]) last.copyToChannel(all.getChannelData(channel).subarray(before * length), channel);
-  return last;
+  const all = await context.startRendering(), loop = context.createBuffer(2, length, rate);
+  for (const channel of [0, 1]) loop.copyToChannel(all.getChannelData(channel).subarray(start), channel);
+  return loop;
 }
 
 // Seconds that a hit of a pad lasts at its pitch.

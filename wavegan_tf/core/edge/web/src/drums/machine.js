@@ -13,6 +13,8 @@ export class Machine {
     Object.assign(this, parts);
     this.coming = [];  // hits that were handed to the audio clock for later
     this.awaited = null;  // key of the sound that is played when it comes
+    const { labels } = this.metadata;
+    this.labels = labels?.length ? labels : null;
     this.limited = (name, value) => limited(value, LIMITS[name]);
   }
 

@@ -26,7 +26,7 @@ export function padsView(machine) {
 }
 
 function padView(machine, index) {
-  const number = index + 1, labels = machine.metadata.labels;
+  const number = index + 1, { labels } = machine;
   const canvas = make("canvas", { "aria-hidden": "true" });
   const name = make("span", { class: "name" });
   const hit = button("", () => {}, { class: "hit" });

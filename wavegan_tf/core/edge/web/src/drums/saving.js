@@ -16,7 +16,7 @@ const WAV = "audio/wav", JSON_TYPE = "application/json";
 
 // Returns the functions that the page's buttons call.
 export function makeSaving(machine) {
-  const { metadata, sounds } = machine;
+  const { metadata, labels, sounds } = machine;
   const sure = async (pad, place) => {
     try {
       return await sounds.want(pad, place, 3);
@@ -42,8 +42,8 @@ export function makeSaving(machine) {
       const files = made.map((sound, index) => ({ name: nameAt(index), bytes: wav(sound) }));
       const kit = JSON.stringify({ kind: "kit", model: metadata.model, page: machine.page, pads }, null, 1);
       files.push({ name: "latents.npy", bytes: encodeNpy(pads.map((pad) => latentOf(pad.code, metadata))) });
-      if (metadata.labels) {
-        const lines = pads.map((pad) => `${metadata.labels[pad.label]}\n`).join("");
+      if (labels) {
+        const lines = pads.map((pad) => `${labels[pad.label]}\n`).join("");
         files.push({ name: "labels.txt", bytes: encoded(lines) });
       }
       files.push({ name: "kit.json", bytes: encoded(kit) });
@@ -68,7 +68,7 @@ export function makeSaving(machine) {
     async link(indices) {
       const names = indices.map((index) => {
         const { code, label } = machine.state.pads[index];
-        return metadata.labels ? `${code}:${label}` : code;
+        return labels ? `${code}:${label}` : code;
       });
       const link = `${location.href.replace(/#.*/, "")}#sounds=${encodeURI(names.join(";"))}`;
       const field = make("input", { readonly: true, value: link, "aria-label": "Link" });
@@ -100,20 +100,20 @@ export function makeSaving(machine) {
 const encoded = (text) => new TextEncoder().encode(text);
 
 // Sounds of a link's hash as pads' {code, label}; null if it has none. Throws an Error if one can't be read.
-export function readLink(hash, metadata) {
+function readLink(hash, { metadata, labels }) {
   const match = /^#sounds=(.+)/.exec(hash);
   if (!match) return null;
   return decodeURIComponent(match[1]).split(";").slice(0, MOST_PADS).map((text) => {
     const [code, label] = text.split(":");
     latentOf(code, metadata);
-    return { code, ...(metadata.labels && label !== undefined ? { label: Number(label) } : {}) };
+    return { code, ...(labels && label !== undefined ? { label: Number(label) } : {}) };
   });
 }
 
 // Puts the sounds of the page's address on the pads, a single one on the first that is not locked.
 export function followLink(machine) {
   try {
-    const linked = readLink(location.hash, machine.metadata);
+    const linked = readLink(location.hash, machine);
     if (!linked) return;
     const free = linked.length > 1 ? 0 : machine.state.pads.findIndex((pad) => !pad.locked);
     if (free < 0) throw new Error("all pads are locked");

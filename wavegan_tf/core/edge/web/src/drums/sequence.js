@@ -48,9 +48,10 @@ export function round(state) {
   return { hits, seconds: time };
 }
 
-// A song from what is typed, such as "AAB C"; throws an Error that names a letter without a pattern.
-export function readSong(text, count) {
+// A song from what is typed, such as "AAB C"; throws an Error that says what it can't be.
+export function readSong(text, count, longest) {
   const letters = [...text.toUpperCase().replace(/[\s,]/g, "")];
+  if (letters.length > longest) throw new Error(`A song has at most ${longest} patterns, not ${letters.length}.`);
   return letters.map((letter) => {
     const index = letter.charCodeAt(0) - 65;
     if (!(index >= 0 && index < count)) {

@@ -3,7 +3,7 @@
 import { button, choice, complain, make, slider } from "../widgets.js";
 import { gridView } from "./grid.js";
 import { letterOf, readSong, tappedTempo } from "./sequence.js";
-import { LIMITS, PATTERNS } from "./state.js";
+import { LIMITS, MOST_SONG, PATTERNS } from "./state.js";
 
 // Returns {element, update(state), show(step), tap()}.
 export function sequencerView(machine) {
@@ -35,7 +35,7 @@ export function sequencerView(machine) {
   });
   song.addEventListener("change", () => {
     try {
-      machine.set("song", readSong(song.value, PATTERNS));
+      machine.set("song", readSong(song.value, PATTERNS, MOST_SONG));
       song.removeAttribute("aria-invalid");
     } catch (error) {
       song.setAttribute("aria-invalid", "true");

@@ -2,7 +2,7 @@
 
 import { latentOf } from "./recipes.js";
 
-export const MOST_PADS = 16, PATTERNS = 8;
+export const MOST_PADS = 16, PATTERNS = 8, MOST_SONG = 64;
 export const LIMITS = {
   gain: [0, 1.5, 1], pitch: [-24, 24, 0], pan: [-1, 1, 0], decay: [0.02, 1, 1],  // of a pad: least, most, usual
   tempo: [40, 240, 110], swing: [0.5, 0.75, 0.5], volume: [0, 1, 0.8], reverb: [0, 1, 0.12], velocity: [0.05, 1, 0.8],
@@ -42,7 +42,7 @@ export function checked(given, metadata) {
     selected: count(from.selected, pads.length, 0),
     patterns,
     pattern: count(from.pattern, PATTERNS, 0),
-    song: list(from.song).filter((index) => count(index, PATTERNS, -1) >= 0).slice(0, 256),
+    song: list(from.song).filter((index) => count(index, PATTERNS, -1) >= 0).slice(0, MOST_SONG),
     mode: from.mode === "song" ? "song" : "pattern",
     ...Object.fromEntries(SETTINGS.map((name) => [name, limited(from[name], LIMITS[name])])),
   };
