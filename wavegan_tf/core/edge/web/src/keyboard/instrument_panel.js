@@ -1,10 +1,12 @@
 // Choosing instruments: seeds of two or four of them, and the place between them that is played.
 
+import { MAX_SEED } from "../latents.js";
 import { button, choice, complain, make, say, slider } from "../widgets.js";
 import { NAMES, latentsOf, parseSeed, randomSeed, showSeed, takingPart, toHash } from "./mixture.js";
 import { Pad } from "./pad.js";
 
 const MORPH_STEP = 0.01, MAX_HISTORY = 100;
+const WRONG_SEED = `A seed is a whole number from 0 to ${MAX_SEED} and, behind a stroke if you like, the number of one of its latents: 5 or 5/7.`;
 const percent = (x) => `${Math.round(100 * x)} %`;
 
 export class InstrumentPanel {
@@ -25,7 +27,8 @@ export class InstrumentPanel {
       this.undo, button("Share link", () => this.#share()));
     this.element = make("section", { class: "panel instruments", "aria-labelledby": "instruments_title" }, title, this.mode.element,
       make("div", { class: "cards" }, ...this.cards.map(({ element }) => element)), this.morph.element, this.pad.element, actions,
-      make("p", { class: "muted" }, "A seed finds an instrument again, here as in gansynth_generate --seed. 5/7 is the eighth latent of seed 5."));
+      make("p", { class: "muted" }, "A seed finds an instrument again: 5 is the first that gansynth_generate --seed=5 plays, ",
+        "5/7 its number 7, counted from 0."));
     this.show(mixture);
   }
 
@@ -38,7 +41,7 @@ export class InstrumentPanel {
       if (seed) {
         this.#setSeed(index, seed);
       } else {
-        complain(new Error("A seed is a whole number from 0 to 2147483647, with a latent’s number behind a stroke if you like: 5 or 5/7."));
+        complain(new Error(WRONG_SEED));
         input.value = showSeed(this.mixture.seeds[index]);
       }
     });

@@ -4,11 +4,11 @@ import { slerp } from "./instruments.js";
 import { MAX_SEED, latents, randomSeed as anySeed } from "../latents.js";
 
 export const NAMES = ["A", "B", "C", "D"];
-const MAX_ROW = 9999;
+const MAX_ROW = 2 ** 16 - 1;  // the generate commands draw further ones in another way
 
-/** A seed as it is typed: "5", or "5/7" for the eighth latent of seed 5; null for anything else. */
+/** A seed as it is typed: "5", or "5/7" for its latent number 7, counted from 0; null for anything else. */
 export const parseSeed = (text) => {
-  const found = /^\s*(\d{1,10})\s*(?:\/\s*(\d{1,4})\s*)?$/.exec(text);
+  const found = /^\s*(\d{1,10})\s*(?:\/\s*(\d{1,5})\s*)?$/.exec(text);
   if (!found) return null;
   const [seed, row] = [Number(found[1]), Number(found[2] ?? 0)];
   return seed <= MAX_SEED && row <= MAX_ROW ? { seed, row } : null;
