@@ -159,6 +159,10 @@ def test_files_that_are_none_are_refused_in_a_sentence(page, tmp_path):
             buffer.getvalue(),
             {"g.npy": "7 numbers, this model takes 100", "h.npy": "finite"}.get(name, "two dimensions"),
         )
+    for shape, text in (("(9, 100)", "ends too early"), ("(99999999999, 0)", "is empty"), ("(0, 100)", "is empty")):
+        name = f"n{len(wrong)}.npy"
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+        wrong[name] = (b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(400), text)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("x", "some content")

@@ -30,6 +30,7 @@ export function decodeNpy(bytes) {
   }
   const size = Number(kind[1]), [count, columns] = shape.slice(1).map(Number);
   if (start + length + size * count * columns > bytes.length) throw new Error("the npy file ends too early");
+  if (!count || !columns) throw new Error("the npy file is empty");
   const read = size === 4 ? (at) => view.getFloat32(at, true) : (at) => view.getFloat64(at, true);
   return Array.from({ length: count }, (_, r) => Float32Array.from({ length: columns }, (__, c) => (
     read(start + length + size * (r * columns + c))

@@ -128,7 +128,6 @@ export function followLink(machine) {
 }
 
 function padsOf(rows, { metadata }) {
-  if (!rows.length) throw new Error("it has no latents");
   if (rows[0].length !== metadata.latent_dim) {
     throw new Error(`its latents have ${rows[0].length} numbers, this model takes ${metadata.latent_dim}`);
   }
