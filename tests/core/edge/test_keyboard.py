@@ -66,6 +66,10 @@ def test_two_fingers_play_two_keys(pages, file):
     expect(page.locator(".key.down")).to_have_count(2)
     first, second, neither = levels(page, 60, 67, 63)
     assert min(first, second) > 0.05 and neither < 0.01
+    points[1]["x"] += boxes[1]["width"]
+    touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
+    expect(key(page, 69)).to_have_class(re.compile(r"\bdown\b"))
+    expect(page.locator(".key.down")).to_have_count(2)
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": points[:1]})
     expect(page.locator(".key.down")).to_have_count(1)
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
@@ -129,6 +133,12 @@ def test_midi_with_velocity_pedal_and_foreign_pitches(keys):
         expect(keys.locator(".hint")).to_contain_text(f"{named(asked)} is played as {named(played)}")
         keys.evaluate(f"midi(0x80, {asked}, 0)")
         expect(keys.locator(".key.down")).to_have_count(0)
+    for silence in ("midi(0xB0, 123, 0)", "midi(0xB0, 120, 0)", "access.inputs.clear(); access.onstatechange()"):
+        keys.evaluate("midi(0x90, 55, 100); midi(0x90, 60, 100)")
+        expect(keys.locator(".key.down")).to_have_count(2)
+        keys.evaluate(silence)
+        expect(keys.locator(".key.down")).to_have_count(0)
+    expect(keys.locator("#midi_state")).to_have_text("No MIDI device is connected yet.")
 
 
 @pytest.mark.parametrize(

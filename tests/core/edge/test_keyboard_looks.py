@@ -70,6 +70,22 @@ def test_the_keys_that_are_shown_are_moved(pages, file):
     expect(shown).to_have_text("C2–C6")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "shown"), [(61, 61, "C♯4–C♯4"), (59, 61, "B3–C4"), (58, 63, "B3–D4"), (0, 127, "C-1–")]
+)
+def test_other_ranges_of_pitches(pages, tmp_path, low, high, shown):
+    path = tones.save(tmp_path / "range.html", tones.model(), tones.metadata(low=low, high=high))
+    page = pages.open(path, viewport={"width": 1280, "height": 900})
+    expect(page.get_by_text("All notes ready")).to_be_visible()
+    page.locator(".key[tabindex='0']").press("Home")
+    expect(page.get_by_label("Keys that are shown")).to_contain_text(shown)
+    assert page.locator(".key").count() == min(high - low + 1, 49)
+    assert page.evaluate(OUTSIDE) == []
+    page.locator(f".key[data-pitch='{low}']").click()
+    page.keyboard.press("a")
+    expect(page.locator(".key.down")).to_have_count(0)
+
+
 def test_everything_has_a_name_and_is_reached_by_tab(pages, file):
     page = pages.open(file, viewport={"width": 1280, "height": 900})
     page.get_by_label("Play", exact=True).select_option("four")

@@ -165,3 +165,20 @@ def test_bytes_of_every_length_and_value_come_through_the_page():
     texts = [page._text(content) for content in contents]
     assert [bytes(found) for found in javascript.run(source, texts)] == contents
     assert not set("".join(texts)) & set("<\"'\\ \n\r")
+
+
+def test_why_there_is_no_midi():
+    source = """
+    const { lackOfMidi } = await load("../midi.js");
+    const say = (isSecureContext, requestMIDIAccess) => {
+      globalThis.isSecureContext = isSecureContext;
+      Object.defineProperty(globalThis, "navigator", { value: { requestMIDIAccess }, configurable: true });
+      return lackOfMidi();
+    };
+    answer([say(true, () => 0), say(true), say(false)]);
+    """
+    assert javascript.run(source) == [
+        "",
+        "This browser has no MIDI (Chrome, Edge and Firefox have).",
+        "Browsers have MIDI only for pages from https, from localhost or from a file.",
+    ]

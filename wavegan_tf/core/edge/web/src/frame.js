@@ -1,6 +1,6 @@
 // What surrounds either instrument: master volume, reverb and the connection to MIDI.
 
-import { connectMidi } from "./midi.js";
+import { connectMidi, lackOfMidi } from "./midi.js";
 import { button, complain, make, say, slider } from "./widgets.js";
 
 const percent = (x) => `${Math.round(100 * x)} %`;
@@ -26,7 +26,11 @@ export function midiPanel(handlers) {
   const show = (names) => { state.textContent = names.length ? names.join(", ") : "No MIDI device is connected yet."; };
   const connect = button("Connect MIDI", async () => {
     try {
-      show(await connectMidi({ ...handlers, devices: show }));
+      const devices = (names) => {
+        show(names);
+        handlers.devices?.(names);
+      };
+      await connectMidi({ ...handlers, devices });
       connect.setAttribute("aria-pressed", "true");
       say("MIDI is connected");
     } catch (error) {
@@ -34,9 +38,7 @@ export function midiPanel(handlers) {
       complain(error);
     }
   }, { "aria-describedby": "midi_state" });
-  if (!navigator.requestMIDIAccess) {
-    connect.disabled = true;
-    state.textContent = "This browser has no MIDI (Chrome, Edge and Firefox have).";
-  }
+  state.textContent = lackOfMidi();
+  connect.disabled = state.textContent !== "";
   return make("div", { class: "row midi" }, connect, state);
 }

@@ -1,9 +1,18 @@
 // Notes and pedals from Web MIDI, where the browser has it and the listener allows it.
 
-// Asks for MIDI. handlers: noteOn(pitch, velocity 0 to 1), noteOff(pitch), sustain(isDown), devices(names).
+const ALL_OFF = [120, 123];  // All Sound Off and All Notes Off
+
+// A sentence about why there can be no MIDI; empty if there can.
+export function lackOfMidi() {
+  if (navigator.requestMIDIAccess) return "";
+  if (!isSecureContext) return "Browsers have MIDI only for pages from https, from localhost or from a file.";
+  return "This browser has no MIDI (Chrome, Edge and Firefox have).";
+}
+
+// Asks for MIDI. handlers: noteOn(pitch, velocity 0 to 1), noteOff(pitch), sustain(isDown), silence(), devices(names).
 // Resolves to the names of the devices; rejects with an Error that says why there is no MIDI.
-export async function connectMidi({ noteOn, noteOff = () => {}, sustain = () => {}, devices = () => {} }) {
-  if (!navigator.requestMIDIAccess) throw new Error("This browser has no Web MIDI: Chrome, Edge and Firefox have it.");
+export async function connectMidi({ noteOn, noteOff = () => {}, sustain = () => {}, silence = () => {}, devices = () => {} }) {
+  if (lackOfMidi()) throw new Error(lackOfMidi());
   let access;
   try {
     access = await navigator.requestMIDIAccess();
@@ -18,6 +27,7 @@ export async function connectMidi({ noteOn, noteOff = () => {}, sustain = () => 
         if (kind === 0x90 && second > 0) noteOn(first, second / 127);
         else if (kind === 0x80 || kind === 0x90) noteOff(first);
         else if (kind === 0xB0 && first === 64) sustain(second >= 64);
+        else if (kind === 0xB0 && ALL_OFF.includes(first)) silence();
       };
     }
     const names = inputs.map((input) => input.name || "unnamed");

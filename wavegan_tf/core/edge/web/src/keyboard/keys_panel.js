@@ -60,6 +60,11 @@ export class KeysPanel {
       noteOn: (pitch, velocity) => this.performer.press("midi", pitch, velocity),
       noteOff: (pitch) => this.performer.release("midi", pitch),
       sustain: (isDown) => this.#setPedal("midiPedal", isDown),
+      silence: () => this.performer.releaseAll("midi"),
+      devices: () => {  // one that is gone lets nothing go
+        this.performer.releaseAll("midi");
+        this.#setPedal("midiPedal", false);
+      },
     });
     this.element = make("section", { class: "piano_panel", "aria-label": "Keyboard" },
       make("div", { class: "row bar" }, this.lower, this.range, this.higher, this.sustain, octave, this.progress, this.ready),

@@ -4,6 +4,7 @@ import { make } from "../widgets.js";
 import { isBlack, nameOf } from "./pitches.js";
 
 const KEY_WIDTH = 42;  // of a white one, pixels, at least
+const BLACK_WIDTH = 0.62;  // of a white one
 const MIN_KEYS = 8, OCTAVE_KEYS = 7;
 const LIGHT = 0.35;  // velocity of a touch at the upper end of a key; at the lower end it is 1
 const CLICK_SECONDS = 0.5;  // that a key is held which assistive technology clicks
@@ -64,12 +65,13 @@ export class Piano {
     Object.assign(this, { shown, first });
     const focused = this.element.contains(document.activeElement) ? Number(document.activeElement.dataset.pitch) : null;
     this.keys.clear();
-    this.element.style.setProperty("--whites", shown);
     const [from, to] = this.range, whites = [], blacks = [];
     const isFirst = from === this.whites[0], isLast = to === this.whites[this.whites.length - 1];
     for (let pitch = isFirst ? this.low : from; pitch <= (isLast ? this.high : to); pitch++) {
       const isWhite = this.whites.includes(pitch), key = this.#key(pitch, isWhite);
-      if (!isWhite) key.style.left = `${100 * Math.min(Math.max(whites.length / shown, 0.02), 0.98)}%`;
+      // Black keys lie on the border of two, at the ends within the only one.
+      const half = BLACK_WIDTH / 2, place = Math.min(Math.max(whites.length, half), shown - half);
+      if (!isWhite) Object.assign(key.style, { left: `${100 * place / shown}%`, width: `${100 * BLACK_WIDTH / shown}%` });
       (isWhite ? whites : blacks).push(key);
       this.keys.set(pitch, key);
     }
