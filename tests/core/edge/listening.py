@@ -12,13 +12,13 @@ from tests import javascript
 from tests.core.edge import tones
 
 LETTERS = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"]
-# What goes to the loudspeakers can be looked at: half a second of it.
+# What goes to the loudspeakers can be looked at: a quarter of a second of it.
 TAP = """
 window.taps = [];
 window.AudioContext = class extends AudioContext {
   constructor(options) {
     super(options);
-    taps.push({ context: this, tap: new AnalyserNode(this, { fftSize: 8192 }) });
+    taps.push({ context: this, tap: new AnalyserNode(this, { fftSize: 4096 }) });
   }
 };
 const connect = AudioNode.prototype.connect;
@@ -76,7 +76,7 @@ def hertz(pitch: int) -> float:
     return 440 * 2 ** ((pitch - 69) / 12)
 
 
-def levels(page: Page, *pitches: int, after: float = 0.6) -> list[float]:
+def levels(page: Page, *pitches: int, after: float = 0.35) -> list[float]:
     """Amplitudes of the first harmonics of pitches in what is heard now."""
     page.wait_for_timeout(1000 * after)
     heard = page.evaluate(HEARD)

@@ -104,6 +104,19 @@ def test_failures_and_cancelled_notes_are_told():
     assert (faults, made) == (["broken"], ["1/50", "1/52"])
 
 
+def test_notes_of_an_instrument_that_is_not_played_any_more_are_not_waited_for():
+    source = """
+    bank.use([1]);
+    const urgent = bank.currentNote(52), clip = bank.note([5], 53);
+    bank.use([2]);
+    const told = await urgent.catch((error) => error.name);
+    await finish(3);
+    await clip;
+    answer([told, made]);
+    """
+    assert javascript.run(BANK + source, {}) == ["AbortError", ["1/60", "5/53", "2/60", "2/59"]]
+
+
 def test_pitches():
     source = """
     const { nameOf, withinRange } = await load("pitches.js");

@@ -44,6 +44,7 @@ export class NoteBank {
     const timbre = this.#timbre(z);
     if (timbre === this.current) return;
     this.current = timbre;
+    this.#drop((job) => job.isUrgent && job.timbre !== timbre);
     this.onprogress();
     this.#work();
   }
@@ -71,14 +72,15 @@ export class NoteBank {
   /**
    * A note, before all that nobody waits for; resolves to an AudioBuffer.
    * @param {Float32Array} z
-   * @param {{isUrgent?: boolean, isKept?: boolean, signal?: AbortSignal}} [options]  urgent ones go before others
+   * @param {{isUrgent?: boolean, isKept?: boolean, signal?: AbortSignal}} [options]  urgent ones go before others, and are
+   *   rejected when another instrument is played, with an error that isCancelled of queue.js knows
    */
   note(z, pitch, { isUrgent = false, isKept = true, signal } = {}) {
     const timbre = isKept ? this.#timbre(z) : this.timbres.get(z.join()) ?? new Timbre(z), found = timbre.buffers.get(pitch);
     if (found) return Promise.resolve(found);
     if (this.fault) return Promise.reject(this.fault);
     return new Promise((resolve, reject) => {
-      const job = { timbre, pitch, resolve, reject, signal };
+      const job = { timbre, pitch, isUrgent, resolve, reject, signal };
       if (isUrgent) this.wanted.unshift(job); else this.wanted.push(job);
       this.#work();
     });
@@ -86,6 +88,11 @@ export class NoteBank {
 
   /** A note of the instrument that is played now. */
   currentNote(pitch) { return this.note(this.current.z, pitch, { isUrgent: true }); }
+
+  #drop(test) {
+    for (const job of this.wanted.filter(test)) job.reject(new DOMException("another instrument is played", "AbortError"));
+    this.wanted = this.wanted.filter((job) => !test(job));
+  }
 
   #timbre(z) {
     const key = z.join();

@@ -1,5 +1,6 @@
 // Keys and the sustain pedal, from whatever they are moved by, to voices.
 
+import { isCancelled } from "../queue.js";
 import { nameOf, ratio, withinRange } from "./pitches.js";
 import { Voice } from "./voices.js";
 
@@ -63,12 +64,13 @@ export class Performer {
 
   // Has a note made; a key that waits for it, and is still down, sounds with it.
   async #fetch(source, asked, key, velocity) {
+    const isWaiting = () => !key.voice && this.held.get(`${source} ${asked}`) === key;
     try {
       const buffer = await this.bank.currentNote(key.pitch);
-      const isWaiting = !key.voice && this.held.get(`${source} ${asked}`) === key;
-      if (isWaiting) this.#sound(key, { buffer, pitch: key.pitch }, velocity);
+      if (isWaiting()) this.#sound(key, { buffer, pitch: key.pitch }, velocity);
     } catch (error) {
-      this.onhint(`${nameOf(key.pitch)} can't be made: ${error.message}`);
+      if (!isCancelled(error)) this.onhint(`${nameOf(key.pitch)} can’t be made: ${error.message}`);
+      else if (isWaiting()) this.#fetch(source, asked, key, velocity);
     }
   }
 
