@@ -43,6 +43,7 @@ def test_pads_are_played_by_mouse_keys_and_midi(page):
     settled(page)
     pads = page.locator(".hit")
     expect(pads).to_have_count(8)
+    expect(pads.nth(1)).to_have_accessible_name("Pad 2 sound 2")
     for index in range(8):
         pads.nth(index).click()
         page.keyboard.press(str(index + 1))
@@ -256,12 +257,8 @@ def test_the_session_is_kept(pages, tiny):
     page.close()
     page = pages.open(tiny.page("wavegan"), context)
     assert state(page) == kept and kept["pattern"] == 2 and kept["patterns"][2]["tracks"][2][5] == 0.8
-    for damaged in (
-        "{",
-        "[]",
-        "null",
-        json.dumps({"pads": [{"code": "lin("}, 7], "tempo": "x", "patterns": [{"tracks": [[9]]}], "song": [99]}),
-    ):
+    wrong = {"pads": [{"code": "lin("}, 7], "tempo": "x", "patterns": [{"tracks": [[9]]}], "song": [99]}
+    for damaged in ("{", json.dumps(wrong)):
         page.evaluate("text => { localStorage[Object.keys(localStorage)[0]] = text; }", damaged)
         other = pages.open(tiny.page("wavegan"), context)
         assert codes(other)[:2] == ["1", "2"] and state(other)["song"] == [] and state(other)["tempo"] == 110

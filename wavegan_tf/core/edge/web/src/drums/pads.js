@@ -30,7 +30,8 @@ function padView(machine, index) {
   const canvas = make("canvas", { "aria-hidden": "true" });
   const name = make("span", { class: "name" });
   const hit = button("", () => {}, { class: "hit" });
-  hit.append(make("span", { class: "number", "aria-hidden": "true" }, number), canvas, name);
+  const spoken = (text) => make("span", { class: "spoken" }, text);
+  hit.append(spoken("Pad "), make("span", { class: "number" }, number), canvas, spoken(" sound "), name);
   const lock = button("", () => machine.toggleLock(index), { class: "icon lock", title: "Lock: keep this sound" });
   const roll = button("", () => machine.randomize(index), { class: "icon roll", title: "New random sound" });
   lock.append(icon("lock"));
@@ -60,7 +61,6 @@ function padView(machine, index) {
       element.classList.toggle("locked", pad.locked);
       element.classList.toggle("busy", !sound);
       name.textContent = labels ? `${labels[pad.label]} ${text}` : text;
-      hit.setAttribute("aria-label", `Pad ${number}, sound ${name.textContent}`);
       hit.setAttribute("aria-current", String(isSelected));
       lock.setAttribute("aria-pressed", String(pad.locked));
       lock.setAttribute("aria-label", `Lock pad ${number}`);

@@ -26,6 +26,7 @@ export class Transport {
     // A hidden page's timers come once a second.
     this.onhidden = () => this.schedule();
     document.addEventListener("visibilitychange", this.onhidden);
+    this.shown(null);
     this.schedule();
     this.follow();
   }
