@@ -18,7 +18,7 @@ export class ClipPanel {
    *   what is told the pitches that sound
    */
   constructor({ bank, context, destination, mixture, latents, onpitches }) {
-    Object.assign(this, { bank, metadata: bank.engine.metadata, file: null, made: null });
+    Object.assign(this, { bank, context, metadata: bank.engine.metadata, file: null, made: null });
     this.player = new ClipPlayer(context, destination, onpitches);
     this.options = new ClipOptions({
       metadata: this.metadata, mixture, latents, oninstruments: () => this.#outdate(), onnotes: () => this.file && this.#read(),
@@ -96,6 +96,8 @@ export class ClipPanel {
       const made = await this.#make(signal);
       this.made = { ...made, name: name.replace(/\.[^.]*$/, "") };
       this.player.load(made.clip, this.metadata.sample_rate);
+      // Until something is clicked on the page, the browser keeps it silent.
+      if (this.context.state === "running") this.player.play();
       const number = made.instruments.length, length = clock(made.clip.length / this.metadata.sample_rate);
       this.text.textContent = `${this.summary} Ready: ${length} on ${number} instrument${number > 1 ? "s" : ""}.`;
       say(`${name} is rendered.`);
