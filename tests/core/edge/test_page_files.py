@@ -121,7 +121,7 @@ def test_a_kit_is_read_back(page, pages, tiny, tmp_path):
     expect(other.locator(".hit")).to_have_count(12)
     other.get_by_role("button", name="Undo").click()
     assert codes(other) == [str(n) for n in range(1, 9)]
-    # Packed anew by another program, with latents that were changed, and without what only the page knows.
+    # Packed by another program, with latents that were changed, and without what only the page knows.
     with zipfile.ZipFile(path) as kit, zipfile.ZipFile(tmp_path / "changed.zip", "w", zipfile.ZIP_DEFLATED) as changed:
         z = np.load(io.BytesIO(kit.read("latents.npy")))
         buffer = io.BytesIO()

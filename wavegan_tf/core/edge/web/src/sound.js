@@ -71,7 +71,7 @@ function openContext(sampleRate) {
   try {
     return new AudioContext({ latencyHint: "interactive", sampleRate });
   } catch {
-    return new AudioContext({ latencyHint: "interactive" });  // not every rate can be had everywhere
+    return new AudioContext({ latencyHint: "interactive" });  // not every browser has every rate
   }
 }
 

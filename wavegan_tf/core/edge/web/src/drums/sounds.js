@@ -4,7 +4,7 @@ import { isCancelled } from "../queue.js";
 import { toBuffer } from "../sound.js";
 import { latentOf } from "./recipes.js";
 
-const MOST_KEPT = 256;
+const MOST_KEPT = 96;
 
 export class Sounds {
   // made(key): called when a sound has come; failed(error): when it can't.
