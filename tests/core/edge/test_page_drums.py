@@ -66,6 +66,21 @@ def test_pads_are_played_by_mouse_keys_and_midi(page):
     np.testing.assert_allclose(gains, [1, (64 / 127) ** 2, (64 / 127) ** 2, (64 / 127) ** 2])
 
 
+def test_a_pad_is_heard(page):
+    settled(page)
+    peak = page.evaluate("""async () => {
+        const { context, output } = instrument.machine.sound, meter = context.createAnalyser();
+        output.dry.connect(meter);
+        instrument.machine.play(0);
+        const samples = new Float32Array(meter.fftSize), end = performance.now() + 5000;
+        while (performance.now() < end && !samples.some((x) => Math.abs(x) > 0.01)) {
+          await new Promise((done) => setTimeout(done, 20));
+          meter.getFloatTimeDomainData(samples);
+        }
+        return [context.sampleRate, Math.max(...samples.map(Math.abs))]; }""")
+    assert peak[0] == 16000 and 0.01 < peak[1] <= 1
+
+
 def test_a_pad_is_played_by_touch(pages, tiny):
     page = pages.open(
         tiny.page("wavegan"), script=SPY, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
