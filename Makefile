@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo demo-gansynth notebook test test-slow fuzz bench lint lock wheel clean
+.PHONY: help demo demo-gansynth notebook test test-slow fuzz bench lint lock page wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo '                    ARGS="--json FILE" writes a file as well, ARGS="--compare FILE FILE" compares two'
 	@echo 'make lint           ruff and mypy'
 	@echo 'make wheel          build dist/*.whl'
+	@echo 'make page           rebuild the script of the instruments'"'"' page from wavegan_tf/core/edge/web/src'
 	@echo 'make lock           renew requirements.lock from setup.py and requirements.in'
 	@echo 'make clean          remove .venv, caches and demo_output'
 
@@ -74,6 +75,10 @@ wheel: $(INSTALLED)
 notebook: $(INSTALLED)
 	$(BIN)/python -m pip install --disable-pip-version-check jupyterlab
 	$(BIN)/python -m jupyter lab notebooks
+
+# With node and npm of a Python package, and the versions of package-lock.json.
+page: $(INSTALLED)
+	$(BIN)/python wavegan_tf/core/edge/web/build.py
 
 lock:
 	uv pip compile setup.py --constraints requirements.in --extra dev --extra io --extra notebook --extra eval --universal --python-version 3.10 \

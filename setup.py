@@ -52,6 +52,9 @@ setup(
         "wavegan_tf.demo": ["drums/*", "pretrained/**/*"],
         "gansynth_tf.demo": ["notes/**/*", "pretrained/**/*", "*.mid"],
         "eval.page": ["page.html", "page.css", "page.js"],
+        "wavegan_tf.core.edge": [
+            "web/page.html", "web/page.css", "web/licences.txt", "web/built/*", "web/src/**/*.css",
+        ],
     },
     install_requires=[
         "tensorflow>=2.16.2,<2.22",

@@ -1,0 +1,62 @@
+// Files in and out of the page.
+
+// Offers bytes (or text) to be saved under a name.
+export function download(name, content, type = "application/octet-stream") {
+  const url = URL.createObjectURL(new Blob([content], { type }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+// Lets the listener choose files of these endings; calls handle(name, bytes) with each.
+export function openFiles(accept, handle) {
+  const input = document.createElement("input");
+  Object.assign(input, { type: "file", accept, multiple: true });
+  input.addEventListener("change", async () => {
+    for (const file of input.files) handle(file.name, new Uint8Array(await file.arrayBuffer()));
+  });
+  input.click();
+}
+
+// Calls handle(name, bytes) with each file that is dropped on the element.
+export function acceptDrops(element, handle) {
+  const isFiles = (event) => event.dataTransfer?.types.includes("Files");
+  element.addEventListener("dragover", (event) => {
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    element.classList.add("dropping");
+  });
+  element.addEventListener("dragleave", () => element.classList.remove("dropping"));
+  element.addEventListener("drop", async (event) => {
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    element.classList.remove("dropping");
+    for (const file of [...event.dataTransfer.files]) handle(file.name, new Uint8Array(await file.arrayBuffer()));
+  });
+}
+
+// Values that the browser keeps for this page: get(name), and set(name, value), which is false where it can't.
+export function keeper(page) {
+  const place = (name) => `instrument/${page}/${name}`;
+  return {
+    get(name) {
+      try {
+        return JSON.parse(localStorage.getItem(place(name)));
+      } catch {
+        return null;
+      }
+    },
+    set(name, value) {
+      try {
+        localStorage.setItem(place(name), JSON.stringify(value));
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
