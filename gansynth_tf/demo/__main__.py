@@ -48,7 +48,8 @@ def main(argv: list[str]) -> None:
     _generate(model_dir, folder / "interpolation", interpolate=True, interpolate_steps=STEPS - 1, seed=0)
     _generate(model_dir, folder / "tune", midi_file=TUNE, secs_per_instrument=4, seed=0)
     demo.say("Measuring pitches and writing the page")
-    demo.publish(output_dir, NAME, TITLE, ABOUT, _description(folder, minutes))
+    instruments = {"GANSynth keyboard, just trained": model_dir}
+    demo.publish(output_dir, NAME, TITLE, ABOUT, _description(folder, minutes), instruments)
     print(f"Tune:     {folder / 'tune' / 'tune.wav'}\nModel:    {model_dir} (for TensorFlow Serving too)")
 
 

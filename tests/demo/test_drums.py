@@ -24,11 +24,16 @@ SETTINGS = {
 
 def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     """The order and options of the commands, the page, what is kept of an earlier run; nothing is trained."""
-    calls = []
+    calls: list[tuple[str, dict]] = []
+    played: dict[str, tuple[str, str]] = {}
 
     def stand_in(package, name, **options):
         if package == "eval":
             write_page(**options)
+            return
+        if package == "wavegan_tf.core.edge":
+            assert name == "export"
+            played[options["title"]] = (str(options["model_dir"]), str(options["output"]))
             return
         calls.append((f"{package}.{name}", options))
         if name == "train":
@@ -66,7 +71,14 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     assert not (folder / "specgan_tf" / "train" / "old").exists() and (output_dir / "notes.txt").exists()
     index = (output_dir / "index.html").read_text(encoding="utf-8")
     links = [attributes["href"] for attributes in Tags(index).named("a")]
-    assert links == ["drums/index.html", "other/index.html"] and "Another &lt;page&gt;" in index
+    pages = [f"drums/instruments/{number}.html" for number in range(1, 5)]
+    assert links == ["drums/index.html", *pages, "other/index.html"] and "Another &lt;page&gt;" in index
+    assert played == {
+        "WaveGAN drum machine, trained for longer": ("pretrained/drums", str(output_dir / pages[0])),
+        "SpecGAN drum machine, trained for longer": ("pretrained/specgan_drums", str(output_dir / pages[1])),
+        "WaveGAN drum machine, just trained": (str(folder / "wavegan_tf/model/1"), str(output_dir / pages[2])),
+        "SpecGAN drum machine, just trained": (str(folder / "specgan_tf/model/1"), str(output_dir / pages[3])),
+    }
     text = (folder / "index.html").read_text(encoding="utf-8")
     assert len(Tags(text).players()) == len(Tags(text).named("img")) == 12 + 2 * 12 + 4 + 2 + 2 * 12
     made = [f"{name}, {how}" for name in ("WaveGAN", "SpecGAN") for how in ("just trained", "trained for longer")]

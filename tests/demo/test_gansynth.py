@@ -73,7 +73,8 @@ def test_figures_of_known_notes():
 
 def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     """The commands in order and the page; instead of generated notes there are tones, half of them an octave off."""
-    calls = []
+    calls: list[tuple[str, dict]] = []
+    played = []
 
     def write(folder: Path, pitches, wrong=0):
         folder.mkdir()
@@ -83,6 +84,9 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     def stand_in(package, name, **options):
         if package == "eval":
             write_page(**options)
+            return
+        if package == "wavegan_tf.core.edge":
+            played.append((name, str(options["model_dir"]), str(options["output"])))
             return
         calls.append((name, options))
         assert package == "gansynth_tf"
@@ -115,7 +119,10 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     rows = [row.split('<td data-value="')[1:3] for row in text.split("<tbody>")[1].split("<tr>")[1:]]
     percents = [[float(cell.split('"')[0]) for cell in row] for row in rows]
     assert percents[0][0] > 90 and percents[1] == [50, 100] and percents[2][0] < 20
-    assert 'href="notes/index.html"' in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    index = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert 'href="notes/index.html"' in index and 'href="notes/instruments/1.html"' in index
+    out = tmp_path / "out" / "notes"
+    assert played == [("export", str(out / "model" / "1"), str(out / "instruments" / "1.html"))]
     assert "tune.wav" in capsys.readouterr().out
 
 

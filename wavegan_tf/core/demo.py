@@ -99,8 +99,15 @@ def prepare(output_dir: Path, name: str) -> Path:
     return folder
 
 
-def publish(output_dir: Path, name: str, title: str, text: str, description: Mapping[str, Any]) -> None:
-    """Writes a demo's page and the index of all pages there are.
+def publish(
+    output_dir: Path,
+    name: str,
+    title: str,
+    text: str,
+    description: Mapping[str, Any],
+    instruments: Mapping[str, Path | str],
+) -> None:
+    """Writes a demo's page, its instruments and the index of all pages there are.
 
     Args:
       output_dir: the folder of all demos.
@@ -108,27 +115,38 @@ def publish(output_dir: Path, name: str, title: str, text: str, description: Map
       title: of the page.
       text: a sentence about it.
       description: what eval_listening_page needs to know beside the title; files are relative to the demo's folder.
+      instruments: headings of pages to play on, and the models that they play.
 
     Raises:
-      UserError: the page can't be written.
+      UserError: a page can't be written.
     """
     path = output_dir / name / "page.json"
     write_file(str(path), json.dumps({"title": title, **description}, indent=1))
     command("eval", "listening_page", description=path, output=output_dir / name / "index.html")
+    played = {}
+    (output_dir / name / "instruments").mkdir(exist_ok=True)
+    for number, (heading, model_dir) in enumerate(instruments.items(), 1):
+        played[heading] = page = f"{name}/instruments/{number}.html"
+        command("wavegan_tf.core.edge", "export", model_dir=model_dir, output=output_dir / page, title=heading)
     marker = output_dir / _MARKER
     try:
         pages = json.loads(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # new, or cut short
         pages = {}
-    pages[name] = [title, text]
+    pages[name] = [title, text, played]
     write_file(str(marker), json.dumps(pages))
-    items = [
-        f'<li><a href="{folder}/index.html">{html.escape(heading)}</a><br>{html.escape(about)}'
-        for folder, (heading, about) in sorted(pages.items())
-        if (output_dir / folder / "index.html").exists()
-    ]
+    items = []
+    # An index of an earlier version has no instruments.
+    for folder, (heading, about, *rest) in sorted(pages.items()):
+        if (output_dir / folder / "index.html").exists():
+            links = "".join(f"<br>Play: {_link(page, of)}" for of, page in (rest[0] if rest else {}).items())
+            items.append(f"<li>{_link(f'{folder}/index.html', heading)}<br>{html.escape(about)}{links}")
     write_file(str(output_dir / "index.html"), _INDEX.substitute(items="\n".join(items)))
     print(f"\nListen:   {output_dir / name / 'index.html'}\nAll:      {output_dir / 'index.html'}")
+
+
+def _link(page: str, text: str) -> str:
+    return f'<a href="{page}">{html.escape(text)}</a>'
 
 
 def command(package: str, name: str, **options: object) -> None:

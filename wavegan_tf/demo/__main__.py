@@ -92,7 +92,13 @@ def main(argv: list[str]) -> None:
     }
 
     demo.say("Writing the page")
-    demo.publish(output_dir, NAME, TITLE, ABOUT, _description(folder, trained, reference, held_out, captions, longer))
+    instruments: dict[str, Path | str] = {
+        f"{name} drum machine, trained for longer": f"pretrained/{model}" for name, model in PRETRAINED.items()
+    }
+    for model in MODELS:
+        instruments[f"{model.name} drum machine, just trained"] = folder / model.package / "model" / "1"
+    description = _description(folder, trained, reference, held_out, captions, longer)
+    demo.publish(output_dir, NAME, TITLE, ABOUT, description, instruments)
     for model in MODELS:
         made = folder / model.package
         print(f"Wavs:     {made / 'generated'}\nModel:    {made / 'model' / '1'} (for TensorFlow Serving too)")
