@@ -95,6 +95,16 @@ def test_a_loop_begins_with_what_rings_on_from_its_end(page):
     assert np.abs(wave[len(sound) : start]).max() == 0
 
 
+def test_pads_that_were_taken_away_are_silent_and_keep_their_steps(page):
+    page.get_by_role("combobox", name="Pads").select_option("12")
+    set_steps(page, {11: {0: 1}})
+    page.get_by_role("combobox", name="Pads").select_option("8")
+    assert page.evaluate("instrument.renderLoop()") is None
+    page.get_by_role("combobox", name="Pads").select_option("12")
+    settled(page)
+    assert page.evaluate("instrument.renderLoop().then(buffer => buffer.length)") > 0
+
+
 def test_steps_are_handed_over_ahead_of_their_time(page):
     set_steps(page, {0: dict.fromkeys(range(16), 1)}, tempo=TEMPO, swing=0.6)
     hits(page)

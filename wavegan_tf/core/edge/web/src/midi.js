@@ -17,7 +17,8 @@ export async function connectMidi({ noteOn, noteOff = () => {}, sustain = () => 
   try {
     access = await navigator.requestMIDIAccess();
   } catch (error) {
-    throw new Error(`The browser does not let this page use MIDI (${error.message || error.name}).`);
+    const reason = (error.message || error.name).replace(/\.$/, "");
+    throw new Error(`The browser does not let this page use MIDI (${reason}).`);
   }
   const listen = () => {
     const inputs = [...access.inputs.values()].filter((input) => input.state !== "disconnected");

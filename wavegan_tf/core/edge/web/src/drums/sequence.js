@@ -23,7 +23,9 @@ export class Cursor {
   // The next step: {pattern, step, seconds until the one after it, delay, hits: [{pad, velocity}]}.
   next() {
     const state = this.read(), { steps, tracks } = state.patterns[this.pattern], { step, pattern } = this;
-    const hits = tracks.flatMap((track, pad) => (track[step] > 0 ? [{ pad, velocity: track[step] }] : []));
+    // Pads that were taken away keep their steps for the time when they come back.
+    const played = tracks.slice(0, state.pads.length);
+    const hits = played.flatMap((track, pad) => (track[step] > 0 ? [{ pad, velocity: track[step] }] : []));
     this.step++;
     if (this.step >= steps) {
       this.step = 0;
