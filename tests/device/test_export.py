@@ -16,7 +16,7 @@ def assert_agrees(found, expected, metrics, tolerance):
         assert difference <= tolerance * scale, (name, difference / scale)
 
 
-@pytest.mark.parametrize("model", ["wavegan", pytest.param("specgan", marks=pytest.mark.slow), "gansynth"])
+@pytest.mark.parametrize("model", [*(pytest.param(model, marks=pytest.mark.slow) for model in ("wavegan", "specgan")), "gansynth"])
 def test_iterations_in_a_row_are_those_of_training(exported, model):
     """From Adam's start and with other draws each time, which so cannot be part of the program."""
     portable.import_jax()

@@ -76,6 +76,7 @@ def test_tensorboard_shows_pictures_and_plays_sounds(straight):
         assert [samples.shape for samples, _ in board["audio"]["G_z"][step]] == [(16384, 1)] * 3
 
 
+@pytest.mark.slow
 def test_longer_clips_phase_shuffle_and_batch_normalisation(drums, tmp_path):
     run(
         TRAIN, f"--train_dir={tmp_path / 'run'}", f"--data_dir={drums}", *tiny("specgan"), "--train_steps=1",

@@ -93,6 +93,8 @@ def test_what_a_file_says_of_itself_stands_beside_it_too(files):
     assert flatbuffer.embedded((files / "gansynth" / "float16.tflite").read_bytes()) == text
     found = json.loads(text)
     assert isinstance(found.pop("version"), str)
+    # Shipped models have these two; the page shows them.
+    assert "27 instruments" in found.pop("description") and "MIT" in found.pop("licence")
     assert found == {
         "model": "gansynth", "sample_rate": 16000, "latent_dim": 8, "audio_length": 16000, "min_pitch": 36,
         "max_pitch": 84, "data_type": "linear", "data_shape": [32, 1024, 2], "stage": 1, "progress": 1.0,

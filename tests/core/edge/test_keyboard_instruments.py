@@ -69,7 +69,7 @@ def test_seeds_morph_undo_and_only(keys):
     state = lambda: json.loads(keys.evaluate("Object.entries(localStorage)[0][1]"))["mixture"]  # noqa: E731
     for typed, row in (("7", 0), (" 7/2 ", 2)):
         keys.get_by_label("Seed of instrument B").fill(typed)
-        keys.get_by_role("button", name="Play only instrument B").click()
+        keys.get_by_role("button", name="Solo: play only instrument B").click()
         expect(keys.get_by_text("All notes ready")).to_be_visible()
         keys.keyboard.down("a")
         assert levels(keys, 60)[0] == pytest.approx(expected_level(drawn(7, row), 60, 0.8), rel=0.02)

@@ -53,6 +53,7 @@ def training(tmp_path: Path, model: str = "wavegan") -> tuple[Path, list[str]]:
     return directory, [f"--data_dir={data}", f"--train_dir={directory}", *tiny(model)]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_ends_the_other_and_both_go_on_when_started_again(tmp_path):
     directory, given = training(tmp_path)
     workers = two_workers("wavegan_tf.train", *given, "--train_save_secs=1")

@@ -141,6 +141,7 @@ def test_training_without_growing(tmp_path):
     assert (line["step"], line["progress"]) == (4, 1.0)
 
 
+@pytest.mark.slow
 def test_stages_that_end_by_the_clock(tmp_path, monkeypatch):
     """Of one, two and four seconds, a step being a second long; a stage goes on until its time is passed."""
     monkeypatch.setattr(training, "time", types.SimpleNamespace(monotonic=itertools.count().__next__))

@@ -18,7 +18,7 @@ export function sentences(metadata, bytes) {
   ];
   if (low !== undefined) found.push(`It plays the notes ${low} to ${high} of MIDI.`);
   if (labels?.length) found.push(`It has ${labels.length} classes: ${labels.join(", ")}.`);
-  if (step !== undefined) found.push(`It was trained with ${number(step)} updates.`);
+  if (step !== undefined) found.push(`It was trained with ${number(step)} ${model === "gansynth" ? "images" : "updates"}.`);
   found.push(`Its file has ${(bytes / 1e6).toFixed(1)} MB${BITS[weights] ? `, with ${BITS[weights]}` : ""}.`);
   return found;
 }

@@ -49,7 +49,7 @@ export class InstrumentPanel {
     const element = make("div", { class: "card", role: "group", "aria-label": `Instrument ${name}` },
       make("span", { class: "card_name", "aria-hidden": "true" }, name), input, picture,
       button("Random", () => this.#setSeed(index, randomSeed()), { "aria-label": `Random instrument ${name}` }),
-      button("Solo", () => this.#goTo(index), { "aria-label": `Play only instrument ${name}` }));
+      button("Solo", () => this.#goTo(index), { "aria-label": `Solo: play only instrument ${name}` }));
     return { element, input, picture };
   }
 
