@@ -16,7 +16,10 @@ def assert_agrees(found, expected, metrics, tolerance):
         assert difference <= tolerance * scale, (name, difference / scale)
 
 
-@pytest.mark.parametrize("model", [*(pytest.param(model, marks=pytest.mark.slow) for model in ("wavegan", "specgan")), "gansynth"])
+SLOW = [pytest.param(model, marks=pytest.mark.slow) for model in ("wavegan", "specgan")]
+
+
+@pytest.mark.parametrize("model", [*SLOW, "gansynth"])
 def test_iterations_in_a_row_are_those_of_training(exported, model):
     """From Adam's start and with other draws each time, which so cannot be part of the program."""
     portable.import_jax()

@@ -95,7 +95,7 @@ def assert_same(found, expected, networks, weights):
         np.testing.assert_array_equal(value, weights[name], err_msg=name)
 
 
-QUICK = ("wavegan", "batch normalisation")
+QUICK = ("wavegan",)
 SLOW = [pytest.param(case, marks=pytest.mark.slow) for case in CASES if case not in QUICK]
 
 
