@@ -32,7 +32,7 @@ DRUMS = ROOT / "wavegan_tf" / "demo"
 TRAINED_NOTES = ROOT / "gansynth_tf" / "demo" / "pretrained" / "notes"
 PITCHES = (60, 62, 64, 65, 67, 69)  # C D E F G A
 COUNT, COLUMNS = len(PITCHES), 3  # clips of a kind, and how many of them stand in a row
-RATE = 16000
+RATE, NOTES_RATE = 16000, 8000
 # Of the picture, whose background is its own, for light and for dark pages.
 WIDTH, HEIGHT, DPI = 1600, 900, 100
 BACKGROUND, TEXT = "#14161f", "#f2f2f7"
@@ -47,13 +47,13 @@ def drums() -> list[np.ndarray]:
 
 
 def notes() -> list[np.ndarray]:
-    """The first real note of each pitch, float32 [16000, 1]."""
+    """The first real note of each pitch, float32 [8000, 1]."""
     listed = list_notes(str(NOTES), "train").notes
-    return [_clip(next(note.path for note in listed if note.pitch == pitch), 16000) for pitch in PITCHES]
+    return [_clip(next(note.path for note in listed if note.pitch == pitch), 8000, NOTES_RATE) for pitch in PITCHES]
 
 
-def _clip(path: str, length: int) -> np.ndarray:
-    clip = decode.decode(path, RATE, num_channels=1, normalize=True)[:length]
+def _clip(path: str, length: int, rate: int = RATE) -> np.ndarray:
+    clip = decode.decode(path, rate, num_channels=1, normalize=True)[:length]
     return np.pad(clip, ((0, length - len(clip)), (0, 0)))
 
 
@@ -63,8 +63,8 @@ def spectrograms(clips: list[np.ndarray] | np.ndarray) -> list[np.ndarray]:
 
 
 def rainbowgrams(clips: list[np.ndarray] | np.ndarray) -> list[np.ndarray]:
-    """Rainbowgrams up to 4 kHz, half of the frequencies, uint8 [height, width, 3] each."""
-    return [picture[len(picture) // 2 :] for picture in (pictures.rainbowgram(clip, RATE) for clip in clips)]
+    """Rainbowgrams, uint8 [height, width, 3] each."""
+    return [pictures.rainbowgram(clip, NOTES_RATE) for clip in clips]
 
 
 def columns() -> list[tuple[str, str, list[np.ndarray], list[np.ndarray]]]:
@@ -72,7 +72,7 @@ def columns() -> list[tuple[str, str, list[np.ndarray], list[np.ndarray]]]:
 
     def made(folder: Path, **inputs: object) -> np.ndarray:
         model = wavegan_tf.load_model(folder)
-        assert model.sample_rate == RATE
+        assert model.sample_rate == (RATE if model.pitches is None else NOTES_RATE)
         return model.generate(seed=0, **inputs)  # type: ignore[arg-type]
 
     hits = drums()

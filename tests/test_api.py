@@ -191,12 +191,12 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("specgan", {"ngl": -1}, "ngl=-1: must be at least 0"),
     ("specgan", {"ngl": 2.5}, "ngl: must be a whole number, not 2.5"),
     ("specgan", {"ngl": 2**31}, f"ngl={2**31}: must be at most {2**31 - 1}"),
-    ("gansynth", {"pitch": 35}, "pitch=35: the model has pitches from 36 to 84"),
-    ("gansynth", {"pitch": [60, 85]}, "pitch=85: the model has pitches from 36 to 84"),
+    ("gansynth", {"pitch": 47}, "pitch=47: the model has pitches from 48 to 84"),
+    ("gansynth", {"pitch": [60, 85]}, "pitch=85: the model has pitches from 48 to 84"),
     ("gansynth", {"pitch": "C4"}, "pitch='C4': must be a MIDI number, or a list of them"),
     ("gansynth", {"pitch": 60.5}, "pitch=60.5: must be a MIDI number, or a list of them"),
     ("gansynth", {"pitch": [60, 62], "n": 3}, "pitch: has 2 rows for 3 sounds"),
-    ("gansynth", {"pitch": [60, 62, 64], "z": np.zeros((2, 8))}, "z: has 2 rows for 3 sounds"),
+    ("gansynth", {"pitch": [60, 62, 64], "z": np.zeros((2, 4))}, "z: has 2 rows for 3 sounds"),
 ]
 
 

@@ -16,7 +16,7 @@ from wavegan_tf.core.edge.page import make_page
 from wavegan_tf.core.serving import saved_model
 from wavegan_tf.networks import WaveGANGenerator
 
-DRUMS = Path(wavegan_tf.demo.__file__).parent / "trained" / "wavegan_drums"
+DRUMS = Path(wavegan_tf.demo.__file__).parent / "pretrained" / "drums"
 MAKE = "async z => [...await instrument.engine.generate({ z })]"
 
 
