@@ -23,6 +23,7 @@ from wavegan_tf.core.reading import (
     read_array,
     read_arrays,
     read_json,
+    read_text,
     whole_number,
     whole_records,
 )
@@ -190,7 +191,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path, place):
     """A pipe that nobody writes into would be waited for, and /dev/zero has no end."""
     path = str(tmp_path / place)
     os.mkfifo(path) if place == "pipe" else os.symlink("/dev/zero", path)
-    for read in (read_json, read_array, whole_records, lambda path: read_arrays(path, ["x"])):
+    for read in (read_json, read_text, read_array, whole_records, lambda path: read_arrays(path, ["x"])):
         with pytest.raises(Unreadable, match="^it is not a regular file$"):
             read(path)
         with pytest.raises(IsADirectoryError):

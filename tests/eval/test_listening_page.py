@@ -164,6 +164,14 @@ def test_scores_are_a_table_and_bad_lines_are_named(tmp_path):
             listening_page.scores_table(str(path))
 
 
+@pytest.mark.parametrize("flag", ["scores", "description"])
+def test_pipes_are_refused_and_not_waited_for(tmp_path, flag):
+    os.mkfifo(tmp_path / "pipe")
+    sets = [f"--set=a={tmp_path}"] if flag == "scores" else []
+    with pytest.raises(UserError, match=f"^{flag}={tmp_path}/pipe: is not JSON .it is not a regular file.$"):
+        call(listening_page, *sets, f"--{flag}={tmp_path}/pipe", f"--output={tmp_path}/page.html")
+
+
 def test_a_folders_bad_files_are_named_and_left_out(tmp_path, monkeypatch):
     warned: list[str] = []
     monkeypatch.setattr(sources.logging, "warning", lambda text, error: warned.append(text % error))

@@ -22,7 +22,7 @@ import numpy as np
 from wavegan_tf.core.errors import one_line
 
 # No list of notes that anybody has is as large.
-MAX_JSON_BYTES = 1 << 30
+MAX_TEXT_BYTES = 1 << 30
 # Of a TFRecord: length and its checksum, and the checksum of what lies between, in bytes.
 _RECORD_HEADER, _RECORD_FOOTER = 12, 4
 _HALF_OF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
@@ -55,6 +55,26 @@ def require_regular(path: str) -> None:
         raise Unreadable("it is not a regular file")
 
 
+def read_text(path: str, errors: str = "strict") -> str:
+    """The text of a file in UTF-8, with a byte-order mark or without, and with its ends of lines as they are.
+
+    Args:
+      path: of the file.
+      errors: what becomes of bytes that are no UTF-8, as `bytes.decode` has it.
+
+    Raises:
+      Unreadable: it is no regular file, is too large, or is not UTF-8.
+      OSError: it cannot be opened.
+    """
+    require_regular(path)
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_TEXT_BYTES:
+            raise Unreadable(f"it is larger than {MAX_TEXT_BYTES >> 20} MiB")
+        data = file.read()
+    with _one_line():
+        return data.decode("utf-8-sig", errors)
+
+
 def read_json(path: str) -> Any:
     """The value of a JSON file in UTF-8, with a byte-order mark or without.
 
@@ -62,13 +82,7 @@ def read_json(path: str) -> Any:
       Unreadable: it is no JSON, or `parse_json` refuses it.
       OSError: it cannot be opened.
     """
-    require_regular(path)
-    with open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_size > MAX_JSON_BYTES:
-            raise Unreadable(f"it is larger than {MAX_JSON_BYTES >> 20} MiB")
-        data = file.read()
-    with _one_line():
-        return parse_json(data.decode("utf-8-sig"))
+    return parse_json(read_text(path))
 
 
 def parse_json(text: str, max_digits: int = 20) -> Any:
