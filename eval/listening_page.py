@@ -33,7 +33,7 @@ _SCORE_COLUMNS = (
 )  # fmt: skip
 
 
-def _description(path: str) -> Any:
+def read_description(path: str) -> Any:
     """The value of a JSON file.
 
     Raises:
@@ -115,7 +115,7 @@ def main() -> None:
     flags.require(output=values.output)
     if values.description:
         origin, folder = f"--description={display_name(values.description)}", os.path.dirname(values.description)
-        description = _description(values.description)
+        description = read_description(values.description)
     else:
         origin, folder = "--set", ""
         description = {"title": values.title, "question": values.question, "picture": values.picture,

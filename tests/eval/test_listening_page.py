@@ -196,6 +196,22 @@ def test_rates_that_no_sound_has_are_refused(tmp_path, rate):
         sources.read_clip(str(tmp_path / "a.wav"), "a")
 
 
+def test_clips_are_whole_whatever_their_headers_say(tmp_path):
+    """Of joined files libsndfile reads the first, and takes memory for as many samples as a header claims."""
+    sound = np.random.default_rng(0).integers(-32768, 32768, (3000, 2)).astype(np.int16)
+    sound[:2] = -32768, 32767
+    soundfile.write(tmp_path / "whole.wav", sound, RATE, "PCM_16")
+    soundfile.write(tmp_path / "whole.flac", sound, RATE, "PCM_16")
+    data = bytearray((tmp_path / "whole.flac").read_bytes())
+    data[21] &= 0xF0  # of 36 bits, the number of samples
+    data[22:26] = bytes(4)
+    (tmp_path / "streamed.flac").write_bytes(data)
+    (tmp_path / "joined.wav").write_bytes((tmp_path / "whole.wav").read_bytes() * 2)
+    for name, count, error in ("whole.wav", 1, 0), ("whole.flac", 1, 0), ("streamed.flac", 1, 0), ("joined.wav", 2, 1):
+        samples = sources.read_clip(str(tmp_path / name), "").samples
+        np.testing.assert_allclose(samples, np.tile(sound, [count, 1]), rtol=0, atol=error)
+
+
 def test_rates_that_browsers_refuse_are_raised(tmp_path):
     time = np.arange(2000) / 2000
     soundfile.write(tmp_path / "low.wav", 0.5 * np.sin(2 * np.pi * 200 * time), 2000)

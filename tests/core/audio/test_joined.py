@@ -50,7 +50,7 @@ def mp3_telling(path, frames):
 
 @pytest.mark.parametrize("extension", FORMATS)
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_joined_files_are_the_files_one_after_another(tmp_path, extension, count):
+def test_joined_files_are_the_files_one_after_another(tmp_path, monkeypatch, extension, count):
     paths = [
         written(tmp_path / f"{part}.{extension}", tone(300 * (part + 1), 0.3 + 0.2 * part)) for part in range(count)
     ]
@@ -59,6 +59,8 @@ def test_joined_files_are_the_files_one_after_another(tmp_path, extension, count
     alone = [decode.decode(str(path), normalize=False) for path in paths]
     np.testing.assert_array_equal(decode.decode(str(joined), normalize=False), np.concatenate(alone))
     assert len(sections(str(joined))) == (count if count > 1 else 0)
+    monkeypatch.setattr(decode.ffmpeg, "is_installed", lambda: False)
+    assert decode.probe(str(joined)) == (RATE, 1)
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000])  # MPEG 2.5, 2, 1 and 1

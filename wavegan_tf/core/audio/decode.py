@@ -93,8 +93,13 @@ def probe(path: str) -> tuple[int, int]:
     Raises:
       AudioError: nothing does.
     """
-    with _named_errors(path), _open_file(path) as file:
-        return file.samplerate, file.channels
+    with _named_errors(path), contextlib.ExitStack() as stack:
+        parts = [stack.enter_context(part) for part in sections(path)]
+        if parts:
+            with contextlib.suppress(soundfile.LibsndfileError), _StraightOn(parts[0]) as file:
+                return file.samplerate, file.channels
+        with _open_file(path) as file:
+            return file.samplerate, file.channels
 
 
 @contextlib.contextmanager
