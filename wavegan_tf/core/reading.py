@@ -100,8 +100,9 @@ def parse_json(text: str, max_digits: int = 20) -> Any:
       max_digits: of a whole number.
 
     Raises:
-      Unreadable: it is no JSON, is nested too deeply, has millions of lists, a whole number of more digits, or half of a
-        surrogate pair, which is no character. Those for which Python takes bytes of a path that is not UTF-8 are let through.
+      Unreadable: it is no JSON, is nested too deeply, or holds millions of lists, a whole number of more digits, or
+        half of a surrogate pair, which is no character. Those for which Python takes bytes of a path that is not
+        UTF-8 are let through.
     """
 
     def integer(digits: str) -> int:

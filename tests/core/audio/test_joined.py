@@ -105,6 +105,29 @@ def test_joined_mp3_of_which_the_first_alone_tells_its_frames(tmp_path):
     assert np.sqrt(np.mean(found[-alone // 2 :] ** 2)) > 0.3
 
 
+@pytest.mark.parametrize("extension", ["ogg", "opus", "flac"])
+def test_sound_that_is_missing_is_said(tmp_path, caplog, extension):
+    """A page of an Ogg stream that was lost, or the end of a download, is passed over by libsndfile in silence."""
+    noise = np.random.default_rng(0).normal(0, 0.2, 10 * RATE).astype(np.float32)
+    path = written(tmp_path / f"whole.{extension}", noise)
+    assert len(decode.decode(str(path))) == len(noise) and not caplog.messages
+    data = path.read_bytes()
+    if extension == "flac":
+        damaged = data[: len(data) // 2]
+    else:
+        starts = [at for at in range(len(data)) if data.startswith(b"OggS", at)]
+        damaged = data[: starts[5]] + data[starts[6] :]
+    path.write_bytes(damaged)
+    with caplog.at_level("WARNING"):
+        try:
+            missing = len(noise) - len(decode.decode(str(path)))
+        except AudioError:
+            return  # refused, and not silent
+        decode.decode(str(path))
+    (message,) = caplog.messages
+    assert missing > 1152 and message == f"{path}: {missing} samples are missing of those that it tells; is it damaged?"
+
+
 def test_tags_between_joined_mp3_are_no_sound(tmp_path):
     first, second = (
         written(tmp_path / f"{name}.mp3", tone(440, seconds)) for name, seconds in (("a", 0.5), ("b", 0.7))
@@ -147,6 +170,23 @@ def test_a_wav_without_a_size_is_read_to_its_end(tmp_path, order, riff, between)
         found = decode.decode(str(path), normalize=False)
         np.testing.assert_array_equal(found[:, 0], samples[:count] / np.float32(32768))
     path.write_bytes(wav(samples[:0], order, riff, 0, between))
+    with pytest.raises(AudioError, match="holds no samples"):
+        decode.decode(str(path))
+
+
+@pytest.mark.parametrize("kind", [b"RF64", b"BW64"])
+@pytest.mark.parametrize("told", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("between", [b"", b"JUNK" + struct.pack("<I", 4) + b"abcd"])
+def test_a_long_wav_without_a_size_is_read_to_its_end(tmp_path, kind, told, between):
+    samples = (tone(440, 0.3) * 32767).astype("<i2")
+    form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    path = tmp_path / "recorder.wav"
+    for count in (1, 2, 1000, len(samples)):
+        head = kind + struct.pack("<I", 0xFFFFFFFF) + b"WAVEds64" + struct.pack("<IQQQI", 28, 0, 0, 0, 0)
+        path.write_bytes(head + form + between + b"data" + struct.pack("<I", told) + samples[:count].tobytes())
+        found = decode.decode(str(path), normalize=False)
+        np.testing.assert_array_equal(found[:, 0], samples[:count] / np.float32(32768))
+    path.write_bytes(head + form + b"data" + struct.pack("<I", told))
     with pytest.raises(AudioError, match="holds no samples"):
         decode.decode(str(path))
 

@@ -22,12 +22,15 @@ from wavegan_tf.core.audio.conversion import MAX_SECONDS as MAX_SECONDS
 from wavegan_tf.core.audio.conversion import Unusable, convert
 from wavegan_tf.core.audio.ffmpeg import FFmpegFile
 from wavegan_tf.core.audio.files import extension_of
-from wavegan_tf.core.audio.joined import Section, sections
+from wavegan_tf.core.audio.joined import Section, sections, warn_once
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, replacing
 from wavegan_tf.core.writing import why
 
 BLOCK_FRAMES = 1 << 18
+# By a frame, an mp3 can have less than it tells. FLAC has 36 bits for the number of samples, and libsndfile takes the
+# largest 64-bit number for one that is not told.
+_LONGEST_FRAME, _UNKNOWN_FRAMES = 1152, 1 << 40
 
 
 class AudioError(UserError):
@@ -136,17 +139,18 @@ def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]
     if parts:
         # Where libsndfile lacks the codec, ffmpeg reads the file as a whole.
         with contextlib.suppress(soundfile.LibsndfileError):
-            return _open_parts(parts)
+            return _open_parts(parts, path)
     file = _open_file(path)
     if isinstance(file, soundfile.SoundFile) and wanted_rate in (None, file.samplerate):
         audio = tensorflow_io.decode(path, file)
         if audio is not None:
             file.close()
+            _warn_of_loss(path, file.frames - len(audio))
             return file.samplerate, iter([audio])
-    return file.samplerate, _blocks(file)
+    return file.samplerate, _blocks(file, path)
 
 
-def _open_parts(parts: list[Section]) -> tuple[int, Iterator[np.ndarray]]:
+def _open_parts(parts: list[Section], path: str) -> tuple[int, Iterator[np.ndarray]]:
     """The rate and the blocks of the parts of a file, one after another."""
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(_StraightOn(stack.enter_context(part))) for part in parts]
@@ -157,7 +161,7 @@ def _open_parts(parts: list[Section]) -> tuple[int, Iterator[np.ndarray]]:
     def blocks() -> Iterator[np.ndarray]:
         with held:
             for file in files:
-                yield from _blocks(file)
+                yield from _blocks(file, path)
 
     return files[0].samplerate, blocks()
 
@@ -180,7 +184,7 @@ def _open_file(path: str) -> soundfile.SoundFile | FFmpegFile:
         raise Unusable(f"cannot be decoded by libsndfile ({refusal}), and {error}") from None
 
 
-def _blocks(file: soundfile.SoundFile | FFmpegFile) -> Iterator[np.ndarray]:
+def _blocks(file: soundfile.SoundFile | FFmpegFile, path: str) -> Iterator[np.ndarray]:
     frames = BLOCK_FRAMES // max(1, file.channels // 4)  # a header may claim a thousand channels
     with file:
         if isinstance(file, FFmpegFile):
@@ -191,6 +195,13 @@ def _blocks(file: soundfile.SoundFile | FFmpegFile) -> Iterator[np.ndarray]:
         while len(block := file.read(min(frames, left), dtype="float32", always_2d=True)):
             yield block
             left -= len(block)
+        _warn_of_loss(path, left)
+
+
+def _warn_of_loss(path: str, missing: int) -> None:
+    """Warns of a file that is damaged or cut off; nothing is wrong with one that does not tell its length."""
+    if _LONGEST_FRAME < missing < _UNKNOWN_FRAMES:
+        warn_once(f"{display_name(path)}: {missing} samples are missing of those that it tells; is it damaged?")
 
 
 class _StraightOn(soundfile.SoundFile):

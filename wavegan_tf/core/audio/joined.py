@@ -23,6 +23,7 @@ from wavegan_tf.core.files import display_name
 _OGG_HEAD = struct.Struct("<4sBBqIIIB")
 _BEGINS = 2  # flag of a page with which a stream begins
 _WAVES = (b"RIFF", b"RIFX")
+_LONG_WAVES = (b"RF64", b"BW64")  # with sizes of 64 bits in a chunk of their own
 # Files of chunks, with the order of their bytes.
 _CHUNKED = {b"RIFF": "<", b"RIFX": ">", b"FORM": ">"}
 
@@ -82,11 +83,13 @@ def sections(path: str) -> list[Section]:
             starts = _chunked_starts(file, size, head[:4])
             if head[:4] in _WAVES:
                 instead = _unfilled(file, size, _CHUNKED[head[:4]])
+        elif head[:4] in _LONG_WAVES:
+            starts, instead = [0], _unfilled_long(file, size)
         elif head[:4] == b"fLaC" or head[:1] == b"\xff" or head[:3] == b"ID3":
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 starts, instead = flac_parts(data) if head[:4] == b"fLaC" else mp3_parts(data)
             if instead:
-                _warn_once(f"{display_name(path)}: is longer than it tells")
+                warn_once(f"{display_name(path)}: is longer than it tells; it is read to its end")
         else:
             return []
     if len(starts) < 2 and not instead:
@@ -95,8 +98,9 @@ def sections(path: str) -> list[Section]:
 
 
 @functools.cache
-def _warn_once(text: str) -> None:
-    logging.warning("%s; it is read to its end", text)
+def warn_once(text: str) -> None:
+    """Warns, but not again when the file is decoded again."""
+    logging.warning("%s", text)
 
 
 def _ogg_starts(file: BinaryIO, size: int) -> list[int]:
@@ -126,6 +130,24 @@ def _unfilled(file: BinaryIO, size: int, order: str) -> dict[int, bytes]:
             if length or not rest:
                 return {}
             return {4: struct.pack(f"{order}I", at + rest), at + 4: struct.pack(f"{order}I", rest)}
+        at += 8 + length + length % 2
+    return {}
+
+
+def _unfilled_long(file: BinaryIO, size: int) -> dict[int, bytes]:
+    """`_unfilled` for an RF64, whose chunk `ds64` has the sizes of file and data and the number of samples."""
+    file.seek(12)
+    name, length, _, told = struct.unpack("<4sIQQ", file.read(24).ljust(24, b"\0"))
+    at = 20 + length + length % 2
+    while name == b"ds64" and not told and at + 8 <= size:
+        file.seek(at)
+        chunk, length = struct.unpack("<4sI", file.read(8))
+        rest = size - at - 8
+        if chunk == b"data":
+            is_unfilled = length in (0, 0xFFFFFFFF) and rest > 0
+            # libsndfile knows BW64, which has the same chunks, by the older name.
+            found = {0: b"RF64", 20: struct.pack("<QQ", size - 8, rest), at + 4: b"\xff" * 4}
+            return found if is_unfilled else {}
         at += 8 + length + length % 2
     return {}
 
