@@ -177,7 +177,7 @@ def test_a_wav_without_a_size_is_read_to_its_end(tmp_path, order, riff, between)
 @pytest.mark.parametrize("kind", [b"RF64", b"BW64"])
 @pytest.mark.parametrize("told", [0, 0xFFFFFFFF])
 @pytest.mark.parametrize("between", [b"", b"JUNK" + struct.pack("<I", 4) + b"abcd"])
-def test_a_long_wav_without_a_size_is_read_to_its_end(tmp_path, kind, told, between):
+def test_a_long_wav_without_a_size_is_read_to_its_end(tmp_path, monkeypatch, kind, told, between):
     samples = (tone(440, 0.3) * 32767).astype("<i2")
     form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
     path = tmp_path / "recorder.wav"
@@ -186,6 +186,11 @@ def test_a_long_wav_without_a_size_is_read_to_its_end(tmp_path, kind, told, betw
         path.write_bytes(head + form + between + b"data" + struct.pack("<I", told) + samples[:count].tobytes())
         found = decode.decode(str(path), normalize=False)
         np.testing.assert_array_equal(found[:, 0], samples[:count] / np.float32(32768))
+    monkeypatch.setattr(decode.ffmpeg, "is_installed", lambda: False)
+    whole = written(tmp_path / "whole.wav", samples).read_bytes()[44:]
+    sizes = struct.pack("<IQQQI", 28, 72 + len(whole), len(whole), len(samples), 0)
+    path.write_bytes(head[:16] + sizes + form + between + b"data" + struct.pack("<I", 0xFFFFFFFF) + whole)
+    np.testing.assert_array_equal(decode.decode(str(path), normalize=False), found)
     path.write_bytes(head + form + b"data" + struct.pack("<I", told))
     with pytest.raises(AudioError, match="holds no samples"):
         decode.decode(str(path))

@@ -84,7 +84,9 @@ def sections(path: str) -> list[Section]:
             if head[:4] in _WAVES:
                 instead = _unfilled(file, size, _CHUNKED[head[:4]])
         elif head[:4] in _LONG_WAVES:
-            starts, instead = [0], _unfilled_long(file, size)
+            # libsndfile knows BW64, which has the same chunks, by the older name.
+            starts, instead = [0], {0: b"RF64"} if head[:4] == b"BW64" else {}
+            instead |= _unfilled_long(file, size)
         elif head[:4] == b"fLaC" or head[:1] == b"\xff" or head[:3] == b"ID3":
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 starts, instead = flac_parts(data) if head[:4] == b"fLaC" else mp3_parts(data)
@@ -145,9 +147,7 @@ def _unfilled_long(file: BinaryIO, size: int) -> dict[int, bytes]:
         rest = size - at - 8
         if chunk == b"data":
             is_unfilled = length in (0, 0xFFFFFFFF) and rest > 0
-            # libsndfile knows BW64, which has the same chunks, by the older name.
-            found = {0: b"RF64", 20: struct.pack("<QQ", size - 8, rest), at + 4: b"\xff" * 4}
-            return found if is_unfilled else {}
+            return {20: struct.pack("<QQ", size - 8, rest), at + 4: b"\xff" * 4} if is_unfilled else {}
         at += 8 + length + length % 2
     return {}
 
