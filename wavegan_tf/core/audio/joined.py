@@ -78,7 +78,10 @@ def sections(path: str) -> list[Section]:
     with open(path, "rb") as file:
         head = file.read(12)
         if head[:4] == b"OggS":
-            starts = _ogg_starts(file, size)
+            starts, lost = _ogg_starts(file, size)
+            if lost:
+                name = display_name(path)
+                warn_once(f"{name}: {lost} of its pages are missing, and the sound on them; is it damaged?")
         elif head[:4] in _CHUNKED and len(head) == 12:
             starts = _chunked_starts(file, size, head[:4])
             if head[:4] in _WAVES:
@@ -105,20 +108,27 @@ def warn_once(text: str) -> None:
     logging.warning("%s", text)
 
 
-def _ogg_starts(file: BinaryIO, size: int) -> list[int]:
-    """Places at which groups of Ogg streams begin: with the first page that begins one after pages that do not."""
+def _ogg_starts(file: BinaryIO, size: int) -> tuple[list[int], int]:
+    """Places at which groups of Ogg streams begin, and how many pages are missing by their numbers.
+
+    A group begins with the first page that begins a stream after pages that do not.
+    """
     starts, at, within = [], 0, True
+    numbers, lost = dict[int, int](), 0
     while at + _OGG_HEAD.size <= size:
         file.seek(at)
-        magic, _, flags, _, _, _, _, count = _OGG_HEAD.unpack(file.read(_OGG_HEAD.size))
+        magic, _, flags, _, stream, number, _, count = _OGG_HEAD.unpack(file.read(_OGG_HEAD.size))
         if magic != b"OggS":
             break
         begins = bool(flags & _BEGINS)
+        if not begins and stream in numbers:
+            lost += max(0, number - numbers[stream] - 1)
+        numbers[stream] = number
         if begins and within:
             starts.append(at)
         within = not begins
         at += _OGG_HEAD.size + count + sum(file.read(count))
-    return starts
+    return starts, lost
 
 
 def _unfilled(file: BinaryIO, size: int, order: str) -> dict[int, bytes]:
