@@ -22,15 +22,12 @@ from wavegan_tf.core.audio.conversion import MAX_SECONDS as MAX_SECONDS
 from wavegan_tf.core.audio.conversion import Unusable, convert
 from wavegan_tf.core.audio.ffmpeg import FFmpegFile
 from wavegan_tf.core.audio.files import extension_of
-from wavegan_tf.core.audio.joined import Section, sections, warn_once
+from wavegan_tf.core.audio.joined import Section, sections, warn_of_loss
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, replacing
 from wavegan_tf.core.writing import why
 
 BLOCK_FRAMES = 1 << 18
-# By a frame, an mp3 can have less than it tells. FLAC has 36 bits for the number of samples, and libsndfile takes the
-# largest 64-bit number for one that is not told.
-_LONGEST_FRAME, _UNKNOWN_FRAMES = 1152, 1 << 40
 
 
 class AudioError(UserError):
@@ -38,11 +35,7 @@ class AudioError(UserError):
 
 
 def decode(
-    path: str,
-    sample_rate: int | None = None,
-    num_channels: int = 1,
-    normalize: bool = True,
-    fast_wav: bool = False,
+    path: str, sample_rate: int | None = None, num_channels: int = 1, normalize: bool = True, fast_wav: bool = False
 ) -> np.ndarray:
     """Decodes one file as the original's loader does.
 
@@ -98,9 +91,8 @@ def probe(path: str) -> tuple[int, int]:
     """
     with _named_errors(path), contextlib.ExitStack() as stack:
         parts = [stack.enter_context(part) for part in sections(path)]
-        if parts:
-            with contextlib.suppress(soundfile.LibsndfileError), _StraightOn(parts[0]) as file:
-                return file.samplerate, file.channels
+        with contextlib.suppress(soundfile.LibsndfileError, IndexError), _StraightOn(parts[0]) as part:
+            return part.samplerate, part.channels
         with _open_file(path) as file:
             return file.samplerate, file.channels
 
@@ -145,7 +137,7 @@ def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]
         audio = tensorflow_io.decode(path, file)
         if audio is not None:
             file.close()
-            _warn_of_loss(path, file.frames - len(audio))
+            warn_of_loss(path, file.frames - len(audio))
             return file.samplerate, iter([audio])
     return file.samplerate, _blocks(file, path)
 
@@ -195,13 +187,7 @@ def _blocks(file: soundfile.SoundFile | FFmpegFile, path: str) -> Iterator[np.nd
         while len(block := file.read(min(frames, left), dtype="float32", always_2d=True)):
             yield block
             left -= len(block)
-        _warn_of_loss(path, left)
-
-
-def _warn_of_loss(path: str, missing: int) -> None:
-    """Warns of a file that is damaged or cut off; nothing is wrong with one that does not tell its length."""
-    if _LONGEST_FRAME < missing < _UNKNOWN_FRAMES:
-        warn_once(f"{display_name(path)}: {missing} samples are missing of those that it tells; is it damaged?")
+        warn_of_loss(path, left)
 
 
 class _StraightOn(soundfile.SoundFile):

@@ -26,6 +26,9 @@ _WAVES = (b"RIFF", b"RIFX")
 _LONG_WAVES = (b"RF64", b"BW64")  # with sizes of 64 bits in a chunk of their own
 # Files of chunks, with the order of their bytes.
 _CHUNKED = {b"RIFF": "<", b"RIFX": ">", b"FORM": ">"}
+# By a frame, an mp3 can have less than it tells. FLAC has 36 bits for the number of samples, and libsndfile takes the
+# largest 64-bit number for one that is not told.
+_LONGEST_FRAME, _UNKNOWN_FRAMES = 1152, 1 << 40
 
 
 class Section(io.RawIOBase):
@@ -106,6 +109,12 @@ def sections(path: str) -> list[Section]:
 def warn_once(text: str) -> None:
     """Warns, but not again when the file is decoded again."""
     logging.warning("%s", text)
+
+
+def warn_of_loss(path: str, missing: int) -> None:
+    """Warns of a file that is damaged or cut off; nothing is wrong with one that does not tell its length."""
+    if _LONGEST_FRAME < missing < _UNKNOWN_FRAMES:
+        warn_once(f"{display_name(path)}: {missing} samples are missing of those that it tells; is it damaged?")
 
 
 def _ogg_starts(file: BinaryIO, size: int) -> tuple[list[int], int]:
