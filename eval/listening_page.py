@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 from absl import flags as absl_flags
 from absl import logging
@@ -18,11 +19,9 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.flags import require_effect
 from wavegan_tf.core.folders import output_file
-from wavegan_tf.core.reading import parse_json
+from wavegan_tf.core.reading import parse_json, read_json, read_text
 from wavegan_tf.core.serving.commands import define_trust
 from wavegan_tf.core.writing import write_file, writing
-
-T = TypeVar("T")
 
 _LARGE_BYTES = 50e6
 _IN_DESCRIPTION = effects.not_with("description", reason=", which says it")
@@ -34,19 +33,21 @@ _SCORE_COLUMNS = (
 )  # fmt: skip
 
 
-def read_json(path: str, flag: str) -> Any:
+def read_description(path: str) -> Any:
     """The value of a JSON file.
 
     Raises:
       UserError: it can't be read.
     """
-    return _read(path, flag, parse_json)
+    with _named_errors(path, "description"):
+        return read_json(path)
 
 
-def _read(path: str, flag: str, parse: Callable[[str], T]) -> T:
+@contextlib.contextmanager
+def _named_errors(path: str, flag: str) -> Iterator[None]:
+    """Turns all that reading a file of JSON may raise into UserError."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            return parse(file.read())
+        yield
     except OSError as error:
         raise UserError(f"--{flag}={display_name(path)}: cannot be read ({error.strerror})") from None
     except ValueError as error:
@@ -59,7 +60,8 @@ def scores_table(path: str) -> Table:
     Raises:
       UserError: the file can't be read, a line is no such object, or there is none.
     """
-    lines = _read(path, "scores", lambda text: [(i, s) for i, s in enumerate(text.splitlines(), 1) if s.strip()])
+    with _named_errors(path, "scores"):
+        lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), 1) if line.strip()]
     rows = []
     for number, line in lines:
         try:
@@ -113,7 +115,7 @@ def main() -> None:
     flags.require(output=values.output)
     if values.description:
         origin, folder = f"--description={display_name(values.description)}", os.path.dirname(values.description)
-        description = read_json(values.description, "description")
+        description = read_description(values.description)
     else:
         origin, folder = "--set", ""
         description = {"title": values.title, "question": values.question, "picture": values.picture,

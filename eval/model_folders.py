@@ -6,7 +6,7 @@ import os
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, suggest_version
-from wavegan_tf.core.reading import read_json
+from wavegan_tf.core.reading import MAX_DESCRIPTION_BYTES, read_json
 from wavegan_tf.core.serving.metadata import METADATA_FILE, RUN_FILES
 
 _CONFIGS = (*RUN_FILES, METADATA_FILE)
@@ -31,7 +31,7 @@ def model_of(place: str) -> str:
     """
     for name in _CONFIGS:
         try:
-            return str(read_json(os.path.join(place, name))["model"])
+            return str(read_json(os.path.join(place, name), MAX_DESCRIPTION_BYTES)["model"])
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, TypeError):

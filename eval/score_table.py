@@ -17,8 +17,8 @@ from eval import paper_tables
 from eval.paper_tables import SC09_PAPER, STUDENT, Published
 from wavegan_tf import __version__
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.reading import parse_json
-from wavegan_tf.core.writing import append_lines
+from wavegan_tf.core.reading import Unreadable, parse_json, read_text
+from wavegan_tf.core.writing import append_lines, why
 
 if TYPE_CHECKING:
     from eval.scoring import Score
@@ -84,14 +84,14 @@ def read(output_dir: str) -> list[dict[str, Any]]:
     """
     lines = []
     try:
-        with open(os.path.join(output_dir, SCORES_FILE), encoding="utf-8-sig", errors="replace") as file:
-            for text in file:
-                with contextlib.suppress(ValueError):
-                    lines.append(parse_json(text))
+        text = read_text(os.path.join(output_dir, SCORES_FILE), errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except OSError as error:
-        raise UserError(f"--output_dir={output_dir}: {SCORES_FILE} cannot be read ({error.strerror})") from None
+    except (OSError, Unreadable) as error:
+        raise UserError(f"--output_dir={output_dir}: {SCORES_FILE} cannot be read ({why(error)})") from None
+    for line in text.split("\n"):
+        with contextlib.suppress(ValueError):
+            lines.append(parse_json(line))
     return [line for line in lines if isinstance(line, dict)]
 
 

@@ -11,7 +11,7 @@ from absl import logging
 
 from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.reading import parse_json, read_json
+from wavegan_tf.core.reading import MAX_DESCRIPTION_BYTES, parse_json, read_json
 
 # Magenta's defaults (`set_flags`) where ours, the paper's, differ.
 _DEFAULTS: dict[str, Any] = {
@@ -82,7 +82,7 @@ def read_experiment(tf1_dir: str) -> dict[str, Any]:
     """
     path = os.path.join(tf1_dir, CONFIG_FILE)
     try:
-        values = read_json(path)
+        values = read_json(path, MAX_DESCRIPTION_BYTES)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); is this a train_root_dir of Magenta's?") from None
     if not isinstance(values, dict):

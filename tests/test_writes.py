@@ -92,10 +92,13 @@ def each_write(
         assert code == 1 and error.count("\n") == 0 and str(out) in error and "full" in error, (first, code, error)
         assert not NONSENSE.search(error.replace(str(tmp_path), "")), error
         assert not any(".tmp-" in name for name in tree(out)) if out.exists() else True
+        # A run that is trained has no use for what tells of its steps, and goes on without it.
+        lost = re.compile(r".*/(stats.jsonl|preview/\d+.wav)" if "went on without it" in error else r"(?!)")
         code, error = run(module, texts, capsys)
         # Clips that are whole are not written over without being asked.
         assert code == 0 or "holds files; name a new or an empty folder" in error, (first, error)
-        assert code or tree(out) == tree(tmp_path / "whole"), first
+        there, wanted = set(tree(out)), set(tree(tmp_path / "whole"))
+        assert code or (there <= wanted and all(map(lost.fullmatch, wanted - there))), (first, wanted ^ there)
         failed += 1
     return failed, disk.count
 
@@ -112,6 +115,6 @@ def test_a_full_disk_at_every_write_of_a_training_and_an_export(tmp_path, capsys
     drums = commands.few_drums(tmp_path / "drums")
     arguments = [f"--data_dir={drums}", *commands.tiny("wavegan"), "--train_steps=1", "--train_summary_secs=0"]
     train = ["--train_dir=OUT/run", *arguments]
-    each_write("wavegan_tf.train", train, tmp_path / "train", capsys)
+    each_write("wavegan_tf.train", train, tmp_path / "train", capsys, every=3)
     export = [f"--train_dir={tmp_path}/train/whole/run", "--export_dir=OUT/models/1"]
     each_write("wavegan_tf.export", export, tmp_path / "export", capsys)

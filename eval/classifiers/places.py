@@ -11,7 +11,7 @@ from eval.clips import CLIP_LEN, SAMPLE_RATE
 from gansynth_tf.notes.options import MAX_AUDIO_LENGTH
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.options import LARGEST_INT, MAX_SAMPLE_RATE
-from wavegan_tf.core.reading import Unreadable, read_json, whole_number
+from wavegan_tf.core.reading import MAX_DESCRIPTION_BYTES, Unreadable, read_json, whole_number
 
 INFO_FILE, WEIGHTS_FILE = "classifier.json", "best.weights.h5"
 TASKS = ("sc09", "pitch")
@@ -81,7 +81,7 @@ def read_info(folder: str) -> ClassifierInfo:
       UserError: the folder holds none, or it is damaged.
     """
     try:
-        values = read_json(os.path.join(folder, INFO_FILE))
+        values = read_json(os.path.join(folder, INFO_FILE), MAX_DESCRIPTION_BYTES)
         values.pop("more", None)
         values |= {name: whole_number(values, name, *limits) for name, limits in _LIMITS.items() if name in values}
         for name in ("labels", "families"):

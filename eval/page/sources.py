@@ -32,25 +32,25 @@ def read_clip(path: str, caption: str) -> Clip:
     Raises:
       UserError: the file can't be decoded, has no samples, or some that are not finite.
     """
+    from wavegan_tf.core.audio import decode
+
+    rate, channels = decode.probe(path)
+    new_rate = _AUDIBLE_RATE if 0 < rate < _LOWEST_RATE else None
+    samples = decode.decode(path, new_rate, channels if channels <= 2 else 1, normalize=False)
+    if new_rate is None and channels <= 2 and _is_of_16_bits(path):
+        return Clip(caption, np.rint(samples * 32768).astype(np.int16), rate)
+    return Clip(caption, decode.to_int16(samples), new_rate or rate)
+
+
+def _is_of_16_bits(path: str) -> bool:
+    """True for a file whose samples `decode` gives as whole parts of 32768."""
     import soundfile
 
-    from wavegan_tf.core.audio import decode
-    from wavegan_tf.core.audio.conversion import MAX_RATE
-
-    if not os.path.isfile(path):
-        decode.decode(path)  # raises with the reason; opening a pipe would wait for ever
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
-            rate, channels = file.samplerate, file.channels
-            exact = file.read(dtype="int16", always_2d=True) if file.subtype in _EXACT and channels <= 2 else None
+            return file.subtype in _EXACT
     except (OSError, soundfile.SoundFileError):
-        rate, channels, exact = *decode.probe(path), None
-    is_low = 0 < rate < _LOWEST_RATE
-    if exact is not None and len(exact) and not is_low and rate <= MAX_RATE:
-        return Clip(caption, exact, rate)
-    new_rate = _AUDIBLE_RATE if is_low else None
-    samples = decode.decode(path, new_rate, channels if channels <= 2 else 1, normalize=False)
-    return Clip(caption, decode.to_int16(samples), new_rate or rate)
+        return False
 
 
 def check_files(paths: Sequence[str], captions: Sequence[str] | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import io
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from wavegan_tf.core.audio.files import find_audio_files, stem_of
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
-from wavegan_tf.core.reading import read_json, require_regular
+from wavegan_tf.core.reading import read_json, read_text
 
 EXAMPLES_FILE = "examples.json"
 SPLITS_FILE = "nsynth-gansynth_splits.csv"
@@ -245,9 +246,8 @@ def _names_of_split(data_dir: str, split: str) -> set[str] | None:
         path = os.path.join(folder, SPLITS_FILE)
         if os.path.exists(path):
             try:
-                require_regular(path)
-                with open(path, encoding="utf-8-sig", newline="") as file:
-                    return set(_rows_of_split(csv.DictReader(file), split, path))
+                text = io.StringIO(read_text(path), newline="")
+                return set(_rows_of_split(csv.DictReader(text), split, path))
             except (OSError, ValueError, csv.Error) as error:
                 raise UserError(f"{display_name(path)}: cannot be read ({error})") from None
     return None

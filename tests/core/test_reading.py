@@ -18,11 +18,13 @@ from specgan_tf import moments
 from tests.fuzz import sealed
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.reading import (
+    MAX_DESCRIPTION_BYTES,
     Unreadable,
     parse_json,
     read_array,
     read_arrays,
     read_json,
+    read_text,
     whole_number,
     whole_records,
 )
@@ -190,10 +192,25 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path, place):
     """A pipe that nobody writes into would be waited for, and /dev/zero has no end."""
     path = str(tmp_path / place)
     os.mkfifo(path) if place == "pipe" else os.symlink("/dev/zero", path)
-    for read in (read_json, read_array, whole_records, lambda path: read_arrays(path, ["x"])):
+    for read in (read_json, read_text, read_array, whole_records, lambda path: read_arrays(path, ["x"])):
         with pytest.raises(Unreadable, match="^it is not a regular file$"):
             read(path)
         with pytest.raises(IsADirectoryError):
             read(str(tmp_path))
     with pytest.raises(UserError, match="is neither an npz nor a pickle of moments .it is not a regular file"):
         moments.load(path)
+
+
+def test_texts_of_millions_of_lists_are_refused_at_once():
+    assert parse_json("[" + "[]," * 1000 + "{}]")[-2:] == [[], {}]
+    begun = time.process_time()
+    with pytest.raises(Unreadable, match="^it has more than 2097152 lists and objects$"):
+        parse_json("[" + "[]," * (1 << 21) + "[]]")
+    assert time.process_time() - begun < 0.5
+
+
+def test_descriptions_of_runs_and_models_are_small(tmp_path):
+    (tmp_path / "x").write_text(" " * MAX_DESCRIPTION_BYTES + "1")
+    assert read_json(str(tmp_path / "x")) == 1
+    with pytest.raises(Unreadable, match="^it is larger than 1 MiB$"):
+        read_json(str(tmp_path / "x"), MAX_DESCRIPTION_BYTES)

@@ -1,3 +1,5 @@
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -35,6 +37,15 @@ def test_args_that_cannot_be_used_are_named(tmp_path, content, message):
         (tmp_path / "args.txt").write_bytes(content)
     with pytest.raises(UserError, match=f"^{tmp_path}/args.txt: {message}$"):
         read_args(str(tmp_path))
+
+
+def test_a_list_of_checkpoints_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "checkpoint")
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        tf1.checkpoint_prefix(str(tmp_path))
+    for step in (9, 10):
+        (tmp_path / f"model.ckpt-{step}.index").touch()
+    assert tf1.checkpoint_prefix(str(tmp_path)) == str(tmp_path / "model.ckpt-10")
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,14 @@ def test_scores_are_a_table_and_bad_lines_are_named(tmp_path):
             listening_page.scores_table(str(path))
 
 
+@pytest.mark.parametrize("flag", ["scores", "description"])
+def test_pipes_are_refused_and_not_waited_for(tmp_path, flag):
+    os.mkfifo(tmp_path / "pipe")
+    sets = [f"--set=a={tmp_path}"] if flag == "scores" else []
+    with pytest.raises(UserError, match=f"^{flag}={tmp_path}/pipe: is not JSON .it is not a regular file.$"):
+        call(listening_page, *sets, f"--{flag}={tmp_path}/pipe", f"--output={tmp_path}/page.html")
+
+
 def test_a_folders_bad_files_are_named_and_left_out(tmp_path, monkeypatch):
     warned: list[str] = []
     monkeypatch.setattr(sources.logging, "warning", lambda text, error: warned.append(text % error))
@@ -186,6 +194,22 @@ def test_rates_that_no_sound_has_are_refused(tmp_path, rate):
     soundfile.write(tmp_path / "a.wav", np.zeros(4000), rate, subtype="PCM_16")
     with pytest.raises(UserError, match=f"sample rate {rate} Hz is not between"):
         sources.read_clip(str(tmp_path / "a.wav"), "a")
+
+
+def test_clips_are_whole_whatever_their_headers_say(tmp_path):
+    """Of joined files libsndfile reads the first, and takes memory for as many samples as a header claims."""
+    sound = np.random.default_rng(0).integers(-32768, 32768, (3000, 2)).astype(np.int16)
+    sound[:2] = -32768, 32767
+    soundfile.write(tmp_path / "whole.wav", sound, RATE, "PCM_16")
+    soundfile.write(tmp_path / "whole.flac", sound, RATE, "PCM_16")
+    data = bytearray((tmp_path / "whole.flac").read_bytes())
+    data[21] &= 0xF0  # of 36 bits, the number of samples
+    data[22:26] = bytes(4)
+    (tmp_path / "streamed.flac").write_bytes(data)
+    (tmp_path / "joined.wav").write_bytes((tmp_path / "whole.wav").read_bytes() * 2)
+    for name, count, error in ("whole.wav", 1, 0), ("whole.flac", 1, 0), ("streamed.flac", 1, 0), ("joined.wav", 2, 1):
+        samples = sources.read_clip(str(tmp_path / name), "").samples
+        np.testing.assert_allclose(samples, np.tile(sound, [count, 1]), rtol=0, atol=error)
 
 
 def test_rates_that_browsers_refuse_are_raised(tmp_path):

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 
@@ -144,8 +143,7 @@ def test_mistakes_are_one_line(arguments, message, place, tmp_path):
 def test_two_classifiers_of_a_kind_are_told_apart(place, tmp_path, capsys):
     kinds = {"a": tmp_path / "a", "b": tmp_path / "b" / "waveform"}
     for seed, folder in enumerate(kinds.values()):
-        keras.utils.set_random_seed(seed)
-        save_classifier(folder, ClassifierInfo("sc09", "waveform", LABELS))
+        save_classifier(folder, ClassifierInfo("sc09", "waveform", LABELS), seed)
     call(
         score, f"--fake_dir={place}/fake", f"--classifier_dir={tmp_path}/a,{tmp_path}/b", "--name=set",
         f"--output_dir={tmp_path}/out", "--metrics=inception_score",
@@ -174,10 +172,11 @@ def test_models_with_one_version_number_keep_their_probabilities_apart(place, tm
             )  # fmt: skip
         assert f"{model}/1: scoring 10 clips of {tmp_path}/models/{model}/1" in caplog.messages
     first, second = lines_of(tmp_path / "out")
-    assert (first["name"], second["name"]) == ("a/1", "b/1") and first["value"] != second["value"]
-    for line in (first, second):
-        stored = np.load(tmp_path / "out" / f"{line['name'].replace('/', '_')}_waveform_probabilities.npy")
-        assert inception_score(stored, 1).mean == line["value"]
+    assert (first["name"], second["name"]) == ("a/1", "b/1")
+    of_a, of_b = (np.load(tmp_path / "out" / f"{model}_1_waveform_probabilities.npy") for model in "ab")
+    assert inception_score(of_a, 1).mean == first["value"] and inception_score(of_b, 1).mean == second["value"]
+    # The scores of an untrained classifier can agree to the last bit.
+    assert np.abs(of_a - of_b).max() > 1e-6
     text = render(Page("", [], [], [listening_page.scores_table(str(tmp_path / "out" / "scores.jsonl"))], ""))
     assert ">a/1<" in text and ">b/1<" in text
 

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import random
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from eval.metrics import gaussian_distance, inception_score, ndb
 from eval.samples import Batch, ClipFormat
 from tests.eval.small import folder_samples, raises_user_error, write_words
 from tests.originals import EVAL
+from wavegan_tf.core.errors import UserError
 
 INFO = ClassifierInfo("sc09", "waveform", LABELS)
 
@@ -262,3 +264,11 @@ def test_a_number_that_json_does_not_know_is_never_written(tmp_path):
     with pytest.raises(ValueError, match="Out of range float"):
         score_table.append([{"value": 1.0}, {"value": float("nan")}], str(tmp_path))
     assert not (tmp_path / "scores.jsonl").exists()
+
+
+def test_a_pipe_in_place_of_the_records_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "scores.jsonl")
+    with pytest.raises(UserError, match="scores.jsonl cannot be read .it is not a regular file"):
+        score_table.read(str(tmp_path))
+    with pytest.raises(UserError, match="scores.jsonl: cannot be written .it is not a regular file"):
+        score_table.append([{"value": 1.0}], str(tmp_path))

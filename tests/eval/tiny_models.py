@@ -14,7 +14,8 @@ LENGTH, LATENT_DIM = 16384, 4
 
 def write_model(folder: Path, channels: int = 1, sample_rate: int = 16000, seed: int = 0) -> str:
     """A SavedModel with WaveGAN's signatures, whose clips are noise of which each latent shapes the level."""
-    network = keras.Sequential([keras.layers.Input([LATENT_DIM]), keras.layers.Dense(64, "tanh")])
+    dense = keras.layers.Dense(64, "tanh", kernel_initializer=keras.initializers.GlorotUniform(seed))
+    network = keras.Sequential([keras.layers.Input([LATENT_DIM]), dense])
     noise = tf.random.stateless_normal([64, LENGTH * channels], [seed, 1], stddev=0.05)
 
     def generate(z: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -55,7 +55,7 @@ def _search(name: str, seconds: float, tries: int, seed: int, found: Path) -> in
             if line.endswith(")"):  # the first of its kind, with the place of the file
                 print(f"  {name}: {line}", flush=True)
         if ended is not None and not lines and not (work / "input").exists():
-            raise SystemExit(f"{name} cannot begin: {_last_words(work)}")
+            raise SystemExit(f"{name} cannot begin: {ended}; {_last_words(work)}")
         if ended is not None:
             faults += 1
             kept = found / f"{name}-{seed + done}"

@@ -51,11 +51,11 @@ class Description(Reader):
         return [as_json({"title": "t", "question": "q", "introduction": ["i"], "sets": [clips], "tables": [table]})]
 
     def read(self) -> object:
-        from eval.listening_page import read_json
+        from eval.listening_page import read_description
         from eval.page.description import Source, build
         from eval.page.render import render
 
-        return render(build(read_json(str(self.path), "description"), Source("x", str(self.folder), 2)))
+        return render(build(read_description(str(self.path)), Source("x", str(self.folder), 2)))
 
 
 class Midi(Reader):

@@ -7,6 +7,7 @@ writes uncompressed; the values lie in `PREFIX.data-00000-of-00001`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Iterator
@@ -25,6 +26,17 @@ _MAX_BYTES = 1 << 26
 _MAX_DIMENSIONS, _MAX_ELEMENTS, _MAX_SHARDS = 254, 2**63 - 1, 1 << 16
 _STRING = 7  # tensorflow.DT_STRING
 _HEADER = b""  # the key of the BundleHeaderProto
+
+
+def checkpoint_state(directory: str) -> Any:
+    """TensorFlow's list of a directory's checkpoints, the file `checkpoint`; None without one, or if it is no text.
+
+    Raises:
+      ValueError: it names none, or is no file that can be read without waiting.
+    """
+    with contextlib.suppress(OSError):
+        require_regular(os.path.join(directory, "checkpoint"))
+    return tf.train.get_checkpoint_state(directory)
 
 
 def require_consistent(prefix: str) -> None:

@@ -28,11 +28,7 @@ def replacing(path: str) -> Iterator[str]:
       OSError: the file cannot be given its name, or what has this name is no regular file.
     """
     target = os.path.realpath(path)
-    if os.path.isdir(target):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-        # Renaming would put a file in the place of a device or a pipe.
-        raise OSError(errno.EINVAL, "it is not a regular file", path)
+    require_writable_kind(path)  # renaming would put a file in the place of a device or a pipe
     temporary = temporary_beside(target)
     try:
         yield temporary
@@ -40,6 +36,18 @@ def replacing(path: str) -> Iterator[str]:
     finally:
         with contextlib.suppress(OSError):
             os.remove(temporary)
+
+
+def require_writable_kind(path: str) -> None:
+    """Checks that what has this name, if anything has, is a file: not a folder, a device, or a pipe, which may block.
+
+    Raises:
+      OSError: it is something else.
+    """
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
 
 
 def temporary_beside(path: str) -> str:

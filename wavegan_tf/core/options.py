@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.reading import read_json
+from wavegan_tf.core.reading import MAX_DESCRIPTION_BYTES, read_json
 from wavegan_tf.core.writing import write_file
 
 OptionsT = TypeVar("OptionsT", bound="Options")
@@ -149,7 +149,7 @@ def load_options(options_class: type[OptionsT], path: str, model: str) -> Option
         impossible value.
     """
     try:
-        values = read_json(path)
+        values = read_json(path, MAX_DESCRIPTION_BYTES)
     except FileNotFoundError:
         raise UserError(f"{path}: not found; is this the directory of a {model} run?") from None
     except (OSError, ValueError) as error:

@@ -21,10 +21,12 @@ import numpy as np
 
 from wavegan_tf.core.errors import one_line
 
-# No list of notes that anybody has is as large.
-MAX_JSON_BYTES = 1 << 30
+# No list of notes that anybody has is as large, and no description of a run or of a model.
+MAX_TEXT_BYTES, MAX_DESCRIPTION_BYTES = 1 << 30, 1 << 20
 # Of a TFRecord: length and its checksum, and the checksum of what lies between, in bytes.
 _RECORD_HEADER, _RECORD_FOOTER = 12, 4
+# Lists and objects of a JSON text, of which each takes memory and time; NSynth's list of notes has 900 000.
+_MAX_CONTAINERS = 1 << 21
 _HALF_OF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -55,20 +57,39 @@ def require_regular(path: str) -> None:
         raise Unreadable("it is not a regular file")
 
 
-def read_json(path: str) -> Any:
+def read_text(path: str, errors: str = "strict", max_bytes: int = MAX_TEXT_BYTES) -> str:
+    """The text of a file in UTF-8, with a byte-order mark or without, and with its ends of lines as they are.
+
+    Args:
+      path: of the file.
+      errors: what becomes of bytes that are no UTF-8, as `bytes.decode` has it.
+      max_bytes: that it may have.
+
+    Raises:
+      Unreadable: it is no regular file, is too large, or is not UTF-8.
+      OSError: it cannot be opened.
+    """
+    require_regular(path)
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > max_bytes:
+            raise Unreadable(f"it is larger than {max_bytes >> 20} MiB")
+        data = file.read()
+    with _one_line():
+        return data.decode("utf-8-sig", errors)
+
+
+def read_json(path: str, max_bytes: int = MAX_TEXT_BYTES) -> Any:
     """The value of a JSON file in UTF-8, with a byte-order mark or without.
+
+    Args:
+      path: of the file.
+      max_bytes: that it may have; its value can take 25 times as much memory.
 
     Raises:
       Unreadable: it is no JSON, or `parse_json` refuses it.
       OSError: it cannot be opened.
     """
-    require_regular(path)
-    with open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_size > MAX_JSON_BYTES:
-            raise Unreadable(f"it is larger than {MAX_JSON_BYTES >> 20} MiB")
-        data = file.read()
-    with _one_line():
-        return parse_json(data.decode("utf-8-sig"))
+    return parse_json(read_text(path, max_bytes=max_bytes))
 
 
 def parse_json(text: str, max_digits: int = 20) -> Any:
@@ -79,8 +100,9 @@ def parse_json(text: str, max_digits: int = 20) -> Any:
       max_digits: of a whole number.
 
     Raises:
-      Unreadable: it is no JSON, is nested too deeply, or holds a whole number of more digits, or half of a surrogate
-        pair, which is no character. Those for which Python takes bytes of a path that is not UTF-8 are let through.
+      Unreadable: it is no JSON, is nested too deeply, or holds millions of lists, a whole number of more digits, or
+        half of a surrogate pair, which is no character. Those for which Python takes bytes of a path that is not
+        UTF-8 are let through.
     """
 
     def integer(digits: str) -> int:
@@ -88,6 +110,8 @@ def parse_json(text: str, max_digits: int = 20) -> Any:
             raise Unreadable(f"a number of {len(digits)} digits")
         return int(digits)
 
+    if text.count("[") + text.count("{") > _MAX_CONTAINERS:
+        raise Unreadable(f"it has more than {_MAX_CONTAINERS} lists and objects")
     with _one_line():
         value = json.loads(text, parse_int=integer)
         if _HALF_OF_PAIR.search(text):
@@ -182,5 +206,7 @@ def _array(file: Any, size: int) -> np.ndarray:
     wanted = math.prod(shape) * dtype.itemsize
     if dtype.kind not in "fiu" or size - file.tell() != wanted:
         raise Unreadable(f"it claims {list(shape)} elements of {dtype}, and holds {size - file.tell()} bytes")
-    data = file.read(wanted)
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C").copy()
+    data = np.empty(wanted, np.uint8)  # filled in place, as a file of samples may be a large part of the memory
+    if file.readinto(data) != wanted:
+        raise Unreadable("it ends too early")
+    return np.ascontiguousarray(data.view(dtype).reshape(shape, order="F" if is_fortran else "C"))

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core.checkpoint_index import require_consistent
+from wavegan_tf.core.checkpoint_index import checkpoint_state, require_consistent
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name
 
@@ -45,8 +45,8 @@ def checkpoint_prefix(tf1_dir: str) -> str:
     if os.path.isfile(f"{tf1_dir}.index"):
         return tf1_dir
     try:
-        state = tf.train.get_checkpoint_state(tf1_dir)
-    except ValueError:  # The file is empty.
+        state = checkpoint_state(tf1_dir)
+    except ValueError:  # The file is empty, or a pipe.
         state = None
     if state is not None:
         named = state.model_checkpoint_path

@@ -14,7 +14,7 @@ import numpy as np
 from absl import logging
 
 from wavegan_tf.core.errors import UserError, one_line
-from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.files import display_name, replacing, require_writable_kind
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # What the system says, the longest first: one of these sentences may stand in another.
@@ -114,18 +114,20 @@ def append_lines(path: str, lines: str, shown: str = "") -> None:
     Raises:
       UserError: it cannot be written.
     """
-    with writing(shown or display_name(path)), open(path, "a+b", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(size - 1)
-            lines = lines if file.read(1) == b"\n" else f"\n{lines}"
-        try:
-            write_all(file, lines.encode())
-        except OSError:
-            # Else the next line would be joined to the half that is there, and both be lost.
-            with contextlib.suppress(OSError):
-                file.truncate(size)
-            raise
+    with writing(shown or display_name(path)):
+        require_writable_kind(path)
+        with open(path, "a+b", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            if size:
+                file.seek(size - 1)
+                lines = lines if file.read(1) == b"\n" else f"\n{lines}"
+            try:
+                write_all(file, lines.encode())
+            except OSError:
+                # Else the next line would be joined to the half that is there, and both be lost.
+                with contextlib.suppress(OSError):
+                    file.truncate(size)
+                raise
 
 
 class EventFiles:

@@ -50,7 +50,7 @@ def mp3_telling(path, frames):
 
 @pytest.mark.parametrize("extension", FORMATS)
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_joined_files_are_the_files_one_after_another(tmp_path, extension, count):
+def test_joined_files_are_the_files_one_after_another(tmp_path, monkeypatch, extension, count):
     paths = [
         written(tmp_path / f"{part}.{extension}", tone(300 * (part + 1), 0.3 + 0.2 * part)) for part in range(count)
     ]
@@ -59,6 +59,8 @@ def test_joined_files_are_the_files_one_after_another(tmp_path, extension, count
     alone = [decode.decode(str(path), normalize=False) for path in paths]
     np.testing.assert_array_equal(decode.decode(str(joined), normalize=False), np.concatenate(alone))
     assert len(sections(str(joined))) == (count if count > 1 else 0)
+    monkeypatch.setattr(decode.ffmpeg, "is_installed", lambda: False)
+    assert decode.probe(str(joined)) == (RATE, 1)
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000])  # MPEG 2.5, 2, 1 and 1
@@ -103,6 +105,35 @@ def test_joined_mp3_of_which_the_first_alone_tells_its_frames(tmp_path):
     assert np.sqrt(np.mean(found[-alone // 2 :] ** 2)) > 0.3
 
 
+@pytest.mark.parametrize("page", [2, 3, 5, 8])
+@pytest.mark.parametrize("extension", ["ogg", "opus"])
+def test_a_page_that_is_missing_is_said_once(tmp_path, caplog, extension, page):
+    """libsndfile passes over it in silence, and does not count it if it is the first."""
+    noise = np.random.default_rng(0).normal(0, 0.2, 10 * RATE).astype(np.float32)
+    path = written(tmp_path / f"whole.{extension}", noise)
+    assert len(decode.decode(str(path))) == len(noise) and not caplog.messages
+    data = path.read_bytes()
+    starts = [at for at in range(len(data)) if data.startswith(b"OggS", at)]
+    path.write_bytes(data[: starts[page]] + data[starts[page + 1] :])
+    with caplog.at_level("WARNING"):
+        for _ in range(2):
+            assert len(decode.decode(str(path))) < len(noise)
+    assert caplog.messages[0] == f"{path}: 1 of its pages are missing, and the sound on them; is it damaged?"
+    assert len(set(caplog.messages)) == len(caplog.messages)
+
+
+def test_a_flac_that_is_cut_off_is_refused_or_said(tmp_path, caplog):
+    noise = np.random.default_rng(0).normal(0, 0.2, 10 * RATE).astype(np.float32)
+    path = written(tmp_path / "whole.flac", noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with caplog.at_level("WARNING"):
+        try:
+            missing = len(noise) - len(decode.decode(str(path)))
+        except AudioError:
+            return
+    assert caplog.messages == [f"{path}: {missing} samples are missing of those that it tells; is it damaged?"]
+
+
 def test_tags_between_joined_mp3_are_no_sound(tmp_path):
     first, second = (
         written(tmp_path / f"{name}.mp3", tone(440, seconds)) for name, seconds in (("a", 0.5), ("b", 0.7))
@@ -145,6 +176,28 @@ def test_a_wav_without_a_size_is_read_to_its_end(tmp_path, order, riff, between)
         found = decode.decode(str(path), normalize=False)
         np.testing.assert_array_equal(found[:, 0], samples[:count] / np.float32(32768))
     path.write_bytes(wav(samples[:0], order, riff, 0, between))
+    with pytest.raises(AudioError, match="holds no samples"):
+        decode.decode(str(path))
+
+
+@pytest.mark.parametrize("kind", [b"RF64", b"BW64"])
+@pytest.mark.parametrize("told", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("between", [b"", b"JUNK" + struct.pack("<I", 4) + b"abcd"])
+def test_a_long_wav_without_a_size_is_read_to_its_end(tmp_path, monkeypatch, kind, told, between):
+    samples = (tone(440, 0.3) * 32767).astype("<i2")
+    form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    path = tmp_path / "recorder.wav"
+    for count in (1, 2, 1000, len(samples)):
+        head = kind + struct.pack("<I", 0xFFFFFFFF) + b"WAVEds64" + struct.pack("<IQQQI", 28, 0, 0, 0, 0)
+        path.write_bytes(head + form + between + b"data" + struct.pack("<I", told) + samples[:count].tobytes())
+        found = decode.decode(str(path), normalize=False)
+        np.testing.assert_array_equal(found[:, 0], samples[:count] / np.float32(32768))
+    monkeypatch.setattr(decode.ffmpeg, "is_installed", lambda: False)
+    whole = written(tmp_path / "whole.wav", samples).read_bytes()[44:]
+    sizes = struct.pack("<IQQQI", 28, 72 + len(whole), len(whole), len(samples), 0)
+    path.write_bytes(head[:16] + sizes + form + between + b"data" + struct.pack("<I", 0xFFFFFFFF) + whole)
+    np.testing.assert_array_equal(decode.decode(str(path), normalize=False), found)
+    path.write_bytes(head + form + b"data" + struct.pack("<I", told))
     with pytest.raises(AudioError, match="holds no samples"):
         decode.decode(str(path))
 

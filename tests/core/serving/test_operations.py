@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.eval.tiny_models import write_model
 from tests.test_architecture import ROOT
 from wavegan_tf.core import memory
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.reading import Unreadable
 from wavegan_tf.core.serving import operations
 
 SAVER = {"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"}
@@ -196,6 +198,17 @@ def _fill_with_less(graph: Any) -> None:
 def test_constants_that_no_file_holds_are_refused(whole, tmp_path, change, reason):
     with pytest.raises(UserError, match=rf"cannot be loaded \(saved_model.pb (holds a constant )?{reason}"):
         wavegan_tf.load_model(changed(whole, tmp_path / "1", change))
+
+
+@pytest.mark.parametrize("name", ["fingerprint.pb", "saved_model.pb", "variables/variables.index", "debug/x"])
+def test_pipes_in_its_folder_are_refused_and_not_waited_for(whole, tmp_path, name):
+    folder = shutil.copytree(whole, tmp_path / "1")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    for read in (wavegan_tf.load_model, operations.read_saved_model):
+        with pytest.raises((UserError, Unreadable), match=f"{Path(name).name}: it is not a regular file"):
+            read(str(folder))
 
 
 def test_the_list_names_operations_that_compute():

@@ -1,3 +1,4 @@
+import os
 import shutil
 import time
 from pathlib import Path
@@ -214,13 +215,16 @@ def test_another_seed_is_refused(tmp_path):
     assert str(error.value) == f"{tmp_path}/model.ckpt-1: was written with seed={2**40}, not 8"
 
 
-@pytest.mark.parametrize("text", [None, "", "model_ch\0\0"])
+@pytest.mark.parametrize("text", [None, "", "model_ch\0\0", "a pipe"])
 def test_lost_list_of_checkpoints_does_not_start_the_run_anew(tmp_path, text):
     saving = run_of(tmp_path)[2]
     for step in (9, 10):
         saving.save(step)
     if text is None:
         (tmp_path / "checkpoint").unlink()
+    elif text == "a pipe":  # TensorFlow would wait for somebody to write into it
+        (tmp_path / "checkpoint").unlink()
+        os.mkfifo(tmp_path / "checkpoint")
     else:
         (tmp_path / "checkpoint").write_text(text)
     assert checkpoints.restore_step(str(tmp_path), None, net=Listed(name="net")) == 10

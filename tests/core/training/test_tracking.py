@@ -3,6 +3,7 @@ import errno
 import io
 import itertools
 import json
+import os
 import re
 import time
 
@@ -155,6 +156,14 @@ def shown_steps(directory, steps, restarts=()):
         if step in restarts:
             tracker = tracking.Tracker(str(directory), step)
     return found
+
+
+def test_a_pipe_in_place_of_the_lines_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "stats.jsonl")
+    tracker = tracking.Tracker(str(tmp_path), step=1)
+    tracker.scalars(2, {"loss": 1.0})
+    with pytest.raises(UserError, match="stats.jsonl: cannot be written .it is not a regular file.; training went on"):
+        tracker.problems.check()
 
 
 def test_sounds_are_shown_as_the_steps_grow_however_often_the_run_is_restarted(tmp_path):

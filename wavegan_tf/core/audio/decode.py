@@ -22,7 +22,7 @@ from wavegan_tf.core.audio.conversion import MAX_SECONDS as MAX_SECONDS
 from wavegan_tf.core.audio.conversion import Unusable, convert
 from wavegan_tf.core.audio.ffmpeg import FFmpegFile
 from wavegan_tf.core.audio.files import extension_of
-from wavegan_tf.core.audio.joined import Section, sections
+from wavegan_tf.core.audio.joined import Section, sections, warn_of_loss
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, replacing
 from wavegan_tf.core.writing import why
@@ -35,11 +35,7 @@ class AudioError(UserError):
 
 
 def decode(
-    path: str,
-    sample_rate: int | None = None,
-    num_channels: int = 1,
-    normalize: bool = True,
-    fast_wav: bool = False,
+    path: str, sample_rate: int | None = None, num_channels: int = 1, normalize: bool = True, fast_wav: bool = False
 ) -> np.ndarray:
     """Decodes one file as the original's loader does.
 
@@ -93,8 +89,12 @@ def probe(path: str) -> tuple[int, int]:
     Raises:
       AudioError: nothing does.
     """
-    with _named_errors(path), _open_file(path) as file:
-        return file.samplerate, file.channels
+    with _named_errors(path), contextlib.ExitStack() as stack:
+        parts = [stack.enter_context(part) for part in sections(path)]
+        with contextlib.suppress(soundfile.LibsndfileError, IndexError), _StraightOn(parts[0]) as part:
+            return part.samplerate, part.channels
+        with _open_file(path) as file:
+            return file.samplerate, file.channels
 
 
 @contextlib.contextmanager
@@ -131,17 +131,18 @@ def _open(path: str, wanted_rate: int | None) -> tuple[int, Iterator[np.ndarray]
     if parts:
         # Where libsndfile lacks the codec, ffmpeg reads the file as a whole.
         with contextlib.suppress(soundfile.LibsndfileError):
-            return _open_parts(parts)
+            return _open_parts(parts, path)
     file = _open_file(path)
     if isinstance(file, soundfile.SoundFile) and wanted_rate in (None, file.samplerate):
         audio = tensorflow_io.decode(path, file)
         if audio is not None:
             file.close()
+            warn_of_loss(path, file.frames - len(audio))
             return file.samplerate, iter([audio])
-    return file.samplerate, _blocks(file)
+    return file.samplerate, _blocks(file, path)
 
 
-def _open_parts(parts: list[Section]) -> tuple[int, Iterator[np.ndarray]]:
+def _open_parts(parts: list[Section], path: str) -> tuple[int, Iterator[np.ndarray]]:
     """The rate and the blocks of the parts of a file, one after another."""
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(_StraightOn(stack.enter_context(part))) for part in parts]
@@ -152,7 +153,7 @@ def _open_parts(parts: list[Section]) -> tuple[int, Iterator[np.ndarray]]:
     def blocks() -> Iterator[np.ndarray]:
         with held:
             for file in files:
-                yield from _blocks(file)
+                yield from _blocks(file, path)
 
     return files[0].samplerate, blocks()
 
@@ -175,7 +176,7 @@ def _open_file(path: str) -> soundfile.SoundFile | FFmpegFile:
         raise Unusable(f"cannot be decoded by libsndfile ({refusal}), and {error}") from None
 
 
-def _blocks(file: soundfile.SoundFile | FFmpegFile) -> Iterator[np.ndarray]:
+def _blocks(file: soundfile.SoundFile | FFmpegFile, path: str) -> Iterator[np.ndarray]:
     frames = BLOCK_FRAMES // max(1, file.channels // 4)  # a header may claim a thousand channels
     with file:
         if isinstance(file, FFmpegFile):
@@ -186,6 +187,7 @@ def _blocks(file: soundfile.SoundFile | FFmpegFile) -> Iterator[np.ndarray]:
         while len(block := file.read(min(frames, left), dtype="float32", always_2d=True)):
             yield block
             left -= len(block)
+        warn_of_loss(path, left)
 
 
 class _StraightOn(soundfile.SoundFile):

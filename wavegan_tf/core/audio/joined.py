@@ -23,8 +23,12 @@ from wavegan_tf.core.files import display_name
 _OGG_HEAD = struct.Struct("<4sBBqIIIB")
 _BEGINS = 2  # flag of a page with which a stream begins
 _WAVES = (b"RIFF", b"RIFX")
+_LONG_WAVES = (b"RF64", b"BW64")  # with sizes of 64 bits in a chunk of their own
 # Files of chunks, with the order of their bytes.
 _CHUNKED = {b"RIFF": "<", b"RIFX": ">", b"FORM": ">"}
+# By a frame, an mp3 can have less than it tells. FLAC has 36 bits for the number of samples, and libsndfile takes the
+# largest 64-bit number for one that is not told.
+_LONGEST_FRAME, _UNKNOWN_FRAMES = 1152, 1 << 40
 
 
 class Section(io.RawIOBase):
@@ -77,16 +81,23 @@ def sections(path: str) -> list[Section]:
     with open(path, "rb") as file:
         head = file.read(12)
         if head[:4] == b"OggS":
-            starts = _ogg_starts(file, size)
+            starts, lost = _ogg_starts(file, size)
+            if lost:
+                name = display_name(path)
+                warn_once(f"{name}: {lost} of its pages are missing, and the sound on them; is it damaged?")
         elif head[:4] in _CHUNKED and len(head) == 12:
             starts = _chunked_starts(file, size, head[:4])
             if head[:4] in _WAVES:
                 instead = _unfilled(file, size, _CHUNKED[head[:4]])
+        elif head[:4] in _LONG_WAVES:
+            # libsndfile knows BW64, which has the same chunks, by the older name.
+            starts, instead = [0], {0: b"RF64"} if head[:4] == b"BW64" else {}
+            instead |= _unfilled_long(file, size)
         elif head[:4] == b"fLaC" or head[:1] == b"\xff" or head[:3] == b"ID3":
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 starts, instead = flac_parts(data) if head[:4] == b"fLaC" else mp3_parts(data)
             if instead:
-                _warn_once(f"{display_name(path)}: is longer than it tells")
+                warn_once(f"{display_name(path)}: is longer than it tells; it is read to its end")
         else:
             return []
     if len(starts) < 2 and not instead:
@@ -95,24 +106,38 @@ def sections(path: str) -> list[Section]:
 
 
 @functools.cache
-def _warn_once(text: str) -> None:
-    logging.warning("%s; it is read to its end", text)
+def warn_once(text: str) -> None:
+    """Warns, but not again when the file is decoded again."""
+    logging.warning("%s", text)
 
 
-def _ogg_starts(file: BinaryIO, size: int) -> list[int]:
-    """Places at which groups of Ogg streams begin: with the first page that begins one after pages that do not."""
+def warn_of_loss(path: str, missing: int) -> None:
+    """Warns of a file that is damaged or cut off; nothing is wrong with one that does not tell its length."""
+    if _LONGEST_FRAME < missing < _UNKNOWN_FRAMES:
+        warn_once(f"{display_name(path)}: {missing} samples are missing of those that it tells; is it damaged?")
+
+
+def _ogg_starts(file: BinaryIO, size: int) -> tuple[list[int], int]:
+    """Places at which groups of Ogg streams begin, and how many pages are missing by their numbers.
+
+    A group begins with the first page that begins a stream after pages that do not.
+    """
     starts, at, within = [], 0, True
+    numbers, lost = dict[int, int](), 0
     while at + _OGG_HEAD.size <= size:
         file.seek(at)
-        magic, _, flags, _, _, _, _, count = _OGG_HEAD.unpack(file.read(_OGG_HEAD.size))
+        magic, _, flags, _, stream, number, _, count = _OGG_HEAD.unpack(file.read(_OGG_HEAD.size))
         if magic != b"OggS":
             break
         begins = bool(flags & _BEGINS)
+        if not begins and stream in numbers:
+            lost += max(0, number - numbers[stream] - 1)
+        numbers[stream] = number
         if begins and within:
             starts.append(at)
         within = not begins
         at += _OGG_HEAD.size + count + sum(file.read(count))
-    return starts
+    return starts, lost
 
 
 def _unfilled(file: BinaryIO, size: int, order: str) -> dict[int, bytes]:
@@ -126,6 +151,22 @@ def _unfilled(file: BinaryIO, size: int, order: str) -> dict[int, bytes]:
             if length or not rest:
                 return {}
             return {4: struct.pack(f"{order}I", at + rest), at + 4: struct.pack(f"{order}I", rest)}
+        at += 8 + length + length % 2
+    return {}
+
+
+def _unfilled_long(file: BinaryIO, size: int) -> dict[int, bytes]:
+    """`_unfilled` for an RF64, whose chunk `ds64` has the sizes of file and data and the number of samples."""
+    file.seek(12)
+    name, length, _, told = struct.unpack("<4sIQQ", file.read(24).ljust(24, b"\0"))
+    at = 20 + length + length % 2
+    while name == b"ds64" and not told and at + 8 <= size:
+        file.seek(at)
+        chunk, length = struct.unpack("<4sI", file.read(8))
+        rest = size - at - 8
+        if chunk == b"data":
+            is_unfilled = length in (0, 0xFFFFFFFF) and rest > 0
+            return {20: struct.pack("<QQ", size - 8, rest), at + 4: b"\xff" * 4} if is_unfilled else {}
         at += 8 + length + length % 2
     return {}
 

@@ -13,7 +13,7 @@ from absl import logging
 
 from wavegan_tf.core.dcgan.options import GanOptionsT
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.reading import require_regular
+from wavegan_tf.core.reading import read_text
 
 # What args.txt holds beside the options that are ours too. The original's `data_normalize` reaches nothing: it always
 # normalises, whatever args.txt says, and so does the run that continues it.
@@ -31,9 +31,7 @@ def read_args(tf1_dir: str) -> dict[str, str]:
     """
     path = os.path.join(tf1_dir, "args.txt")
     try:
-        require_regular(path)
-        with open(path, encoding="utf-8-sig") as file:
-            lines = [line.rstrip("\n") for line in file if line.strip()]
+        lines = [line for line in read_text(path).splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); is this the original code's training directory?") from None
     args = {}

@@ -9,7 +9,7 @@ from wavegan_tf.core.edge import conversion, flatbuffer, graphs, metadata, optio
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.folders import output_file
-from wavegan_tf.core.reading import read_json
+from wavegan_tf.core.reading import MAX_DESCRIPTION_BYTES, read_json
 from wavegan_tf.core.writing import write_file
 
 MakePortable = Callable[[Any, Mapping[str, Any]], conversion.Portable]
@@ -81,7 +81,7 @@ def _require_free(path: str) -> None:
     """Raises UserError if something else stands where the metadata are to be, such as those of a SavedModel."""
     beside = options.metadata_path(path)
     try:
-        found = read_json(beside)
+        found = read_json(beside, MAX_DESCRIPTION_BYTES)
     except FileNotFoundError:
         return
     except (OSError, ValueError):

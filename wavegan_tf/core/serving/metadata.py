@@ -10,7 +10,7 @@ from typing import Any
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, suggest_version
 from wavegan_tf.core.options import LARGEST_INT, MAX_SAMPLE_RATE
-from wavegan_tf.core.reading import Unreadable, read_json, whole_number
+from wavegan_tf.core.reading import MAX_DESCRIPTION_BYTES, Unreadable, read_json, whole_number
 
 METADATA_FILE = os.path.join("assets.extra", "model.json")
 MODELS = ("wavegan", "specgan", "gansynth")
@@ -69,7 +69,7 @@ def read_metadata(model_dir: str | os.PathLike[str], model: str | None = None) -
             raise UserError(f"--model_dir={model_dir}: holds a training run; export it, and give the exported folder")
         raise UserError(f"--model_dir={model_dir}: holds no SavedModel{suggest_version(model_dir)}")
     try:
-        metadata: dict[str, Any] = read_json(os.path.join(folder, METADATA_FILE))
+        metadata: dict[str, Any] = read_json(os.path.join(folder, METADATA_FILE), MAX_DESCRIPTION_BYTES)
         found = metadata["model"]
         if not isinstance(found, str):
             raise Unreadable("model is no name")

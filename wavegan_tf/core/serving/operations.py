@@ -81,11 +81,17 @@ def read_saved_model(model_dir: str) -> Any:
     """The `SavedModel` message of a folder.
 
     Raises:
-      Unreadable: it is damaged, or a constant in it would take more memory than a file of its size can mean.
+      Unreadable: it is damaged, or a constant in it would take more memory than a file of its size can mean; or
+        something in the folder is neither a file nor a folder, and TensorFlow might wait for it.
       OSError: it cannot be opened.
     """
+    for folder, _, names in os.walk(model_dir):
+        for name in names:
+            try:
+                require_regular(os.path.join(folder, name))
+            except Unreadable as error:
+                raise Unreadable(f"{name}: {error}") from None
     path = os.path.join(model_dir, "saved_model.pb")
-    require_regular(path)
     with open(path, "rb") as file:
         data = file.read()
     try:

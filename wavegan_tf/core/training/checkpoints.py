@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from wavegan_tf.core.checkpoint_index import require_consistent
+from wavegan_tf.core.checkpoint_index import checkpoint_state, require_consistent
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.nn.optimizers import LossScaling
 from wavegan_tf.core.writing import why, writing
@@ -69,7 +69,7 @@ def _reason(error: Exception) -> str:
 def _listed(directory: str) -> list[str]:
     """The checkpoints that TensorFlow's list (the file `checkpoint`) names, oldest first; none if it is damaged."""
     try:
-        state = tf.train.get_checkpoint_state(directory)
+        state = checkpoint_state(directory)
     except ValueError:
         return []
     return [path for path in state.all_model_checkpoint_paths if _STEP.search(path)] if state else []
@@ -94,7 +94,7 @@ def _paths(directory: str) -> list[str]:
 def _drop_damaged_list(directory: str) -> None:
     """Removes a list that CheckpointManager would stumble over; `_paths` finds the checkpoints without it."""
     try:
-        tf.train.get_checkpoint_state(directory)
+        checkpoint_state(directory)
     except ValueError:
         logging.warning("%s: the file `checkpoint` is damaged and is recreated", directory)
         path = os.path.join(directory, "checkpoint")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from wavegan_tf.core.files import require_writable_kind
 from wavegan_tf.core.writing import EventFiles, Problems, append_lines, write_file, writing
 
 _MAX_SHOWN = 3
@@ -43,13 +44,15 @@ class Tracker:
         if not os.path.exists(self._path):
             return
         kept = []
-        with writing(self._path), open(self._path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    if line.endswith("\n") and json.loads(line)["step"] <= step:
-                        kept.append(line)
-                except (ValueError, KeyError, TypeError, RecursionError):
-                    continue  # A line that was being written when the process was killed.
+        with writing(self._path):
+            require_writable_kind(self._path)
+            with open(self._path, encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    try:
+                        if line.endswith("\n") and json.loads(line)["step"] <= step:
+                            kept.append(line)
+                    except (ValueError, KeyError, TypeError, RecursionError):
+                        continue  # A line that was being written when the process was killed.
         write_file(self._path, "".join(kept))
 
     def shows(self, step: int) -> bool:
