@@ -22,6 +22,18 @@ SETTINGS = {
 }  # fmt: skip
 
 
+def instruments(folder, output_dir, pages):
+    """Heading of each page to play on -> its model, and the page."""
+    models = {
+        "WaveGAN drum machine, trained for longer": "pretrained/drums",
+        "SpecGAN drum machine, trained for longer": "pretrained/specgan_drums",
+        "WaveGAN drum machine, just trained": str(folder / "wavegan_tf/model/1"),
+        "SpecGAN drum machine, just trained": str(folder / "specgan_tf/model/1"),
+    }
+    places = [str(output_dir / page) for page in pages]
+    return dict(zip(models, zip(models.values(), places, strict=True), strict=True))
+
+
 def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     """The order and options of the commands, the page, what is kept of an earlier run; nothing is trained."""
     calls: list[tuple[str, dict]] = []
@@ -73,12 +85,7 @@ def test_whole_demo_with_stand_in_commands(tmp_path, monkeypatch, capsys):
     links = [attributes["href"] for attributes in Tags(index).named("a")]
     pages = [f"drums/instruments/{number}.html" for number in range(1, 5)]
     assert links == ["drums/index.html", *pages, "other/index.html"] and "Another &lt;page&gt;" in index
-    assert played == {
-        "WaveGAN drum machine, trained for longer": ("pretrained/drums", str(output_dir / pages[0])),
-        "SpecGAN drum machine, trained for longer": ("pretrained/specgan_drums", str(output_dir / pages[1])),
-        "WaveGAN drum machine, just trained": (str(folder / "wavegan_tf/model/1"), str(output_dir / pages[2])),
-        "SpecGAN drum machine, just trained": (str(folder / "specgan_tf/model/1"), str(output_dir / pages[3])),
-    }
+    assert played == instruments(folder, output_dir, pages)
     text = (folder / "index.html").read_text(encoding="utf-8")
     assert len(Tags(text).players()) == len(Tags(text).named("img")) == 12 + 2 * 12 + 4 + 2 + 2 * 12
     made = [f"{name}, {how}" for name in ("WaveGAN", "SpecGAN") for how in ("just trained", "trained for longer")]
