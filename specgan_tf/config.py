@@ -31,6 +31,7 @@ class SpecGANConfig(gan_options.GanOptions):
     specgan_batchnorm: bool = gan_options.batchnorm()
     specgan_disc_nupdates: int = gan_options.disc_nupdates()
     specgan_loss: str = gan_options.loss()
+    specgan_conditioning: str = gan_options.conditioning()
     specgan_genr_upsample: str = gan_options.genr_upsample(
         tuple(UPSAMPLINGS), "resizing to nn (nearest neighbour), lin(ear) or cub(ic)"
     )
@@ -58,7 +59,7 @@ class SpecGANConfig(gan_options.GanOptions):
         """Sizes of the networks."""
         return geometry(self.data_slice_len // FRAME_STEP, self.specgan_dim)
 
-    def generator_arguments(self) -> dict[str, Any]:
+    def generator_arguments(self, num_labels: int) -> dict[str, Any]:
         """Keyword arguments of `SpecGANGenerator`."""
         return {
             "frames": self.data_slice_len // FRAME_STEP,
@@ -68,9 +69,11 @@ class SpecGANConfig(gan_options.GanOptions):
             "use_batchnorm": self.specgan_batchnorm,
             "upsample": self.specgan_genr_upsample,
             "activation": self.specgan_output_activation,
+            "num_labels": num_labels,
+            "conditioning": self.specgan_conditioning,
         }
 
-    def discriminator_arguments(self) -> dict[str, Any]:
+    def discriminator_arguments(self, num_labels: int) -> dict[str, Any]:
         """Keyword arguments of `SpecGANDiscriminator`."""
         return {
             "frames": self.data_slice_len // FRAME_STEP,
@@ -78,4 +81,6 @@ class SpecGANConfig(gan_options.GanOptions):
             "dim": self.specgan_dim,
             "use_batchnorm": self.specgan_batchnorm,
             "phaseshuffle_rad": self.specgan_disc_phaseshuffle,
+            "num_labels": num_labels,
+            "conditioning": self.specgan_conditioning,
         }

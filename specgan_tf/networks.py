@@ -33,6 +33,8 @@ class SpecGANGenerator(LatentGenerator):
         use_batchnorm: bool = False,
         upsample: str = "zeros",
         activation: str = "tanh",
+        num_labels: int = 0,
+        conditioning: str = "projection",
         name: str = "spec_gan_generator",
         **kwargs,
     ):
@@ -41,6 +43,7 @@ class SpecGANGenerator(LatentGenerator):
         arguments = {
             "frames": frames, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
             "use_batchnorm": use_batchnorm, "upsample": upsample, "activation": activation,
+            "num_labels": num_labels, "conditioning": conditioning,
         }  # fmt: skip
         kind = UPSAMPLINGS[upsample]
         super().__init__(
@@ -51,6 +54,8 @@ class SpecGANGenerator(LatentGenerator):
             use_batchnorm=use_batchnorm,
             upsampling=kind if kind in ("zeros", "nn") else lambda _: DoubleSize(kind, dtype=kwargs.get("dtype")),
             activation=activation,
+            num_labels=num_labels,
+            conditioning=conditioning,
             name=name,
             **kwargs,
         )
@@ -76,12 +81,15 @@ class SpecGANDiscriminator(LogitDiscriminator):
         dim: int = 64,
         use_batchnorm: bool = False,
         phaseshuffle_rad: int = 0,
+        num_labels: int = 0,
+        conditioning: str = "projection",
         name: str = "spec_gan_discriminator",
         **kwargs,
     ):
         arguments = {
             "frames": frames, "kernel_len": kernel_len, "dim": dim,
             "use_batchnorm": use_batchnorm, "phaseshuffle_rad": phaseshuffle_rad,
+            "num_labels": num_labels, "conditioning": conditioning,
         }  # fmt: skip
         super().__init__(
             geometry(frames, dim),
@@ -89,6 +97,8 @@ class SpecGANDiscriminator(LogitDiscriminator):
             kernel_len=kernel_len,
             use_batchnorm=use_batchnorm,
             phaseshuffle_rad=phaseshuffle_rad,
+            num_labels=num_labels,
+            conditioning=conditioning,
             name=name,
             **kwargs,
         )

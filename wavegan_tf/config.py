@@ -25,6 +25,7 @@ class WaveGANConfig(gan_options.GanOptions):
     wavegan_batchnorm: bool = gan_options.batchnorm()
     wavegan_disc_nupdates: int = gan_options.disc_nupdates()
     wavegan_loss: str = gan_options.loss()
+    wavegan_conditioning: str = gan_options.conditioning()
     wavegan_genr_upsample: str = gan_options.genr_upsample(("zeros", "nn"), "nn (nearest neighbour)")
     wavegan_genr_pp: bool = option(False, "End the generator with a learned post-processing filter.", resume="fixed")
     wavegan_genr_pp_len: int = option(
@@ -54,7 +55,7 @@ class WaveGANConfig(gan_options.GanOptions):
         """Numbers that are trained."""
         return super().num_parameters() + self.wavegan_genr_pp * self.wavegan_genr_pp_len
 
-    def generator_arguments(self) -> dict[str, Any]:
+    def generator_arguments(self, num_labels: int) -> dict[str, Any]:
         """Keyword arguments of `WaveGANGenerator`."""
         return {
             "slice_len": self.data_slice_len,
@@ -65,9 +66,11 @@ class WaveGANConfig(gan_options.GanOptions):
             "use_batchnorm": self.wavegan_batchnorm,
             "upsample": self.wavegan_genr_upsample,
             "pp_len": self.wavegan_genr_pp_len if self.wavegan_genr_pp else 0,
+            "num_labels": num_labels,
+            "conditioning": self.wavegan_conditioning,
         }
 
-    def discriminator_arguments(self) -> dict[str, Any]:
+    def discriminator_arguments(self, num_labels: int) -> dict[str, Any]:
         """Keyword arguments of `WaveGANDiscriminator`."""
         return {
             "slice_len": self.data_slice_len,
@@ -76,4 +79,6 @@ class WaveGANConfig(gan_options.GanOptions):
             "dim": self.wavegan_dim,
             "use_batchnorm": self.wavegan_batchnorm,
             "phaseshuffle_rad": self.wavegan_disc_phaseshuffle,
+            "num_labels": num_labels,
+            "conditioning": self.wavegan_conditioning,
         }

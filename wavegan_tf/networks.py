@@ -37,6 +37,8 @@ class WaveGANGenerator(LatentGenerator):
         use_batchnorm: bool = False,
         upsample: str = "zeros",
         pp_len: int = 0,
+        num_labels: int = 0,
+        conditioning: str = "projection",
         name: str = "wave_gan_generator",
         **kwargs,
     ):
@@ -47,6 +49,7 @@ class WaveGANGenerator(LatentGenerator):
         arguments = {
             "slice_len": slice_len, "nch": nch, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
             "use_batchnorm": use_batchnorm, "upsample": upsample, "pp_len": pp_len,
+            "num_labels": num_labels, "conditioning": conditioning,
         }  # fmt: skip
         super().__init__(
             geometry(slice_len, dim, nch),
@@ -55,6 +58,8 @@ class WaveGANGenerator(LatentGenerator):
             latent_dim=latent_dim,
             use_batchnorm=use_batchnorm,
             upsampling=upsample,
+            num_labels=num_labels,
+            conditioning=conditioning,
             name=name,
             **kwargs,
         )
@@ -67,9 +72,9 @@ class WaveGANGenerator(LatentGenerator):
         if self.pp_filter is not None:
             self.pp_filter.build((None, None, 1))
 
-    def call(self, z, training: bool = False):
+    def call(self, z, labels=None, training: bool = False):
         """[b, latent_dim] -> [b, slice_len, nch], float32."""
-        x = super().call(z, training=training)
+        x = super().call(z, labels, training=training)
         return x if self.pp_filter is None else ops.cast(self.pp_filter(x, training=training), "float32")
 
 
@@ -94,12 +99,15 @@ class WaveGANDiscriminator(LogitDiscriminator):
         dim: int = 64,
         use_batchnorm: bool = False,
         phaseshuffle_rad: int = 0,
+        num_labels: int = 0,
+        conditioning: str = "projection",
         name: str = "wave_gan_discriminator",
         **kwargs,
     ):
         arguments = {
             "slice_len": slice_len, "nch": nch, "kernel_len": kernel_len, "dim": dim,
             "use_batchnorm": use_batchnorm, "phaseshuffle_rad": phaseshuffle_rad,
+            "num_labels": num_labels, "conditioning": conditioning,
         }  # fmt: skip
         super().__init__(
             geometry(slice_len, dim, nch),
@@ -107,6 +115,8 @@ class WaveGANDiscriminator(LogitDiscriminator):
             kernel_len=kernel_len,
             use_batchnorm=use_batchnorm,
             phaseshuffle_rad=phaseshuffle_rad,
+            num_labels=num_labels,
+            conditioning=conditioning,
             name=name,
             **kwargs,
         )

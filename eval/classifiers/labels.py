@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Sequence
 
+from wavegan_tf.core.audio.labels import label_of_folder
+
 LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NO_FAMILY = -1  # class of a note whose family of instruments is unknown
 
@@ -18,15 +20,6 @@ def label_of_name(path: str) -> str | None:
     """The text before the first underscore of a file's name, in lower case; None if there is no underscore."""
     label, underscore, _ = os.path.basename(path).partition("_")
     return label.lower() if underscore and label else None
-
-
-def label_of_folder(path: str) -> str | None:
-    """The name of a file's folder in lower case; None if there is none, or it begins with an underscore or a dot.
-
-    So begin the folders of Speech Commands and the like that are no class, such as _background_noise_.
-    """
-    label = os.path.basename(os.path.dirname(path)).lower()
-    return None if label.startswith(("_", ".")) else label or None
 
 
 def are_in_folders(paths: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,12 @@ from keras import layers, ops
 
 from wavegan_tf.core.dcgan.geometry import Geometry
 from wavegan_tf.core.nn import activations
+from wavegan_tf.core.nn.conditioning import LabelEmbedding
 from wavegan_tf.core.nn.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
 from wavegan_tf.core.nn.nearest import NearestConv1D, NearestConv2D
 
+# Numbers in the generator's vector for a label, beside those of z.
+LABEL_DIM = 50
 _ACTIVATIONS: dict[str, Callable] = {"tanh": ops.tanh, "linear": lambda x: x, "relu": ops.relu}
 
 
@@ -40,10 +44,13 @@ class LatentGenerator(keras.Model):
         use_batchnorm: bool,
         upsampling: str | Callable[[int], layers.Layer],
         activation: str = "tanh",
+        num_labels: int = 0,
+        conditioning: str = "projection",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self._arguments, self._geometry, self._activation = arguments, geometry, _ACTIVATIONS[activation]
+        self._latent_dim, self.num_labels, self._maps = latent_dim, num_labels, conditioning == "maps"
         channels, rank = geometry.generator_channels, len(geometry.first_shape)
         self.z_project = layers.Dense(geometry.flat, name="z_project", dtype=self.dtype_policy)
         within = {"zeros": (Conv1DTranspose, Conv2DTranspose), "nn": (NearestConv1D, NearestConv2D)}
@@ -60,24 +67,39 @@ class LatentGenerator(keras.Model):
             for name in names
             if use_batchnorm
         ]
+        label_dim = math.prod(geometry.first_shape) if self._maps else LABEL_DIM
+        self.label_embedding = (
+            LabelEmbedding(num_labels, label_dim, keras.initializers.RandomUniform(-1.0, 1.0), name="label_embedding", dtype=self.dtype_policy)
+            if num_labels
+            else None
+        )
 
     def build(self, input_shape) -> None:
         """Makes all variables."""
-        self.z_project.build(input_shape)
-        for upconv, channels in zip(self.upconvs, self._geometry.generator_channels, strict=False):
-            upconv.build((None, None, channels))
+        more = 0
+        if self.label_embedding is not None:
+            self.label_embedding.build((None,))
+            more = 0 if self._maps else LABEL_DIM
+        self.z_project.build((None, self._latent_dim + more))
+        for i, (upconv, channels) in enumerate(zip(self.upconvs, self._geometry.generator_channels, strict=False)):
+            upconv.build((None, None, channels + (i == 0 and self.num_labels > 0 and self._maps)))
         for norm, channels in zip(self.norms, self._geometry.generator_channels, strict=False):
             norm.build((None, None, channels))
         self.built = True
 
-    def call(self, z, training: bool = False):
+    def call(self, z, labels=None, training: bool = False):
         """[b, latent_dim] -> [b, ..., channels], float32."""
+        if self.label_embedding is not None and not self._maps:
+            z = ops.concatenate([ops.cast(z, self.compute_dtype), self.label_embedding(labels)], axis=1)
         x = self.z_project(z)
         x = ops.reshape(x, [-1, *self._geometry.first_shape, self._geometry.generator_channels[0]])
         for i, upconv in enumerate(self.upconvs):
             if self.norms:
                 x = self.norms[i](x, training=training)
             x = ops.relu(x)
+            if i == 0 and self.label_embedding is not None and self._maps:
+                map = ops.reshape(self.label_embedding(labels), [-1, *self._geometry.first_shape, 1])
+                x = ops.concatenate([x, map], axis=-1)
             if self.upsamplings:
                 x = self.upsamplings[i](x)
             x = upconv(x, training=training)
@@ -114,10 +136,13 @@ class LogitDiscriminator(keras.Model):
         kernel_len: int,
         use_batchnorm: bool,
         phaseshuffle_rad: int,
+        num_labels: int = 0,
+        conditioning: str = "projection",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self._arguments, self._geometry = arguments, geometry
+        self.num_labels, self.conditioning = num_labels, conditioning
         rank = len(geometry.first_shape)
         convolution: Callable = {1: Conv1D, 2: Conv2D}[rank]
         self.downconvs = [
@@ -136,19 +161,33 @@ class LogitDiscriminator(keras.Model):
         self.shuffle = PhaseShuffle(phaseshuffle_rad, name="phase_shuffle", dtype=self.dtype_policy)
         # In float32 whatever the other layers compute in: logits enter the losses unrounded.
         self.output_dense = layers.Dense(1, name="output", dtype="float32")
+        self.label_embedding = self.classes = None
+        if num_labels and conditioning == "projection":
+            self.label_embedding = LabelEmbedding(num_labels, geometry.flat, "glorot_uniform", name="label_embedding", dtype="float32")
+        elif num_labels and conditioning == "maps":
+            self.label_embedding = LabelEmbedding(
+                num_labels, math.prod(geometry.sample_shape[:-1]), keras.initializers.RandomUniform(-1.0, 1.0), name="label_embedding",
+                dtype=self.dtype_policy,
+            )
+        elif num_labels:
+            self.classes = layers.Dense(num_labels, name="classes", dtype="float32")
         self.build((None, *geometry.sample_shape))
 
     def build(self, input_shape) -> None:
         """Makes all variables."""
         channels = self._geometry.discriminator_channels
-        for conv, filters in zip(self.downconvs, channels, strict=False):
-            conv.build((None, None, filters))
+        if self.label_embedding is not None:
+            self.label_embedding.build((None,))
+        if self.classes is not None:
+            self.classes.build((None, self._geometry.flat))
+        for i, (conv, filters) in enumerate(zip(self.downconvs, channels, strict=False)):
+            conv.build((None, None, filters + (i == 0 and self.num_labels > 0 and self.conditioning == "maps")))
         for norm, filters in zip(self.norms, channels[2:], strict=False):
             norm.build((None, None, filters))
         self.output_dense.build((None, self._geometry.flat))
         self.built = True
 
-    def call(self, x, phases=None, training: bool = True):
+    def call(self, x, phases=None, labels=None, training: bool = True):
         """Judges samples.
 
         Args:
@@ -160,6 +199,9 @@ class LogitDiscriminator(keras.Model):
         Returns:
           Logits [b], float32.
         """
+        if self.num_labels and self.conditioning == "maps":
+            map = ops.reshape(self.label_embedding(labels), [-1, *self._geometry.sample_shape[:-1], 1])
+            x = ops.concatenate([ops.cast(x, self.compute_dtype), map], axis=-1)
         for i, conv in enumerate(self.downconvs):
             x = conv(x, training=training)
             if i and self.norms:
@@ -168,7 +210,10 @@ class LogitDiscriminator(keras.Model):
             if i < self.num_phase_shuffles and phases is not None and self.shuffle.radius:
                 x = self.shuffle(x, phases[i])
         x = ops.reshape(x, [-1, self._geometry.flat])
-        return self.output_dense(x)[:, 0]
+        logits = self.output_dense(x)[:, 0]
+        if self.num_labels and self.conditioning == "projection":
+            logits = logits + ops.sum(ops.cast(x, "float32") * self.label_embedding(labels), axis=1)
+        return (logits, self.classes(x)) if self.classes is not None else logits
 
     def compute_output_shape(self, input_shape):
         """[b]."""
