@@ -59,7 +59,7 @@ class SpecGANConfig(gan_options.GanOptions):
         """Sizes of the networks."""
         return geometry(self.data_slice_len // FRAME_STEP, self.specgan_dim)
 
-    def generator_arguments(self, num_labels: int) -> dict[str, Any]:
+    def generator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
         """Keyword arguments of `SpecGANGenerator`."""
         return {
             "frames": self.data_slice_len // FRAME_STEP,
@@ -73,7 +73,7 @@ class SpecGANConfig(gan_options.GanOptions):
             "conditioning": self.specgan_conditioning,
         }
 
-    def discriminator_arguments(self, num_labels: int) -> dict[str, Any]:
+    def discriminator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
         """Keyword arguments of `SpecGANDiscriminator`."""
         return {
             "frames": self.data_slice_len // FRAME_STEP,

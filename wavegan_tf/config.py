@@ -55,7 +55,7 @@ class WaveGANConfig(gan_options.GanOptions):
         """Numbers that are trained."""
         return super().num_parameters() + self.wavegan_genr_pp * self.wavegan_genr_pp_len
 
-    def generator_arguments(self, num_labels: int) -> dict[str, Any]:
+    def generator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
         """Keyword arguments of `WaveGANGenerator`."""
         return {
             "slice_len": self.data_slice_len,
@@ -70,7 +70,7 @@ class WaveGANConfig(gan_options.GanOptions):
             "conditioning": self.wavegan_conditioning,
         }
 
-    def discriminator_arguments(self, num_labels: int) -> dict[str, Any]:
+    def discriminator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
         """Keyword arguments of `WaveGANDiscriminator`."""
         return {
             "slice_len": self.data_slice_len,

@@ -10,7 +10,9 @@ from wavegan_tf.core.nn.layers import PACKAGE
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class LabelEmbedding(keras.layers.Layer):
-    """Labels int32 [b] -> a learned vector each, [b, dim]. Table: [num_labels, dim].
+    """Labels int32 [b], or mixtures of them [b, num_labels] -> a learned vector each, [b, dim].
+
+    Table: [num_labels, dim]; of a mixture, its rows times their shares.
 
     Rows are taken by a product with one-hot vectors, whose gradient is dense as the optimizers take it.
 
@@ -37,8 +39,10 @@ class LabelEmbedding(keras.layers.Layer):
         )
 
     def call(self, labels):
-        """[b] -> [b, dim]."""
-        return ops.matmul(ops.one_hot(labels, self.num_labels, dtype=self.compute_dtype), self.table)
+        """[b] or [b, num_labels] -> [b, dim]."""
+        if len(labels.shape) == 1:
+            labels = ops.one_hot(labels, self.num_labels)
+        return ops.matmul(ops.cast(labels, self.compute_dtype), self.table)
 
     def compute_output_shape(self, input_shape):
         """[b, dim]."""
