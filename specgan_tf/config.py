@@ -70,7 +70,6 @@ class SpecGANConfig(gan_options.GanOptions):
             "upsample": self.specgan_genr_upsample,
             "activation": self.specgan_output_activation,
             "num_labels": num_labels,
-            "conditioning": self.specgan_conditioning,
         }
 
     def discriminator_arguments(self, num_labels: int = 0) -> dict[str, Any]:

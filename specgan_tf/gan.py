@@ -17,11 +17,12 @@ from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import Cluster
 
 
-def make_gan(
-    config: SpecGANConfig, policy: keras.DTypePolicy, stored: Moments, labels: Sequence[str] = ()
-) -> Gan:
+def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: Moments, labels: Sequence[str] = ()) -> Gan:
     """The networks, features and settings of a run whose data has these moments and labels."""
     clip_nstd = config.specgan_clip_nstd
+
+    def make_generator() -> SpecGANGenerator:
+        return SpecGANGenerator(**config.generator_arguments(len(labels)), dtype=policy)
 
     @tf.function
     def to_audio(spectrograms: tf.Tensor) -> tf.Tensor:
@@ -35,10 +36,10 @@ def make_gan(
             tracker.images(step, f"{name}_spectrogram", features.spectrograms_to_pictures(spectrograms))
 
     return Gan(
-        generator=SpecGANGenerator(**config.generator_arguments(len(labels)), dtype=policy),
+        generator=make_generator(),
         discriminator=SpecGANDiscriminator(**config.discriminator_arguments(len(labels)), dtype=policy),
         # Made last, so that the initial weights of the others do not depend on it.
-        average=SpecGANGenerator(**config.generator_arguments(len(labels)), dtype=policy) if config.train_ema_decay else None,
+        average=make_generator() if config.train_ema_decay else None,
         labels=tuple(labels),
         **settings(config),
         to_sample=lambda clips: features.waveforms_to_spectrograms(clips, stored, clip_nstd),

@@ -22,6 +22,7 @@ class SpecGANGenerator(LatentGenerator):
       use_batchnorm: batch normalisation after every layer but the last.
       upsample: one of `UPSAMPLINGS`: "zeros" (transposed convolution), or how to resize before a convolution.
       activation: of the spectrogram: "tanh" (the original), "linear" or "relu".
+      num_labels: labels that it knows, 0 for none; with labels it takes these beside the latents.
     """
 
     def __init__(
@@ -34,7 +35,6 @@ class SpecGANGenerator(LatentGenerator):
         upsample: str = "zeros",
         activation: str = "tanh",
         num_labels: int = 0,
-        conditioning: str = "projection",
         name: str = "spec_gan_generator",
         **kwargs,
     ):
@@ -43,7 +43,7 @@ class SpecGANGenerator(LatentGenerator):
         arguments = {
             "frames": frames, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
             "use_batchnorm": use_batchnorm, "upsample": upsample, "activation": activation,
-            "num_labels": num_labels, "conditioning": conditioning,
+            "num_labels": num_labels,
         }  # fmt: skip
         kind = UPSAMPLINGS[upsample]
         super().__init__(
@@ -55,7 +55,6 @@ class SpecGANGenerator(LatentGenerator):
             upsampling=kind if kind in ("zeros", "nn") else lambda _: DoubleSize(kind, dtype=kwargs.get("dtype")),
             activation=activation,
             num_labels=num_labels,
-            conditioning=conditioning,
             name=name,
             **kwargs,
         )
@@ -72,6 +71,7 @@ class SpecGANDiscriminator(LogitDiscriminator):
       dim: model size; the first layer has `dim` channels and each one after it twice as many.
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
       phaseshuffle_rad: largest shift in time of the phase shuffles after the first four layers, 0 for none.
+      num_labels: labels that it knows, 0 for none; with labels it takes these beside the samples.
     """
 
     def __init__(

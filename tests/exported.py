@@ -29,7 +29,7 @@ from wavegan_tf.networks import WaveGANGenerator
 _SMALL = {"dim": 2, "latent_dim": 8}
 
 
-def wavegan(folder: Path, float16: bool = False, labels: Sequence[str] = (), **options: Any) -> str:
+def wavegan(folder: Path, float16: bool = False, labels: Any = (), **options: Any) -> str:
     """The folder of an exported WaveGAN of some labels; `options` are those of `WaveGANConfig`, by default small."""
     config = WaveGANConfig(**{f"wavegan_{name}": value for name, value in _SMALL.items()} | options)
     network = WaveGANGenerator(**config.generator_arguments(len(labels)))
@@ -39,7 +39,7 @@ def wavegan(folder: Path, float16: bool = False, labels: Sequence[str] = (), **o
     return _export(module, folder, _metadata(config, gan))
 
 
-def specgan(folder: Path, float16: bool = False, labels: Sequence[str] = (), **options: Any) -> str:
+def specgan(folder: Path, float16: bool = False, labels: Any = (), **options: Any) -> str:
     """The folder of an exported SpecGAN of some labels; `options` are those of `SpecGANConfig`, by default small."""
     config = SpecGANConfig(**{f"specgan_{name}": value for name, value in _SMALL.items()} | options)
     network = SpecGANGenerator(**config.generator_arguments(len(labels)))

@@ -67,7 +67,6 @@ class WaveGANConfig(gan_options.GanOptions):
             "upsample": self.wavegan_genr_upsample,
             "pp_len": self.wavegan_genr_pp_len if self.wavegan_genr_pp else 0,
             "num_labels": num_labels,
-            "conditioning": self.wavegan_conditioning,
         }
 
     def discriminator_arguments(self, num_labels: int = 0) -> dict[str, Any]:

@@ -19,7 +19,11 @@ from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 def make_gan(config: WaveGANConfig, policy: keras.DTypePolicy, labels: Sequence[str] = ()) -> Gan:
     """The networks and settings of a run with these labels."""
-    generator = WaveGANGenerator(**config.generator_arguments(len(labels)), dtype=policy)
+
+    def make_generator() -> WaveGANGenerator:
+        return WaveGANGenerator(**config.generator_arguments(len(labels)), dtype=policy)
+
+    generator = make_generator()
 
     def summarize_filter(step: int, tracker: Tracker, *_: tf.Tensor) -> None:
         if generator.pp_filter is not None:
@@ -30,7 +34,7 @@ def make_gan(config: WaveGANConfig, policy: keras.DTypePolicy, labels: Sequence[
         generator=generator,
         discriminator=WaveGANDiscriminator(**config.discriminator_arguments(len(labels)), dtype=policy),
         # Made last, so that the initial weights of the others do not depend on it.
-        average=WaveGANGenerator(**config.generator_arguments(len(labels)), dtype=policy) if config.train_ema_decay else None,
+        average=make_generator() if config.train_ema_decay else None,
         labels=tuple(labels),
         **settings(config),
         preview_gap=config.data_sample_rate // 2,

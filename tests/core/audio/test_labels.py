@@ -75,7 +75,7 @@ def test_a_run_that_goes_on_keeps_its_labels(tmp_path):
     known = ("clap", "kick", "snare")
     found = apply("name", tmp_path, ["kick_1.wav"], known=known)
     assert found.names == known and list(found.files.values()) == [1]
-    with pytest.raises(UserError, match=r"'tom' is no label of the run .*clap, kick, snare; found kick \(1\), tom \(2\)"):
+    with pytest.raises(UserError, match=r"'tom' is no label of the run .*, snare; found kick \(1\), tom \(2\)"):
         apply("name", tmp_path, ["kick_1.wav", "tom_1.wav", "tom_2.wav"], known=known)
     with pytest.raises(UserError, match="needs files of two labels"):
         apply("name", tmp_path, [], known=known)
@@ -87,8 +87,10 @@ FILES = ["a/x.wav", "b.wav", "c.wav"]
 @pytest.mark.parametrize(
     "text",
     [
-        "file,label\na/x.wav,Kick\nb.wav,snare\nc.wav,kick\n", "label,other,file\nkick,,a/x.wav\n snare,1,b.wav\nkick,,c.wav\n",
-        "\ufefffile,label\r\n./a/x.wav,kick\r\n\r\nb.wav,snare\r\nc.wav,kick", 'a/x.wav,"kick"\nb.wav,snare\nc.wav,kick\n',
+        "file,label\na/x.wav,Kick\nb.wav,snare\nc.wav,kick\n",
+        "label,other,file\nkick,,a/x.wav\n snare,1,b.wav\nkick,,c.wav\n",
+        "\ufefffile,label\r\n./a/x.wav,kick\r\n\r\nb.wav,snare\r\nc.wav,kick",
+        'a/x.wav,"kick"\nb.wav,snare\nc.wav,kick\n',
     ],
 )  # fmt: skip
 def test_tables(tmp_path, text):

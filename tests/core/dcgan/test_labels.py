@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ from wavegan_tf.core.nn.conditioning import LabelEmbedding
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 NETWORKS = {"wavegan": (WaveGANGenerator, WaveGANDiscriminator), "specgan": (SpecGANGenerator, SpecGANDiscriminator)}
-SMALL = {"dim": 1, "kernel_len": 3}
+SMALL: dict[str, Any] = {"dim": 1, "kernel_len": 3}
 NUM_LABELS = 3
 
 
@@ -73,6 +74,7 @@ def test_the_critics_score_is_that_without_labels_and_a_projection():
     x = np.random.default_rng(1).normal(size=[4, 16384, 1]).astype(np.float32)
     labels = np.array([1, 0, 2, 1], np.int32)
     found = critic(x, labels=labels).numpy()
+    assert critic.label_embedding is not None
     table = critic.label_embedding.table.numpy()
     kernel = critic.output_dense.kernel.numpy()[:, 0].copy()
     for row, label in enumerate(labels):

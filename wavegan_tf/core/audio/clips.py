@@ -105,7 +105,7 @@ def load_clips(
     """
     flags.require(data_dir=options.data_dir)
     files = find_audio_files(options.data_dir, skip_bad=options.data_skip_bad)
-    labelled = labelling and labelling.apply(options.data_dir, files, options.data_skip_bad)
+    labelled = None if labelling is None else labelling.apply(options.data_dir, files, options.data_skip_bad)
     decoded = open_store(
         files if labelled is None else list(labelled.files),
         options.decoding(),

@@ -167,7 +167,8 @@ def _by_table(
       UserError: it cannot be used, or without `skip_bad` names a file that is not there.
     """
     shown = f"--data_labels_file={display_name(table)}"
-    labels, lines = {}, {}
+    labels: dict[str, str] = {}
+    lines: dict[str, int] = {}
     for line, (file, label) in _rows(table, shown):
         place = os.path.normpath(os.path.join(folder, file))
         if place in lines:

@@ -45,9 +45,9 @@ class UpdateDraws:
           in [-radius, radius]; of a run with labels, labels int32 [batch].
         """
         shifts = self.batch_size if self.phase_per_example else 1
-        labels = {"labels": self._labels(purpose_seed(self.seed, step, f"{purpose}/labels"))} if self.label_shares else {}
+        labels_seed = purpose_seed(self.seed, step, f"{purpose}/labels")
         return {
-            **labels,
+            **({"labels": self._labels(labels_seed)} if self.label_shares else {}),
             "z": uniform_latents(self.batch_size, self.latent_dim, purpose_seed(self.seed, step, f"{purpose}/z")),
             "alpha": tf.random.stateless_uniform([self.batch_size], purpose_seed(self.seed, step, f"{purpose}/alpha")),
             "phases": tf.random.stateless_uniform(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +31,7 @@ class LatentGenerator(keras.Model):
       upsampling: "zeros" (transposed convolutions), "nn" (nearest neighbour, then convolution), or stride -> layer that
         upsamples before a convolution.
       activation: of the sample; one of `options.ACTIVATIONS`.
+      num_labels: a learned vector for each is concatenated to z; 0 without labels.
     """
 
     def __init__(
@@ -45,12 +45,10 @@ class LatentGenerator(keras.Model):
         upsampling: str | Callable[[int], layers.Layer],
         activation: str = "tanh",
         num_labels: int = 0,
-        conditioning: str = "projection",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self._arguments, self._geometry, self._activation = arguments, geometry, _ACTIVATIONS[activation]
-        self._latent_dim, self.num_labels, self._maps = latent_dim, num_labels, conditioning == "maps"
         channels, rank = geometry.generator_channels, len(geometry.first_shape)
         self.z_project = layers.Dense(geometry.flat, name="z_project", dtype=self.dtype_policy)
         within = {"zeros": (Conv1DTranspose, Conv2DTranspose), "nn": (NearestConv1D, NearestConv2D)}
@@ -67,29 +65,39 @@ class LatentGenerator(keras.Model):
             for name in names
             if use_batchnorm
         ]
-        label_dim = math.prod(geometry.first_shape) if self._maps else LABEL_DIM
-        self.label_embedding = (
-            LabelEmbedding(num_labels, label_dim, keras.initializers.RandomUniform(-1.0, 1.0), name="label_embedding", dtype=self.dtype_policy)
-            if num_labels
-            else None
-        )
+        self.label_embedding = None
+        if num_labels:
+            # Spread as z is.
+            spread = keras.initializers.RandomUniform(-1.0, 1.0)
+            self.label_embedding = LabelEmbedding(
+                num_labels, LABEL_DIM, spread, name="label_embedding", dtype=self.dtype_policy
+            )
 
     def build(self, input_shape) -> None:
         """Makes all variables."""
-        more = 0
-        if self.label_embedding is not None:
+        if self.label_embedding is None:
+            self.z_project.build(input_shape)
+        else:
             self.label_embedding.build((None,))
-            more = 0 if self._maps else LABEL_DIM
-        self.z_project.build((None, self._latent_dim + more))
-        for i, (upconv, channels) in enumerate(zip(self.upconvs, self._geometry.generator_channels, strict=False)):
-            upconv.build((None, None, channels + (i == 0 and self.num_labels > 0 and self._maps)))
+            self.z_project.build((None, input_shape[-1] + LABEL_DIM))
+        for upconv, channels in zip(self.upconvs, self._geometry.generator_channels, strict=False):
+            upconv.build((None, None, channels))
         for norm, channels in zip(self.norms, self._geometry.generator_channels, strict=False):
             norm.build((None, None, channels))
         self.built = True
 
     def call(self, z, labels=None, training: bool = False):
-        """[b, latent_dim] -> [b, ..., channels], float32."""
-        if self.label_embedding is not None and not self._maps:
+        """Makes samples.
+
+        Args:
+          z: [b, latent_dim].
+          labels: int32 [b], or mixtures of them [b, num_labels] (see `LabelEmbedding`); None without labels.
+          training: normalises by the batch and moves the averages; makes gradients faster.
+
+        Returns:
+          [b, ..., channels], float32.
+        """
+        if self.label_embedding is not None:
             z = ops.concatenate([ops.cast(z, self.compute_dtype), self.label_embedding(labels)], axis=1)
         x = self.z_project(z)
         x = ops.reshape(x, [-1, *self._geometry.first_shape, self._geometry.generator_channels[0]])
@@ -97,9 +105,6 @@ class LatentGenerator(keras.Model):
             if self.norms:
                 x = self.norms[i](x, training=training)
             x = ops.relu(x)
-            if i == 0 and self.label_embedding is not None and self._maps:
-                map = ops.reshape(self.label_embedding(labels), [-1, *self._geometry.first_shape, 1])
-                x = ops.concatenate([x, map], axis=-1)
             if self.upsamplings:
                 x = self.upsamplings[i](x)
             x = upconv(x, training=training)
@@ -163,11 +168,8 @@ class LogitDiscriminator(keras.Model):
         self.output_dense = layers.Dense(1, name="output", dtype="float32")
         self.label_embedding = self.classes = None
         if num_labels and conditioning == "projection":
-            self.label_embedding = LabelEmbedding(num_labels, geometry.flat, "glorot_uniform", name="label_embedding", dtype="float32")
-        elif num_labels and conditioning == "maps":
             self.label_embedding = LabelEmbedding(
-                num_labels, math.prod(geometry.sample_shape[:-1]), keras.initializers.RandomUniform(-1.0, 1.0), name="label_embedding",
-                dtype=self.dtype_policy,
+                num_labels, geometry.flat, "glorot_uniform", name="label_embedding", dtype="float32"
             )
         elif num_labels:
             self.classes = layers.Dense(num_labels, name="classes", dtype="float32")
@@ -180,8 +182,8 @@ class LogitDiscriminator(keras.Model):
             self.label_embedding.build((None,))
         if self.classes is not None:
             self.classes.build((None, self._geometry.flat))
-        for i, (conv, filters) in enumerate(zip(self.downconvs, channels, strict=False)):
-            conv.build((None, None, filters + (i == 0 and self.num_labels > 0 and self.conditioning == "maps")))
+        for conv, filters in zip(self.downconvs, channels, strict=False):
+            conv.build((None, None, filters))
         for norm, filters in zip(self.norms, channels[2:], strict=False):
             norm.build((None, None, filters))
         self.output_dense.build((None, self._geometry.flat))
@@ -199,9 +201,6 @@ class LogitDiscriminator(keras.Model):
         Returns:
           Logits [b], float32.
         """
-        if self.num_labels and self.conditioning == "maps":
-            map = ops.reshape(self.label_embedding(labels), [-1, *self._geometry.sample_shape[:-1], 1])
-            x = ops.concatenate([ops.cast(x, self.compute_dtype), map], axis=-1)
         for i, conv in enumerate(self.downconvs):
             x = conv(x, training=training)
             if i and self.norms:

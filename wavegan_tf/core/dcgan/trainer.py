@@ -153,7 +153,8 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
         gan = make_gan(run.policy)
         trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
     shares = store.label_shares if store.labels else ()
-    updates = Updates(gan, trainables.g_optimizer, trainables.d_optimizer, run, config.seed, config.train_batch_size, shares)
+    optimizers = trainables.g_optimizer, trainables.d_optimizer
+    updates = Updates(gan, *optimizers, run, config.seed, config.train_batch_size, shares)
     step = trainables.restore(config)
     # The chief writes nothing before all have read.
     run.cluster.agree({"step of the checkpoint": step}, "all workers must see the same --train_dir")

@@ -181,9 +181,9 @@ def _walk(
     asked = values.label or None
     if asked is None and model.labels is not None:
         raise UserError(f"--interpolate: requires --label; the model has {', '.join(model.labels)}")
-    numbers = rows.label_numbers(asked, model.labels, model.name) if asked else []
-    if count == 1 and len(numbers) > 1:
-        count, blocks = len(numbers), iter([np.repeat(next(blocks), len(numbers), axis=0)])
+    num_labels = len(rows.label_numbers(asked, model.labels, model.name)) if asked else 0
+    if count == 1 and num_labels > 1:
+        count, blocks = num_labels, iter([np.repeat(next(blocks), num_labels, axis=0)])
     points, walked = latents.walk(count, blocks, values.interpolate_steps, model.walk)
-    others = model.labels_between(asked, count, values.interpolate_steps) if len(numbers) else {}
+    others = model.labels_between(asked, count, values.interpolate_steps) if num_labels else {}
     return points, rows.in_blocks(walked, others)

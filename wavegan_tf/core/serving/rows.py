@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,7 +107,7 @@ def labels_on_walk(stops: np.ndarray, steps: int) -> Rows:
     return {"label": label, "other": other, "share": (within / steps).astype(np.float32)}
 
 
-def in_blocks(blocks: Iterator[np.ndarray], others: Rows) -> Iterator[Rows]:
+def in_blocks(blocks: Iterator[np.ndarray], others: Mapping[str, np.ndarray]) -> Iterator[Rows]:
     """Rows of latents that come in blocks [n, latent_dim], with further inputs for all of them."""
     start = 0
     for z in blocks:

@@ -159,7 +159,8 @@ class LatentsModule(ServedModule):
         """
         super().__init__(network)
         z_spec = tf.TensorSpec([None, latent_dim], tf.float32, name="z")
-        count_spec, seed_spec = tf.TensorSpec([], tf.int32, name="num_samples"), tf.TensorSpec([], tf.int64, name="seed")
+        count_spec = tf.TensorSpec([], tf.int32, name="num_samples")
+        seed_spec = tf.TensorSpec([], tf.int64, name="seed")
         label_spec = tf.TensorSpec([None], tf.int32, name="label")
         one, label = np.zeros([1, latent_dim], np.float32), np.zeros([1], np.int32)
         self.inputs = [z_spec, label_spec] if num_labels else [z_spec]
