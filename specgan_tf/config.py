@@ -31,7 +31,6 @@ class SpecGANConfig(gan_options.GanOptions):
     specgan_batchnorm: bool = gan_options.batchnorm()
     specgan_disc_nupdates: int = gan_options.disc_nupdates()
     specgan_loss: str = gan_options.loss()
-    specgan_conditioning: str = gan_options.conditioning()
     specgan_genr_upsample: str = gan_options.genr_upsample(
         tuple(UPSAMPLINGS), "resizing to nn (nearest neighbour), lin(ear) or cub(ic)"
     )
@@ -81,5 +80,4 @@ class SpecGANConfig(gan_options.GanOptions):
             "use_batchnorm": self.specgan_batchnorm,
             "phaseshuffle_rad": self.specgan_disc_phaseshuffle,
             "num_labels": num_labels,
-            "conditioning": self.specgan_conditioning,
         }

@@ -71,7 +71,7 @@ class SpecGANDiscriminator(LogitDiscriminator):
       dim: model size; the first layer has `dim` channels and each one after it twice as many.
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
       phaseshuffle_rad: largest shift in time of the phase shuffles after the first four layers, 0 for none.
-      num_labels: labels that it knows, 0 for none; with labels it takes these beside the samples.
+      num_labels: labels that it tells apart, 0 for none.
     """
 
     def __init__(
@@ -82,14 +82,13 @@ class SpecGANDiscriminator(LogitDiscriminator):
         use_batchnorm: bool = False,
         phaseshuffle_rad: int = 0,
         num_labels: int = 0,
-        conditioning: str = "projection",
         name: str = "spec_gan_discriminator",
         **kwargs,
     ):
         arguments = {
             "frames": frames, "kernel_len": kernel_len, "dim": dim,
             "use_batchnorm": use_batchnorm, "phaseshuffle_rad": phaseshuffle_rad,
-            "num_labels": num_labels, "conditioning": conditioning,
+            "num_labels": num_labels,
         }  # fmt: skip
         super().__init__(
             geometry(frames, dim),
@@ -98,7 +97,6 @@ class SpecGANDiscriminator(LogitDiscriminator):
             use_batchnorm=use_batchnorm,
             phaseshuffle_rad=phaseshuffle_rad,
             num_labels=num_labels,
-            conditioning=conditioning,
             name=name,
             **kwargs,
         )

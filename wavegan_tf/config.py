@@ -25,7 +25,6 @@ class WaveGANConfig(gan_options.GanOptions):
     wavegan_batchnorm: bool = gan_options.batchnorm()
     wavegan_disc_nupdates: int = gan_options.disc_nupdates()
     wavegan_loss: str = gan_options.loss()
-    wavegan_conditioning: str = gan_options.conditioning()
     wavegan_genr_upsample: str = gan_options.genr_upsample(("zeros", "nn"), "nn (nearest neighbour)")
     wavegan_genr_pp: bool = option(False, "End the generator with a learned post-processing filter.", resume="fixed")
     wavegan_genr_pp_len: int = option(
@@ -79,5 +78,4 @@ class WaveGANConfig(gan_options.GanOptions):
             "use_batchnorm": self.wavegan_batchnorm,
             "phaseshuffle_rad": self.wavegan_disc_phaseshuffle,
             "num_labels": num_labels,
-            "conditioning": self.wavegan_conditioning,
         }

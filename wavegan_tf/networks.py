@@ -88,7 +88,7 @@ class WaveGANDiscriminator(LogitDiscriminator):
       dim: model size; the first layer has `dim` channels and each one after it twice as many.
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
       phaseshuffle_rad: largest shift of the phase shuffles after the first four layers, 0 for none.
-      num_labels: labels that it knows, 0 for none; with labels it takes these beside the samples.
+      num_labels: labels that it tells apart, 0 for none.
     """
 
     def __init__(
@@ -100,14 +100,13 @@ class WaveGANDiscriminator(LogitDiscriminator):
         use_batchnorm: bool = False,
         phaseshuffle_rad: int = 0,
         num_labels: int = 0,
-        conditioning: str = "projection",
         name: str = "wave_gan_discriminator",
         **kwargs,
     ):
         arguments = {
             "slice_len": slice_len, "nch": nch, "kernel_len": kernel_len, "dim": dim,
             "use_batchnorm": use_batchnorm, "phaseshuffle_rad": phaseshuffle_rad,
-            "num_labels": num_labels, "conditioning": conditioning,
+            "num_labels": num_labels,
         }  # fmt: skip
         super().__init__(
             geometry(slice_len, dim, nch),
@@ -116,7 +115,6 @@ class WaveGANDiscriminator(LogitDiscriminator):
             use_batchnorm=use_batchnorm,
             phaseshuffle_rad=phaseshuffle_rad,
             num_labels=num_labels,
-            conditioning=conditioning,
             name=name,
             **kwargs,
         )

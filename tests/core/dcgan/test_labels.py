@@ -54,7 +54,7 @@ def test_networks_with_labels_are_kept_by_keras(model, tmp_path):
 
 
 @pytest.mark.parametrize("model", NETWORKS)
-def test_each_label_has_sounds_and_scores_of_its_own(model):
+def test_each_label_has_sounds_of_its_own(model):
     generator, discriminator = NETWORKS[model]
     generator = generator(**SMALL, latent_dim=6, num_labels=NUM_LABELS)
     discriminator = discriminator(**SMALL, num_labels=NUM_LABELS)
@@ -62,48 +62,63 @@ def test_each_label_has_sounds_and_scores_of_its_own(model):
     sounds = generator(z, tf.range(NUM_LABELS)).numpy()
     mixed = generator(z, tf.eye(NUM_LABELS)).numpy()
     np.testing.assert_allclose(mixed, sounds, atol=1e-6)
-    same = np.repeat(sounds[:1], NUM_LABELS, axis=0)
-    scores = discriminator(same, labels=tf.range(NUM_LABELS)).numpy()
     for one, other in itertools.combinations(range(NUM_LABELS), 2):
-        assert np.abs(sounds[one] - sounds[other]).max() > 0 and scores[one] != scores[other]
+        assert np.abs(sounds[one] - sounds[other]).max() > 0
+    scores, label_logits = discriminator(sounds)
+    assert scores.shape == (NUM_LABELS,) and label_logits.shape == (NUM_LABELS, NUM_LABELS)
+    found = discriminator.compute_output_shape(sounds.shape)
+    assert found == ((NUM_LABELS,), (NUM_LABELS, NUM_LABELS))
 
 
-def test_the_critics_score_is_that_without_labels_and_a_projection():
-    """Miyato and Koyama (2018), eq. 8, over all features before the last layer."""
+def test_labels_are_told_apart_by_the_features_of_the_score():
     critic = WaveGANDiscriminator(**SMALL, num_labels=NUM_LABELS)
+    plain = WaveGANDiscriminator(**SMALL)
+    for mine, its in zip(plain.variables, [v for v in critic.variables if "labels" not in v.path], strict=True):
+        mine.assign(its)
     x = np.random.default_rng(1).normal(size=[4, 16384, 1]).astype(np.float32)
-    labels = np.array([1, 0, 2, 1], np.int32)
-    found = critic(x, labels=labels).numpy()
-    assert critic.label_embedding is not None
-    table = critic.label_embedding.table.numpy()
-    kernel = critic.output_dense.kernel.numpy()[:, 0].copy()
-    for row, label in enumerate(labels):
-        # The score without labels, by a last layer to which the row of the label is added.
-        critic.output_dense.kernel.assign((kernel + table[label])[:, None])
-        critic.label_embedding.table.assign(np.zeros_like(table))
-        assert critic(x, labels=labels).numpy()[row] == pytest.approx(found[row], rel=1e-4, abs=1e-6)
+    scores, label_logits = critic(x)
+    np.testing.assert_array_equal(scores, plain(x))
+    assert critic.label_dense is not None
+    for number in range(NUM_LABELS):
+        # A score whose last layer is that of a label is its logit.
+        plain.output_dense.kernel.assign(critic.label_dense.kernel[:, number : number + 1])
+        np.testing.assert_allclose(plain(x), label_logits[:, number], rtol=1e-4, atol=1e-6)
 
 
-def test_the_penalty_is_taken_at_the_label_of_the_real_example():
-    """A critic whose slope is 1, 2 or 3 by the label: the penalties are 0, 1 and 4."""
+class Critic(keras.Model):
+    """Scores and label logits that are simple to compute by hand."""
 
-    class Sloped(keras.Model):
-        num_labels = NUM_LABELS
+    def call(self, x, phases=None):
+        return tf.reduce_sum(x, axis=(1, 2)) / 2.0, x[:, :NUM_LABELS, 0]
 
-        def call(self, x, phases=None, labels=None):
-            slope = tf.cast(labels, tf.float32) + 1.0
-            return slope * tf.reduce_sum(x, axis=(1, 2)) / 2.0
 
-    losses = AdversarialLosses(
-        generator=lambda z, labels, training: tf.zeros([len(z), 4, 1]), discriminator=Sloped(), loss="wgan-gp"
-    )
-    real = tf.ones([4, 4, 1])
+def test_losses_with_labels():
+    """The cross entropies of the real samples, and of the fakes with the labels that were asked for, times 10."""
+    fake, real = (np.random.default_rng(seed).normal(size=[4, 4, 1]).astype(np.float32) for seed in (1, 2))
+    asked = []
+
+    def generator(z, labels, training):
+        asked.append(labels.numpy().tolist())
+        return tf.constant(fake)
+
+    losses = AdversarialLosses(generator=generator, discriminator=Critic(), loss="wgan-gp", with_labels=True)
+    labels = np.array([0, 1, 2, 1], np.int32)
     draws = {"z": tf.zeros([4, 2]), "alpha": tf.constant([0.1, 0.5, 0.7, 0.9]), "phases": tf.zeros([3, 0, 1], tf.int32),
-             "labels": tf.constant([0, 1, 2, 1])}  # fmt: skip
-    loss, metrics = losses.discriminator_loss(real, draws)
-    assert float(metrics["gradient_penalty"]) == pytest.approx((0 + 1 + 4 + 1) / 4)
-    assert float(metrics["D_x"]) == pytest.approx((2 + 4 + 6 + 4) / 4)
-    assert float(loss) == pytest.approx(-4 + 10 * 1.5)
+             "labels": tf.constant(labels)}  # fmt: skip
+
+    def cross_entropy(x):
+        logits = x[:, :NUM_LABELS, 0].astype(float)
+        return np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(4), labels])
+
+    loss, metrics = losses.discriminator_loss(tf.constant(real), draws)
+    assert tuple(metrics) == losses.discriminator_metrics and asked == [labels.tolist()]
+    assert float(metrics["D_label_loss"]) == pytest.approx(cross_entropy(real), rel=1e-5)
+    # Its slope is 1 everywhere, so there is no penalty.
+    expected = fake.sum() / 8 - real.sum() / 8 + 10 * cross_entropy(real)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    loss, metrics = losses.generator_loss(draws)
+    assert float(metrics["G_label_loss"]) == pytest.approx(cross_entropy(fake), rel=1e-5)
+    assert float(loss) == pytest.approx(-fake.sum() / 8 + 10 * cross_entropy(fake), rel=1e-5)
 
 
 def test_labels_are_drawn_as_often_as_their_shares_say():

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import flags
+from wavegan_tf.core.audio import balancing
 from wavegan_tf.core.audio.batches import read_batches, stream_options
 from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.audio.labels import Labelling
@@ -180,23 +181,12 @@ class _Order:
         return tf.argsort(group * 2**46 + tf.bitwise.bitwise_and(keys, 2**46 - 1), stable=True)
 
     def _balanced(self, block: tf.Tensor, epoch: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The clips of a block with as many of each label in an epoch as there are of the most frequent one.
-
-        Those of a label are taken in a random order again and again: none is taken twice more than another.
-        """
+        """The clips of a block with as many of each label in an epoch as there are of the most frequent one."""
         group = epoch * self._num_labels + clips[:, 2]
         clips = tf.gather(clips, self._shuffled(block, "clips/balance", group))
-        counts = tf.math.bincount(tf.cast(group, tf.int32), minlength=self._passes * self._num_labels, dtype=tf.int64)
-        wanted = self._balanced_counts(counts)
-        groups = tf.repeat(tf.range(tf.size(counts, tf.int64)), wanted)
-        within = tf.range(tf.size(groups, tf.int64)) - tf.gather(tf.cumsum(wanted, exclusive=True), groups)
-        index = tf.gather(tf.cumsum(counts, exclusive=True), groups) + within % tf.gather(counts, groups)
+        counts = tf.math.unsorted_segment_sum(tf.ones_like(group), group, self._passes * self._num_labels)
+        groups, index = balancing.repeated(counts, self._num_labels)
         return groups // self._num_labels, tf.gather(clips, index)
-
-    def _balanced_counts(self, counts: tf.Tensor) -> tf.Tensor:
-        """Clips of each label and epoch after balancing, given those before; a label without any keeps none."""
-        largest = tf.reduce_max(tf.reshape(counts, [self._passes, self._num_labels]), axis=1)
-        return tf.where(counts > 0, tf.repeat(largest, self._num_labels), 0)
 
     def _size(self, block: tf.Tensor) -> tf.Tensor:
         """The number of clips of a block."""
@@ -204,9 +194,8 @@ class _Order:
         if self._is_balanced:
             epoch = tf.range(tf.size(counts, tf.int64)) // self._num_files
             group = epoch * self._num_labels + self._labels
-            counts = self._balanced_counts(
-                tf.math.unsorted_segment_sum(counts, group, self._passes * self._num_labels)
-            )
+            counts = tf.math.unsorted_segment_sum(counts, group, self._passes * self._num_labels)
+            counts = balancing.balanced_counts(counts, self._num_labels)
         return tf.reduce_sum(counts)
 
     def _clips(self, offsets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -129,6 +129,8 @@ class LogitDiscriminator(keras.Model):
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
       phaseshuffle_rad: largest shift in time (the first axis) of the phase shuffles after the first four layers, 0 for
         none.
+      num_labels: a second last layer, over the same features, tells them apart (the auxiliary classifier of Odena, Olah
+        and Shlens 2017); 0 without labels.
     """
 
     num_phase_shuffles = 4
@@ -142,12 +144,10 @@ class LogitDiscriminator(keras.Model):
         use_batchnorm: bool,
         phaseshuffle_rad: int,
         num_labels: int = 0,
-        conditioning: str = "projection",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self._arguments, self._geometry = arguments, geometry
-        self.num_labels, self.conditioning = num_labels, conditioning
         rank = len(geometry.first_shape)
         convolution: Callable = {1: Conv1D, 2: Conv2D}[rank]
         self.downconvs = [
@@ -166,30 +166,22 @@ class LogitDiscriminator(keras.Model):
         self.shuffle = PhaseShuffle(phaseshuffle_rad, name="phase_shuffle", dtype=self.dtype_policy)
         # In float32 whatever the other layers compute in: logits enter the losses unrounded.
         self.output_dense = layers.Dense(1, name="output", dtype="float32")
-        self.label_embedding = self.classes = None
-        if num_labels and conditioning == "projection":
-            self.label_embedding = LabelEmbedding(
-                num_labels, geometry.flat, "glorot_uniform", name="label_embedding", dtype="float32"
-            )
-        elif num_labels:
-            self.classes = layers.Dense(num_labels, name="classes", dtype="float32")
+        self.label_dense = layers.Dense(num_labels, name="labels", dtype="float32") if num_labels else None
         self.build((None, *geometry.sample_shape))
 
     def build(self, input_shape) -> None:
         """Makes all variables."""
         channels = self._geometry.discriminator_channels
-        if self.label_embedding is not None:
-            self.label_embedding.build((None,))
-        if self.classes is not None:
-            self.classes.build((None, self._geometry.flat))
         for conv, filters in zip(self.downconvs, channels, strict=False):
             conv.build((None, None, filters))
         for norm, filters in zip(self.norms, channels[2:], strict=False):
             norm.build((None, None, filters))
         self.output_dense.build((None, self._geometry.flat))
+        if self.label_dense is not None:
+            self.label_dense.build((None, self._geometry.flat))
         self.built = True
 
-    def call(self, x, phases=None, labels=None, training: bool = True):
+    def call(self, x, phases=None, training: bool = True):
         """Judges samples.
 
         Args:
@@ -199,7 +191,7 @@ class LogitDiscriminator(keras.Model):
           training: makes gradients faster and changes nothing else; the discriminator always normalises by the batch.
 
         Returns:
-          Logits [b], float32.
+          Logits [b], float32; with labels, also the logits of these, float32 [b, num_labels].
         """
         for i, conv in enumerate(self.downconvs):
             x = conv(x, training=training)
@@ -210,13 +202,12 @@ class LogitDiscriminator(keras.Model):
                 x = self.shuffle(x, phases[i])
         x = ops.reshape(x, [-1, self._geometry.flat])
         logits = self.output_dense(x)[:, 0]
-        if self.num_labels and self.conditioning == "projection":
-            logits = logits + ops.sum(ops.cast(x, "float32") * self.label_embedding(labels), axis=1)
-        return (logits, self.classes(x)) if self.classes is not None else logits
+        return logits if self.label_dense is None else (logits, self.label_dense(x))
 
     def compute_output_shape(self, input_shape):
-        """[b]."""
-        return (input_shape[0],)
+        """[b], and [b, num_labels] with labels."""
+        batch = input_shape[0]
+        return (batch,) if self.label_dense is None else ((batch,), (batch, self.label_dense.units))
 
     def get_config(self):
         """The constructor's arguments."""

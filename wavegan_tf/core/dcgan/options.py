@@ -77,10 +77,6 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
         memory.require(self, type(self).need, names)
 
 
-def conditioning() -> Any:
-    return option("projection", "x", choices=("projection", "classifier", "maps"), resume="fixed")
-
-
 def latent_dim() -> Any:
     """Option <model>_latent_dim."""
     return option(100, "Dimensions of the latent space.", minimum=1, resume="fixed")

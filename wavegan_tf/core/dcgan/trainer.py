@@ -237,9 +237,12 @@ class _ChiefWriter:
         if trainables.checkpoints.last_saved is None:
             trainables.checkpoints.save(0)
 
+    def _samples(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        return self._gan.sampler(z, *([] if labels is None else [labels]), training=False)
+
     def _sound(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Waveforms of latents, and of labels if the run has any."""
-        return self._gan.to_audio(self._gan.sampler(z, labels, training=False))
+        return self._gan.to_audio(self._samples(z, labels))
 
     def summarize(self, step: int, means: dict[str, float], stream: tf.data.Dataset) -> None:
         """Losses, RMS, and players of real and generated clips, those at the labels of the real ones."""
@@ -249,7 +252,7 @@ class _ChiefWriter:
         real = self._gan.to_sample(clip)
         key = draws.purpose_seed(self._config.seed, step, "summary/z")
         z = draws.uniform_latents(clip.shape[0], latent_dim, key)
-        fake = self._gan.sampler(z, labels, training=False)
+        fake = self._samples(z, labels)
         means.update(self._tracker.waveforms(step, "x", self._gan.to_audio(real), rate))
         means.update(self._tracker.waveforms(step, "G_z", self._gan.to_audio(fake), rate))
         if self._tracker.shows(step):

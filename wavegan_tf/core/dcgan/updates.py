@@ -48,7 +48,11 @@ class Updates:
         self._gan, self._run, self._batch_size = gan, run, batch_size
         self._share = run.share(batch_size, f"--train_batch_size={batch_size}")
         self._objective = AdversarialLosses(
-            generator=gan.generator, discriminator=gan.discriminator, loss=gan.loss, inner_scale=run.inner_scale
+            generator=gan.generator,
+            discriminator=gan.discriminator,
+            loss=gan.loss,
+            inner_scale=run.inner_scale,
+            with_labels=bool(gan.labels),
         )
         self._discriminator = update.Update(
             self._discriminator_loss,

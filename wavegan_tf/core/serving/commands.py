@@ -185,5 +185,7 @@ def _walk(
     if count == 1 and num_labels > 1:
         count, blocks = num_labels, iter([np.repeat(next(blocks), num_labels, axis=0)])
     points, walked = latents.walk(count, blocks, values.interpolate_steps, model.walk)
-    others = model.labels_between(asked, count, values.interpolate_steps) if num_labels else {}
+    others = {}
+    if asked:
+        others = rows.labels_between(asked, model.labels, model.name, count, values.interpolate_steps)
     return points, rows.in_blocks(walked, others)

@@ -24,7 +24,7 @@ from wavegan_tf.core.serving.metadata import (
     read_metadata,
     require_known,
 )
-from wavegan_tf.core.serving.rows import Rows, label_numbers, labels_on_walk, rows_of
+from wavegan_tf.core.serving.rows import labels_between, rows_of
 
 # Latents that are drawn together.
 LATENTS_BLOCK = 1 << 16
@@ -177,21 +177,8 @@ class GeneratorModel:
         points = self.walk(ends, steps)
         if self.labels is None and label is None:
             return self.generate(z=points, pitch=pitch, batch_size=batch_size)
-        rows = {"z": points, **self.labels_between(label, 2, steps)}
+        rows = {"z": points, **labels_between(label, self.labels, self.name, 2, steps)}
         return np.stack(list(self.stream(rows, checked_int(batch_size, "batch_size"))))
-
-    def labels_between(self, label: Any, stops: int, steps: int) -> Rows:
-        """The labels of a walk past `stops` latents, which are taken in turn; see `rows.labels_on_walk`.
-
-        Raises:
-          UserError: no label is given, the model does not have it, or there are more labels than latents.
-        """
-        if label is None:
-            raise UserError(f"--label: must be given; the model has {', '.join(self.labels or ())}")
-        numbers = label_numbers(label, self.labels, self.name)
-        if len(numbers) > stops:
-            raise UserError(f"--label: {len(numbers)} labels for {stops} latents; ask for as many at the least")
-        return labels_on_walk(np.resize(numbers, stops), steps)
 
     def export_edge(
         self, path: str | os.PathLike[str], weights: str = "float16", title: str | None = None

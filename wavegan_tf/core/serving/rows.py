@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,13 +15,26 @@ from wavegan_tf.core.serving.arguments import checked_int
 from wavegan_tf.core.serving.latents import checked_latents
 from wavegan_tf.core.serving.metadata import samples_of_clip
 
-if TYPE_CHECKING:
-    from wavegan_tf.core.serving.model import GeneratorModel
-
 Rows = dict[str, np.ndarray]
 
 
-def rows_of(model: GeneratorModel, n: int | None, z: Any, pitch: Any, label: Any, seed: int) -> Rows:
+class Model(Protocol):
+    """What of a `GeneratorModel` the rows depend on."""
+
+    metadata: dict[str, Any]
+    name: str
+    latent_dim: int
+    pitches: range | None
+    labels: tuple[str, ...] | None
+
+    def latents(self, n: int, seed: int | None = None) -> np.ndarray: ...
+
+    def draw_pitches(self, n: int, generator: np.random.Generator) -> np.ndarray: ...
+
+    def check_pitch(self, pitch: np.ndarray | int) -> None: ...
+
+
+def rows_of(model: Model, n: int | None, z: Any, pitch: Any, label: Any, seed: int) -> Rows:
     """The inputs of `GeneratorModel.generate` for each sound; its arguments, and what of them is random drawn.
 
     Raises:
@@ -85,6 +98,30 @@ def label_numbers(label: Any, labels: Sequence[str] | None, model: str) -> np.nd
 def draw_labels(n: int, num_labels: int, generator: np.random.Generator) -> np.ndarray:
     """Random labels, each as likely as another, int32 [n]."""
     return generator.integers(0, num_labels, n, np.int32)
+
+
+def labels_between(label: Any, labels: Sequence[str] | None, model: str, stops: int, steps: int) -> Rows:
+    """The labels of a walk past `stops` latents, at which those that were asked for are taken in turn.
+
+    Args:
+      label: as for `label_numbers`, as labels and model are.
+      labels: those of the model.
+      model: its name.
+      stops: at least 2.
+      steps: from one stop to the next.
+
+    Returns:
+      See `labels_on_walk`.
+
+    Raises:
+      UserError: no label is given, the model does not have it, or there are more labels than stops.
+    """
+    if label is None:
+        raise UserError(f"--label: must be given; the model has {', '.join(labels or ())}")
+    numbers = label_numbers(label, labels, model)
+    if len(numbers) > stops:
+        raise UserError(f"--label: {len(numbers)} labels for {stops} latents; ask for as many at the least")
+    return labels_on_walk(np.resize(numbers, stops), steps)
 
 
 def labels_on_walk(stops: np.ndarray, steps: int) -> Rows:
