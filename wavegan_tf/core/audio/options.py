@@ -144,10 +144,4 @@ class LabelOptions(Options):
         effect=[effects.not_with("data_labels", values=("none",))],
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.data_labels == "csv" and not self.data_labels_file:
-            raise UserError("--data_labels=csv: requires --data_labels_file")
-
-
 INVERSIONS = ("original", "exact", "fast")

@@ -49,7 +49,7 @@ class AdversarialLosses:
     def discriminator_loss(self, real: tf.Tensor, draws: Metrics) -> tuple[tf.Tensor, Metrics]:
         """The discriminator's loss on `real` [b, ...] and fresh fakes, and what to report.
 
-        With labels, those in `draws` are the real samples'; the fakes have the same, and so have wgan-gp's interpolates.
+        With labels, those in `draws` are the real samples'; fakes have the same, and so have wgan-gp's interpolates.
         """
         fake = tf.stop_gradient(self._fakes(draws))
         phases = draws["phases"]

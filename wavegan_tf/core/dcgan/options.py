@@ -151,6 +151,8 @@ def require_startable(config: GanOptions, train_dir: str) -> None:
     if not config.data_dir:
         raise UserError("--data_dir must be given")
     require_folder(config.data_dir)
+    if config.data_labels == "csv" and not config.data_labels_file:
+        raise UserError("--data_labels=csv: requires --data_labels_file")
 
 
 def run_labels(config: GanOptions, train_dir: str) -> tuple[str, ...]:
