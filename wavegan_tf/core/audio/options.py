@@ -141,6 +141,7 @@ class LabelOptions(Options):
     data_balance: bool = option(
         False,
         "Draw all labels equally often, however many files they have.",
+        resume="fixed",
         effect=[effects.not_with("data_labels", values=("none",))],
     )
 

@@ -122,7 +122,7 @@ def define_label() -> None:
     """Defines --label, of the models that may have labels."""
     absl_flags.DEFINE_list(
         "label", [],
-        "Label of the clips, for a model that was trained with --data_labels; several with commas between are taken in "
+        "Label of the clips, for a model that was trained with labels; several with commas between are taken in "
         "turn, and all is all of them. Default: random ones. With --interpolate, from one to the next.",
     )  # fmt: skip
 
