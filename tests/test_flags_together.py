@@ -134,7 +134,8 @@ def test_what_a_run_may_change_is_as_declared(option, parse, tmp_path):
 FREE = {
     "data_dir", "data_fast_wav", "data_cache_mb", "data_cache_dir", "data_skip_bad", "data_disk_mb", "tfds_data_dir",
     "train_data_path", "data_split", "data_sources", "data_families", "data_velocities", "data_moments_fp",
-    "data_labels_file", "distribution", "jit_compile", "mixed_precision", "tf32", "deterministic", "preview_n", "train_batch_size",
+    "data_labels_file",
+    "distribution", "jit_compile", "mixed_precision", "tf32", "deterministic", "preview_n", "train_batch_size",
     "train_steps", "train_save_secs", "train_summary_secs", "train_time_limit_secs", "specgan_ngl", "specgan_inversion",
     "batch_size_schedule", "total_num_images", "train_time_limit", "train_time_stage_multiplier", "fake_batch_size",
     "save_summaries_num_images", "debug_hook", "gradient_penalty_target", "gradient_penalty_weight",
