@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import soxr
 
+from eval.classifiers.labels import class_numbers
 from eval.clips import nearest_int16
 from eval.samples import BATCH, UNKNOWN, Batch, ClipFormat
 from wavegan_tf.core.errors import UserError
@@ -14,7 +15,7 @@ from wavegan_tf.core.serving.model import GeneratorModel
 
 
 class ModelSamples:
-    """Clips of an exported generator, as its generate command would write them."""
+    """Clips of an exported generator, as its generate command would write them; as many of each label as of another."""
 
     def __init__(
         self,
@@ -52,25 +53,36 @@ class ModelSamples:
             order = np.random.default_rng(seed).permutation(np.resize(np.array(usable, np.int32), n))
             self._rows["pitch"] = order.astype(np.int32)
 
+        if self._model.labels is not None:
+            every = np.resize(np.arange(len(self._model.labels), dtype=np.int32), n)
+            self._rows["label"] = np.random.default_rng(seed).permutation(every)
+        self._classes = self._known_classes()
+
+    def _known_classes(self) -> np.ndarray:
+        """Class of each clip by its pitch or label, int [n]; -1 where it is none of the format's."""
+        classes = np.full(len(self), UNKNOWN)
+        if "pitch" in self._rows and self._format.is_pitched:
+            names = list(map(str, self._rows["pitch"].tolist()))
+            numbers = {name: number for number, name in enumerate(self._format.labels)}
+        elif self._model.labels is not None and not self._format.is_pitched:
+            names = [self._model.labels[number] for number in self._rows["label"]]
+            numbers = class_numbers(self._format.labels)
+        else:
+            return classes
+        return np.array([numbers.get(name, UNKNOWN) for name in names])
+
     def __len__(self) -> int:
         return len(self._rows["z"])
 
     def batches(self) -> Iterator[Batch]:
         """Generates them."""
-        pitches = self._rows.get("pitch")
         clips: list[np.ndarray] = []
         done = 0
         for clip in self._model.stream(self._rows, BATCH, "waveform_int16"):
             clips.append(self._fit(clip))
             if len(clips) == BATCH or done + len(clips) == len(self):
-                classes = np.full(len(clips), UNKNOWN)
-                if pitches is not None and self._format.is_pitched:
-                    names = map(str, pitches[done : done + len(clips)])
-                    classes = np.array(
-                        [self._format.labels.index(n) if n in self._format.labels else UNKNOWN for n in names]
-                    )
+                yield Batch(np.stack(clips), self._classes[done : done + len(clips)])
                 done += len(clips)
-                yield Batch(np.stack(clips), classes)
                 clips = []
 
     def _fit(self, clip: np.ndarray) -> np.ndarray:

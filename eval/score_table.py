@@ -66,6 +66,8 @@ def records(scores: Sequence[Score], common: dict[str, Any]) -> list[dict[str, A
         line |= {"of": score.of, **common, "time": now, "versions": versions()}
         said = {"k": score.groups, "bins": score.bins, "reason" if score.value is None else "note": score.note}
         line |= {key: value for key, value in said.items() if value}
+        if score.classes:
+            line["classes"] = {label: {"value": value, "n": n} for label, (value, n) in score.classes.items()}
         if score.classifier is not None:
             info = score.classifier.info
             line["classifier"] = {
@@ -147,6 +149,9 @@ def side_by_side(scores: Sequence[Score], data: str, model: str) -> str:
             (name, f"{_figure(score.value, score.spread)} (n={score.n})", _published(student), _published(paper))
         )
         notes += [f"  {name}: {score.note}"] if score.note else []
+        if score.classes:
+            each = ", ".join(f"{label} {_figure(value, None)} (n={n})" for label, (value, n) in score.classes.items())
+            notes.append(f"  {name}, by class: {each}")
         published = score.classifier is not None and score.classifier.info.is_published
         reasons = {}
         for row in (*student, *paper) if score.value is not None else ():

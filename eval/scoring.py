@@ -41,6 +41,7 @@ class Score:
       classifier: that it depends on; None if it depends on none.
       groups: of an inception score.
       bins: of an NDB.
+      classes: of an accuracy, that of the clips of each class by its label, and their number.
       note: why it has no value, or differs from what was asked for; "" otherwise.
     """
 
@@ -52,6 +53,7 @@ class Score:
     classifier: Classifier | None = None
     groups: int | None = None
     bins: int | None = None
+    classes: dict[str, tuple[float, int]] | None = None
     note: str = ""
 
 
@@ -119,7 +121,14 @@ def _accuracy(metric: str, classes: np.ndarray, probabilities: np.ndarray, class
             raise ArgumentError("it is not known what the clips are meant to be")
         return 100.0 * pitch_accuracy(probabilities[known], classes[known] + lowest, lowest)
 
-    return _score(metric, int(np.count_nonzero(known)), of, functools.partial(_alone, share), classifier)
+    by_class = {}
+    if metric == "label_accuracy":
+        right = probabilities.argmax(axis=1) == classes
+        for number, label in enumerate(classifier.info.labels):
+            if count := int(np.count_nonzero(classes == number)):
+                by_class[label] = (100.0 * float(np.mean(right[classes == number])), count)
+    count = int(np.count_nonzero(known))
+    return _score(metric, count, of, functools.partial(_alone, share), classifier, classes=by_class or None)
 
 
 def _frechet_scores(fake: SetStatistics, real: SetStatistics, classifiers: Sequence[Classifier]) -> list[Score]:

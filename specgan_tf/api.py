@@ -8,7 +8,7 @@ from typing import Any
 
 from specgan_tf.config import SpecGANConfig
 from wavegan_tf.core.dcgan.args import options_from_args, read_args
-from wavegan_tf.core.dcgan.options import load_run, require_startable
+from wavegan_tf.core.dcgan.options import load_run, require_startable, run_labels
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import require_options
 
@@ -83,13 +83,14 @@ def export_model(
     given = {"specgan_ngl": specgan_ngl, "specgan_inversion": specgan_inversion}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     config = dataclasses.replace(load_run(SpecGANConfig, train_dir), data_moments_fp="", **changes)
+    labels = run_labels(config, train_dir)
     import keras
 
     from specgan_tf import gan, moments, signatures
     from wavegan_tf.core.dcgan import exporting
 
     stored = moments.of_run(config, train_dir, None)
-    made = gan.make_gan(config, keras.DTypePolicy("float32"), stored)
+    made = gan.make_gan(config, keras.DTypePolicy("float32"), stored, labels)
     return exporting.export_run(
         config, train_dir, export_dir, step, made,
         lambda gan, network: signatures.SpecGANModule(gan, network, config, stored), float16, weights,

@@ -58,7 +58,7 @@ class SpecGANConfig(gan_options.GanOptions):
         """Sizes of the networks."""
         return geometry(self.data_slice_len // FRAME_STEP, self.specgan_dim)
 
-    def generator_arguments(self) -> dict[str, Any]:
+    def generator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
         """Keyword arguments of `SpecGANGenerator`."""
         return {
             "frames": self.data_slice_len // FRAME_STEP,
@@ -68,9 +68,10 @@ class SpecGANConfig(gan_options.GanOptions):
             "use_batchnorm": self.specgan_batchnorm,
             "upsample": self.specgan_genr_upsample,
             "activation": self.specgan_output_activation,
+            "num_labels": num_labels,
         }
 
-    def discriminator_arguments(self) -> dict[str, Any]:
+    def discriminator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
         """Keyword arguments of `SpecGANDiscriminator`."""
         return {
             "frames": self.data_slice_len // FRAME_STEP,
@@ -78,4 +79,5 @@ class SpecGANConfig(gan_options.GanOptions):
             "dim": self.specgan_dim,
             "use_batchnorm": self.specgan_batchnorm,
             "phaseshuffle_rad": self.specgan_disc_phaseshuffle,
+            "num_labels": num_labels,
         }

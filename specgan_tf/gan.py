@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -17,9 +17,12 @@ from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import Cluster
 
 
-def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: Moments) -> Gan:
-    """The networks, features and settings of a run whose data has these moments."""
+def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: Moments, labels: Sequence[str] = ()) -> Gan:
+    """The networks, features and settings of a run whose data has these moments and labels."""
     clip_nstd = config.specgan_clip_nstd
+
+    def make_generator() -> SpecGANGenerator:
+        return SpecGANGenerator(**config.generator_arguments(len(labels)), dtype=policy)
 
     @tf.function
     def to_audio(spectrograms: tf.Tensor) -> tf.Tensor:
@@ -33,10 +36,11 @@ def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: Moments) 
             tracker.images(step, f"{name}_spectrogram", features.spectrograms_to_pictures(spectrograms))
 
     return Gan(
-        generator=SpecGANGenerator(**config.generator_arguments(), dtype=policy),
-        discriminator=SpecGANDiscriminator(**config.discriminator_arguments(), dtype=policy),
+        generator=make_generator(),
+        discriminator=SpecGANDiscriminator(**config.discriminator_arguments(len(labels)), dtype=policy),
         # Made last, so that the initial weights of the others do not depend on it.
-        average=SpecGANGenerator(**config.generator_arguments(), dtype=policy) if config.train_ema_decay else None,
+        average=make_generator() if config.train_ema_decay else None,
+        labels=tuple(labels),
         **settings(config),
         to_sample=lambda clips: features.waveforms_to_spectrograms(clips, stored, clip_nstd),
         to_audio=to_audio,
@@ -50,4 +54,4 @@ def prepare(
 ) -> Callable[[keras.DTypePolicy], Gan]:
     """The way to make the networks of a run, once its moments are known; see `moments.agreed`."""
     stored = moments.agreed(config, train_dir, store, cluster)
-    return lambda policy: make_gan(config, policy, stored)
+    return lambda policy: make_gan(config, policy, stored, store.labels)

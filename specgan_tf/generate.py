@@ -17,6 +17,7 @@ def main() -> None:
 def run() -> None:
     """Entry point of specgan_generate."""
     commands.define_flags()
+    commands.define_label()
     absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: as exported.", 0, LARGEST_INT)
     flags.run(main)
 

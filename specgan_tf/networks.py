@@ -22,6 +22,7 @@ class SpecGANGenerator(LatentGenerator):
       use_batchnorm: batch normalisation after every layer but the last.
       upsample: one of `UPSAMPLINGS`: "zeros" (transposed convolution), or how to resize before a convolution.
       activation: of the spectrogram: "tanh" (the original), "linear" or "relu".
+      num_labels: labels that it knows, 0 for none; with labels it takes these beside the latents.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class SpecGANGenerator(LatentGenerator):
         use_batchnorm: bool = False,
         upsample: str = "zeros",
         activation: str = "tanh",
+        num_labels: int = 0,
         name: str = "spec_gan_generator",
         **kwargs,
     ):
@@ -41,6 +43,7 @@ class SpecGANGenerator(LatentGenerator):
         arguments = {
             "frames": frames, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
             "use_batchnorm": use_batchnorm, "upsample": upsample, "activation": activation,
+            "num_labels": num_labels,
         }  # fmt: skip
         kind = UPSAMPLINGS[upsample]
         super().__init__(
@@ -51,6 +54,7 @@ class SpecGANGenerator(LatentGenerator):
             use_batchnorm=use_batchnorm,
             upsampling=kind if kind in ("zeros", "nn") else lambda _: DoubleSize(kind, dtype=kwargs.get("dtype")),
             activation=activation,
+            num_labels=num_labels,
             name=name,
             **kwargs,
         )
@@ -67,6 +71,7 @@ class SpecGANDiscriminator(LogitDiscriminator):
       dim: model size; the first layer has `dim` channels and each one after it twice as many.
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
       phaseshuffle_rad: largest shift in time of the phase shuffles after the first four layers, 0 for none.
+      num_labels: labels that it tells apart, 0 for none.
     """
 
     def __init__(
@@ -76,12 +81,14 @@ class SpecGANDiscriminator(LogitDiscriminator):
         dim: int = 64,
         use_batchnorm: bool = False,
         phaseshuffle_rad: int = 0,
+        num_labels: int = 0,
         name: str = "spec_gan_discriminator",
         **kwargs,
     ):
         arguments = {
             "frames": frames, "kernel_len": kernel_len, "dim": dim,
             "use_batchnorm": use_batchnorm, "phaseshuffle_rad": phaseshuffle_rad,
+            "num_labels": num_labels,
         }  # fmt: skip
         super().__init__(
             geometry(frames, dim),
@@ -89,6 +96,7 @@ class SpecGANDiscriminator(LogitDiscriminator):
             kernel_len=kernel_len,
             use_batchnorm=use_batchnorm,
             phaseshuffle_rad=phaseshuffle_rad,
+            num_labels=num_labels,
             name=name,
             **kwargs,
         )

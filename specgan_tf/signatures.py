@@ -5,6 +5,8 @@ G_z_norm [n, frames, 128, 1], it has
 
 - `spectrogram`: z -> G_z_norm and G_z_norm_uint8 [n, 128, frames, 1], a picture, without Griffin-Lim;
 - `inversion`: z and ngl -> G_z after ngl iterations of Griffin-Lim.
+
+Where the sounds have labels, both take `label` beside z.
 """
 
 from __future__ import annotations
@@ -39,31 +41,37 @@ class SpecGANModule(saved_model.LatentsModule):
           stored: moments of the training data.
         """
 
-        # One function that all signatures call, so that the file holds the network's graph once.
+        num_labels = len(gan.labels)
         z_spec = tf.TensorSpec([None, gan.latent_dim], tf.float32, name="z")
-        draw = tf.function(lambda z: network(z, training=False), input_signature=[z_spec])
+        mixed_spec = tf.TensorSpec([None, num_labels], tf.float32)
+        # One function that all signatures call, so that the file holds the network's graph once.
+        draw = tf.function(
+            lambda *given: network(*given, training=False),
+            input_signature=[z_spec, mixed_spec] if num_labels else [z_spec],
+        )
 
         def invert(spectrograms: tf.Tensor, ngl: int | tf.Tensor) -> tf.Tensor:
             return features.spectrograms_to_waveforms(
                 spectrograms, stored, config.specgan_clip_nstd, ngl, config.specgan_inversion
             )
 
-        def generate(z: tf.Tensor) -> dict[str, tf.Tensor]:
-            spectrograms = draw(z)
+        def generate(*given: tf.Tensor) -> dict[str, tf.Tensor]:
+            spectrograms = draw(*given)
             return {"G_z": invert(spectrograms, config.specgan_ngl), "G_z_norm": spectrograms}
 
-        super().__init__(generate, network, gan.latent_dim)
+        super().__init__(generate, network, gan.latent_dim, num_labels)
 
-        def spectrogram(z: tf.Tensor) -> dict[str, tf.Tensor]:
-            spectrograms = draw(z)
+        def drawn(z: tf.Tensor, *label: tf.Tensor) -> tf.Tensor:
+            return draw(z, *(saved_model.one_hot_labels(part, num_labels) for part in label))
+
+        def spectrogram(*given: tf.Tensor) -> dict[str, tf.Tensor]:
+            spectrograms = drawn(*given)
             return {"G_z_norm": spectrograms, "G_z_norm_uint8": features.spectrograms_to_pictures(spectrograms)}
 
-        one, ngl_spec = np.zeros([1, gan.latent_dim], np.float32), tf.TensorSpec([], tf.int32, name="ngl")
-        self.add("spectrogram", spectrogram, [z_spec], [one])
-        self.add(
-            "inversion",
-            lambda z, ngl: {"G_z": invert(draw(z), ngl)},
-            [z_spec, ngl_spec],
-            [one, np.int32(config.specgan_ngl)],
-        )
+        def inversion(*given: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"G_z": invert(drawn(*given[:-1]), given[-1])}
+
+        ngl_spec = tf.TensorSpec([], tf.int32, name="ngl")
+        self.add("spectrogram", spectrogram, self.inputs, self.request)
+        self.add("inversion", inversion, [*self.inputs, ngl_spec], [*self.request, np.int32(config.specgan_ngl)])
         self.waveforms["waveform_ngl"] = {"signature": "inversion", "output": "G_z"}

@@ -56,8 +56,10 @@ def difference(model_dir: str, path: Path, count: int = 2) -> Difference:
 
 
 def inputs_of(model: GeneratorModel, count: int) -> dict[str, np.ndarray]:
-    """Latents, and for a model with pitches these too."""
+    """Latents, and for a model with pitches or labels these too."""
     rows = {"z": model.latents(count, seed=5)}
     if model.pitches is not None:
         rows["pitch"] = np.linspace(model.pitches[0], model.pitches[-1], count).astype(np.int32)
+    if model.labels is not None:
+        rows["label"] = np.arange(count, dtype=np.int32) % len(model.labels)
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +29,25 @@ from wavegan_tf.networks import WaveGANGenerator
 _SMALL = {"dim": 2, "latent_dim": 8}
 
 
-def wavegan(folder: Path, float16: bool = False, **options: Any) -> str:
-    """The folder of an exported WaveGAN; `options` are those of `WaveGANConfig`, by default small ones."""
+def wavegan(folder: Path, float16: bool = False, labels: Any = (), **options: Any) -> str:
+    """The folder of an exported WaveGAN of some labels; `options` are those of `WaveGANConfig`, by default small."""
     config = WaveGANConfig(**{f"wavegan_{name}": value for name, value in _SMALL.items()} | options)
-    network = WaveGANGenerator(**config.generator_arguments())
+    network = WaveGANGenerator(**config.generator_arguments(len(labels)))
     _enliven(network, 0)
-    gan = _gan(config, network)
+    gan = _gan(config, network, labels)
     module = wavegan_tf.signatures.make_module(gan, _half(network) if float16 else network)
     return _export(module, folder, _metadata(config, gan))
 
 
-def specgan(folder: Path, float16: bool = False, **options: Any) -> str:
-    """The folder of an exported SpecGAN; `options` are those of `SpecGANConfig`, by default small ones."""
+def specgan(folder: Path, float16: bool = False, labels: Any = (), **options: Any) -> str:
+    """The folder of an exported SpecGAN of some labels; `options` are those of `SpecGANConfig`, by default small."""
     config = SpecGANConfig(**{f"specgan_{name}": value for name, value in _SMALL.items()} | options)
-    network = SpecGANGenerator(**config.generator_arguments())
+    network = SpecGANGenerator(**config.generator_arguments(len(labels)))
     _enliven(network, 0)
     rng = np.random.default_rng(0)
     mean = -2.0 - 4.0 * np.arange(129) / 128 + rng.normal(0, 0.3, 129)
     stored = Moments(mean.astype(np.float32), rng.uniform(0.8, 1.5, 129).astype(np.float32))
-    gan = _gan(config, network)
+    gan = _gan(config, network, labels)
     module = specgan_tf.signatures.SpecGANModule(gan, _half(network) if float16 else network, config, stored)
     own = {
         "clip_nstd": config.specgan_clip_nstd, "ngl": config.specgan_ngl, "inversion": config.specgan_inversion,
@@ -112,12 +113,13 @@ def _half(network: keras.Model) -> saved_model.HalfPrecision:
     return saved_model.HalfPrecision(network)
 
 
-def _gan(config: Any, network: keras.Model) -> Any:
+def _gan(config: Any, network: keras.Model, names: Sequence[str]) -> Any:
     """Of a `Gan` what the signatures take."""
 
     class _Served:
         latent_dim = config.own("latent_dim")
         generator = network
+        labels = tuple(names)
 
     return _Served()
 
@@ -126,6 +128,7 @@ def _metadata(config: Any, gan: Any) -> dict[str, Any]:
     return {
         "model": config.model, "sample_rate": config.data_sample_rate, "latent_dim": gan.latent_dim,
         "slice_len": config.data_slice_len, "num_channels": config.data_num_channels, "step": 3, "weights": "raw",
+        **({"labels": list(gan.labels)} if gan.labels else {}),
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import os
 
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan.args import options_from_args, read_args
-from wavegan_tf.core.dcgan.options import load_run, require_startable
+from wavegan_tf.core.dcgan.options import load_run, require_startable, run_labels
 from wavegan_tf.core.options import require_options
 
 
@@ -72,12 +72,13 @@ def export_model(
     """
     train_dir, export_dir = os.fspath(train_dir), os.fspath(export_dir)
     config = load_run(WaveGANConfig, train_dir)
+    labels = run_labels(config, train_dir)
     import keras
 
     from wavegan_tf import gan, signatures
     from wavegan_tf.core.dcgan import exporting
 
-    made = gan.make_gan(config, keras.DTypePolicy("float32"))
+    made = gan.make_gan(config, keras.DTypePolicy("float32"), labels)
     return exporting.export_run(config, train_dir, export_dir, step, made, signatures.make_module, float16, weights)
 
 

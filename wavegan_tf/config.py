@@ -54,7 +54,7 @@ class WaveGANConfig(gan_options.GanOptions):
         """Numbers that are trained."""
         return super().num_parameters() + self.wavegan_genr_pp * self.wavegan_genr_pp_len
 
-    def generator_arguments(self) -> dict[str, Any]:
+    def generator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
         """Keyword arguments of `WaveGANGenerator`."""
         return {
             "slice_len": self.data_slice_len,
@@ -65,9 +65,10 @@ class WaveGANConfig(gan_options.GanOptions):
             "use_batchnorm": self.wavegan_batchnorm,
             "upsample": self.wavegan_genr_upsample,
             "pp_len": self.wavegan_genr_pp_len if self.wavegan_genr_pp else 0,
+            "num_labels": num_labels,
         }
 
-    def discriminator_arguments(self) -> dict[str, Any]:
+    def discriminator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
         """Keyword arguments of `WaveGANDiscriminator`."""
         return {
             "slice_len": self.data_slice_len,
@@ -76,4 +77,5 @@ class WaveGANConfig(gan_options.GanOptions):
             "dim": self.wavegan_dim,
             "use_batchnorm": self.wavegan_batchnorm,
             "phaseshuffle_rad": self.wavegan_disc_phaseshuffle,
+            "num_labels": num_labels,
         }

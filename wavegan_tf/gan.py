@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -17,9 +17,13 @@ from wavegan_tf.core.workers.cluster import Cluster
 from wavegan_tf.networks import WaveGANDiscriminator, WaveGANGenerator
 
 
-def make_gan(config: WaveGANConfig, policy: keras.DTypePolicy) -> Gan:
-    """The networks and settings of a run."""
-    generator = WaveGANGenerator(**config.generator_arguments(), dtype=policy)
+def make_gan(config: WaveGANConfig, policy: keras.DTypePolicy, labels: Sequence[str] = ()) -> Gan:
+    """The networks and settings of a run with these labels."""
+
+    def make_generator() -> WaveGANGenerator:
+        return WaveGANGenerator(**config.generator_arguments(len(labels)), dtype=policy)
+
+    generator = make_generator()
 
     def summarize_filter(step: int, tracker: Tracker, *_: tf.Tensor) -> None:
         if generator.pp_filter is not None:
@@ -28,9 +32,10 @@ def make_gan(config: WaveGANConfig, policy: keras.DTypePolicy) -> Gan:
 
     return Gan(
         generator=generator,
-        discriminator=WaveGANDiscriminator(**config.discriminator_arguments(), dtype=policy),
+        discriminator=WaveGANDiscriminator(**config.discriminator_arguments(len(labels)), dtype=policy),
         # Made last, so that the initial weights of the others do not depend on it.
-        average=WaveGANGenerator(**config.generator_arguments(), dtype=policy) if config.train_ema_decay else None,
+        average=make_generator() if config.train_ema_decay else None,
+        labels=tuple(labels),
         **settings(config),
         preview_gap=config.data_sample_rate // 2,
         summarize=summarize_filter,
@@ -41,7 +46,7 @@ def prepare(
     config: WaveGANConfig, train_dir: str, store: ClipStore, cluster: Cluster
 ) -> Callable[[keras.DTypePolicy], Gan]:
     """The way to make the networks of a run, which needs nothing of its directory or audio."""
-    return lambda policy: make_gan(config, policy)
+    return lambda policy: make_gan(config, policy, store.labels)
 
 
 def filter_response_picture(

@@ -14,6 +14,7 @@ def main() -> None:
 def run() -> None:
     """Entry point of wavegan_generate."""
     commands.define_flags()
+    commands.define_label()
     flags.run(main)
 
 

@@ -25,6 +25,7 @@ class WaveGANGenerator(LatentGenerator):
       use_batchnorm: batch normalisation after every layer but the last.
       upsample: "zeros" (transposed convolution) or "nn" (nearest neighbour, then convolution).
       pp_len: length of the post-processing filter, 0 for none. It is defined for one channel only.
+      num_labels: labels that it knows, 0 for none; with labels it takes these beside the latents.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class WaveGANGenerator(LatentGenerator):
         use_batchnorm: bool = False,
         upsample: str = "zeros",
         pp_len: int = 0,
+        num_labels: int = 0,
         name: str = "wave_gan_generator",
         **kwargs,
     ):
@@ -47,6 +49,7 @@ class WaveGANGenerator(LatentGenerator):
         arguments = {
             "slice_len": slice_len, "nch": nch, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
             "use_batchnorm": use_batchnorm, "upsample": upsample, "pp_len": pp_len,
+            "num_labels": num_labels,
         }  # fmt: skip
         super().__init__(
             geometry(slice_len, dim, nch),
@@ -55,6 +58,7 @@ class WaveGANGenerator(LatentGenerator):
             latent_dim=latent_dim,
             use_batchnorm=use_batchnorm,
             upsampling=upsample,
+            num_labels=num_labels,
             name=name,
             **kwargs,
         )
@@ -67,9 +71,9 @@ class WaveGANGenerator(LatentGenerator):
         if self.pp_filter is not None:
             self.pp_filter.build((None, None, 1))
 
-    def call(self, z, training: bool = False):
-        """[b, latent_dim] -> [b, slice_len, nch], float32."""
-        x = super().call(z, training=training)
+    def call(self, z, labels=None, training: bool = False):
+        """[b, latent_dim], and labels if it knows any (see `LatentGenerator`) -> [b, slice_len, nch], float32."""
+        x = super().call(z, labels, training=training)
         return x if self.pp_filter is None else ops.cast(self.pp_filter(x, training=training), "float32")
 
 
@@ -84,6 +88,7 @@ class WaveGANDiscriminator(LogitDiscriminator):
       dim: model size; the first layer has `dim` channels and each one after it twice as many.
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
       phaseshuffle_rad: largest shift of the phase shuffles after the first four layers, 0 for none.
+      num_labels: labels that it tells apart, 0 for none.
     """
 
     def __init__(
@@ -94,12 +99,14 @@ class WaveGANDiscriminator(LogitDiscriminator):
         dim: int = 64,
         use_batchnorm: bool = False,
         phaseshuffle_rad: int = 0,
+        num_labels: int = 0,
         name: str = "wave_gan_discriminator",
         **kwargs,
     ):
         arguments = {
             "slice_len": slice_len, "nch": nch, "kernel_len": kernel_len, "dim": dim,
             "use_batchnorm": use_batchnorm, "phaseshuffle_rad": phaseshuffle_rad,
+            "num_labels": num_labels,
         }  # fmt: skip
         super().__init__(
             geometry(slice_len, dim, nch),
@@ -107,6 +114,7 @@ class WaveGANDiscriminator(LogitDiscriminator):
             kernel_len=kernel_len,
             use_batchnorm=use_batchnorm,
             phaseshuffle_rad=phaseshuffle_rad,
+            num_labels=num_labels,
             name=name,
             **kwargs,
         )

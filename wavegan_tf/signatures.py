@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 
 from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.serving import saved_model
 
 
 def make_module(gan: Gan, network: keras.Model | saved_model.HalfPrecision) -> saved_model.LatentsModule:
-    """The signatures of a generator to serve: z -> G_z float32 [n, slice_len, nch]."""
-    return saved_model.LatentsModule(lambda z: {"G_z": network(z, training=False)}, network, gan.latent_dim)
+    """The signatures of a generator to serve: z, and label if it knows labels -> G_z [n, slice_len, nch]."""
+
+    def generate(*given: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"G_z": network(*given, training=False)}
+
+    return saved_model.LatentsModule(generate, network, gan.latent_dim, len(gan.labels))

@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Sequence
 
+from wavegan_tf.core.audio.labels import label_of_folder
+
 LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NO_FAMILY = -1  # class of a note whose family of instruments is unknown
 
@@ -18,15 +20,6 @@ def label_of_name(path: str) -> str | None:
     """The text before the first underscore of a file's name, in lower case; None if there is no underscore."""
     label, underscore, _ = os.path.basename(path).partition("_")
     return label.lower() if underscore and label else None
-
-
-def label_of_folder(path: str) -> str | None:
-    """The name of a file's folder in lower case; None if there is none, or it begins with an underscore or a dot.
-
-    So begin the folders of Speech Commands and the like that are no class, such as _background_noise_.
-    """
-    label = os.path.basename(os.path.dirname(path)).lower()
-    return None if label.startswith(("_", ".")) else label or None
 
 
 def are_in_folders(paths: Sequence[str]) -> bool:
@@ -43,12 +36,28 @@ def labels_of(paths: Sequence[str]) -> list[str | None]:
     return list(map(label_of_folder if are_in_folders(paths) else label_of_name, paths))
 
 
-def classes_of(paths: Sequence[str], labels: Sequence[str]) -> list[int | None]:
-    """Index of each file's label; digits count as their words. None for a file that has none of these labels."""
+def class_numbers(labels: Sequence[str]) -> dict[str, int]:
+    """Number of each of these labels in lower case; digits count as their words."""
     numbers = {label: number for number, label in enumerate(labels)}
     if tuple(labels) == LABELS:
         numbers |= {str(number): number for number in range(10)}
-    return [None if label is None else numbers.get(label) for label in labels_of(paths)]
+    return numbers
+
+
+def classes_of(paths: Sequence[str], labels: Sequence[str]) -> list[int | None]:
+    """Index of each file's label; see `class_numbers`. None for a file that has none of these labels.
+
+    One of these labels may have an underscore: the label of open_hat_000001.wav is open_hat where that is one of them.
+    """
+    numbers = class_numbers(labels)
+    with_underscore = [label for label in sorted(numbers, key=len, reverse=True) if "_" in label]
+
+    def number_of(path: str, label: str | None) -> int | None:
+        name = os.path.basename(path).lower()
+        whole = next((known for known in with_underscore if name.startswith(f"{known}_")), label)
+        return None if whole is None else numbers.get(whole)
+
+    return [number_of(path, label) for path, label in zip(paths, labels_of(paths), strict=True)]
 
 
 def look_like_hashes(labels: Sequence[str]) -> bool:

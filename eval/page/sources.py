@@ -151,7 +151,8 @@ def _read_folder(folder: str, paths: Sequence[str], captions: Sequence[str] | No
 
 
 def generate(model_dir: str, count: int, seed: int, trust_model: bool = False) -> list[Clip]:
-    """Clips that an exported WaveGAN, SpecGAN or GANSynth makes; a GANSynth's go through its pitches from the lowest.
+    """Clips that an exported WaveGAN, SpecGAN or GANSynth makes; those of a GANSynth go through its pitches from the
+    lowest, those of a model with labels through these in turn.
 
     Raises:
       UserError: it is no model of ours, or can't be loaded.
@@ -168,6 +169,10 @@ def generate(model_dir: str, count: int, seed: int, trust_model: bool = False) -
     if model.pitches is not None:
         pitches = np.linspace(model.pitches[0], model.pitches[-1], count).round().astype(int).tolist()
         captions = [f"{text}, MIDI {pitch}" for text, pitch in zip(captions, pitches, strict=True)]
-    waves = model.generate(count, pitch=pitches, seed=seed, batch_size=_BATCH)
+    labels = None
+    if model.labels is not None:
+        labels = [model.labels[number % len(model.labels)] for number in range(count)]
+        captions = [f"{text}, {label}" for text, label in zip(captions, labels, strict=True)]
+    waves = model.generate(count, pitch=pitches, label=labels, seed=seed, batch_size=_BATCH)
     samples = [decode.to_int16(wave) for wave in waves]
     return [Clip(caption, wave, model.sample_rate) for caption, wave in zip(captions, samples, strict=True)]

@@ -5,10 +5,12 @@ import pytest
 import soundfile
 import tensorflow as tf
 
+import wavegan_tf
 from eval.classifiers.labels import LABELS
 from eval.model_samples import ModelSamples
-from eval.samples import ClipFormat, choose_files, find_clips
+from eval.samples import UNKNOWN, ClipFormat, choose_files, find_clips
 from gansynth_tf.features import crop_or_pad
+from tests import exported
 from tests.eval.small import folder_samples, raises_user_error, write_words
 from tests.eval.tiny_models import write_model
 from wavegan_tf.core.errors import UserError
@@ -98,3 +100,20 @@ def test_a_model_at_another_rate_is_resampled(tmp_path):
     spectrum = np.abs(np.fft.rfft(batch.clips.astype(float), axis=1))
     assert batch.clips.shape == (4, 32768)
     assert spectrum[:, 17000 // 2 + 500 :].max() < 0.02 * spectrum.max()
+
+
+def test_a_model_with_labels_is_asked_for_each_equally_often(tmp_path):
+    labels = ("cow", "one", "7")
+    folder = exported.wavegan(tmp_path / "1", labels=labels)
+    samples = ModelSamples(folder, ClipFormat(labels=LABELS), 9, seed=1)
+    classes = np.concatenate([batch.classes for batch in samples.batches()])
+    assert sorted(classes) == [UNKNOWN] * 3 + [1] * 3 + [7] * 3 and list(classes) != sorted(classes)
+    model = wavegan_tf.load_model(folder)
+    clips = np.concatenate([batch.clips for batch in samples.batches()])
+    z = model.latents(9, 1)
+    for row, number in enumerate(classes):
+        label = {UNKNOWN: "cow", 1: "one", 7: "7"}[int(number)]
+        expected = np.clip(model.generate(z=z[row], label=label)[0, :16000, 0] * 32767, -32767, 32767)
+        assert np.abs(clips[row, :16000] - expected).max() <= 1
+    without = ModelSamples(folder, ClipFormat(), 3, seed=1)
+    assert np.concatenate([batch.classes for batch in without.batches()]).tolist() == [UNKNOWN] * 3

@@ -89,6 +89,12 @@ def test_every_score_is_that_of_all_clips_at_once(classifier, sets, tmp_path):
     assert found["inception_score", "real"].value == pytest.approx(inception_score(of_reals.scores, 10).mean, rel=1e-5)
     right = np.mean(np.argmax(of_fakes.scores, axis=1) == classes)
     assert found["label_accuracy", "fake"].value == pytest.approx(100 * right)
+    answers, by_class = np.argmax(of_fakes.scores, axis=1), found["label_accuracy", "fake"].classes
+    assert by_class is not None and sum(n for _, n in by_class.values()) == np.count_nonzero(classes != -1)
+    for label, (value, n) in by_class.items():
+        number = LABELS.index(label)
+        assert n == np.count_nonzero(classes == number)
+        assert value == pytest.approx(100 * np.mean(answers[classes == number] == number))
     features = [of.features.astype(float) for of in (of_fakes, of_reals)]
     moments = [(rows.mean(axis=0), np.cov(rows.T)) for rows in features]
     fid = gaussian_distance(*moments[0], *moments[1])

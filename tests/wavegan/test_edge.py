@@ -24,7 +24,7 @@ def check(folder: Path, **options: Any) -> None:
     "options",
     [
         {"wavegan_genr_upsample": "nn", "wavegan_batchnorm": True, "data_num_channels": 2},
-        {"wavegan_genr_pp": True, "wavegan_genr_pp_len": 40},
+        {"wavegan_genr_pp": True, "wavegan_genr_pp_len": 40, "labels": ("kick", "snare")},
     ],
 )
 def test_models_with_all_that_may_differ(tmp_path, options):

@@ -32,6 +32,7 @@ class Command:
 
     def define_flags(self) -> None:
         commands.define_flags()
+        commands.define_label()
 
     def main(self) -> None:
         commands.main(self._model)

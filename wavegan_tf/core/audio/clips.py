@@ -10,11 +10,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import flags
+from wavegan_tf.core.audio import balancing
 from wavegan_tf.core.audio.batches import read_batches, stream_options
 from wavegan_tf.core.audio.files import find_audio_files
+from wavegan_tf.core.audio.labels import Labelling
 from wavegan_tf.core.audio.options import ClipOptions, Slicing
 from wavegan_tf.core.audio.slicing import clip_counts, clip_positions, expected_clips
 from wavegan_tf.core.audio.store import AudioStore, open_store
@@ -44,16 +47,40 @@ class ClipSummary:
 
 @dataclasses.dataclass(frozen=True)
 class ClipStore:
-    """Decoded audio and the rules by which clips are cut from it."""
+    """Decoded audio and the rules by which clips are cut from it.
+
+    Attributes:
+      audio: the files.
+      slicing: the rules.
+      sample_rate: Hz.
+      labels: names of the labels; none of audio without.
+      file_labels: int64 [files], number of each file's label; empty without labels.
+      is_balanced: an epoch has as many clips of each label as there are of the most frequent one.
+    """
 
     audio: AudioStore
     slicing: Slicing
     sample_rate: int
+    labels: tuple[str, ...] = ()
+    file_labels: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    is_balanced: bool = False
 
     @functools.cached_property
     def clips_per_epoch(self) -> float:
         """Clips in one epoch, on average over the random starts."""
         return expected_clips(self.audio.lengths, self.slicing)
+
+    @functools.cached_property
+    def label_clips(self) -> np.ndarray:
+        """Clips of each label in one epoch, on average over the random starts and before balancing: float [labels]."""
+        lengths = (self.audio.lengths[self.file_labels == number] for number in range(len(self.labels)))
+        return np.array([expected_clips(of_label, self.slicing) for of_label in lengths])
+
+    @property
+    def label_shares(self) -> tuple[float, ...]:
+        """Share of each label among the clips of the stream."""
+        clips = np.where(self.label_clips > 0, 1.0, 0.0) if self.is_balanced else self.label_clips
+        return tuple(clips / clips.sum())
 
     @property
     def summary(self) -> ClipSummary:
@@ -62,32 +89,53 @@ class ClipStore:
         return ClipSummary(len(self.audio.files), self.clips_per_epoch, seconds, len(self.audio.skipped))
 
 
-def load_clips(options: ClipOptions, cache_dir: str) -> ClipStore:
+def load_clips(
+    options: ClipOptions, cache_dir: str, labelling: Labelling | None = None, is_balanced: bool = False
+) -> ClipStore:
     """Finds and decodes the audio of a run.
 
     Args:
       options: what to read and how to cut it.
       cache_dir: where decoded audio goes that does not fit `data_cache_mb`, unless `data_cache_dir` is set.
+      labelling: how files get labels; None for none. Files without one are left out.
+      is_balanced: see `ClipStore`.
 
     Raises:
       UserError: no folder, no audio, no usable file, none long enough for a clip, or a bad file without
-        `data_skip_bad`.
+        `data_skip_bad`; or labels that cannot be used, see `Labelling.apply`, or one without a clip.
     """
     flags.require(data_dir=options.data_dir)
+    files = find_audio_files(options.data_dir, skip_bad=options.data_skip_bad)
+    labelled = None if labelling is None else labelling.apply(options.data_dir, files, options.data_skip_bad)
     decoded = open_store(
-        find_audio_files(options.data_dir, skip_bad=options.data_skip_bad),
+        files if labelled is None else list(labelled.files),
         options.decoding(),
         cache_dir=options.data_cache_dir or cache_dir,
         memory_limit=options.data_cache_mb << 20,
         skip_bad=options.data_skip_bad,
     )
     store = ClipStore(decoded, options.slicing(), options.data_sample_rate)
+    if labelled is not None:
+        numbers = np.array([labelled.files[path] for path in decoded.files], np.int64)
+        store = dataclasses.replace(store, labels=labelled.names, file_labels=numbers, is_balanced=is_balanced)
     if store.clips_per_epoch <= 0:
         raise UserError(
             f"--data_dir={options.data_dir}: the longest file has {decoded.lengths.max()} samples, a clip "
             f"{options.data_slice_len}; --data_pad_end or --data_first_slice pads with zeros"
         )
+    if labelled is not None and labelling is not None and labelling.known is None:
+        _require_clips(store)
     return store
+
+
+def _require_clips(store: ClipStore) -> None:
+    """Raises UserError if no clip can be cut of a label."""
+    empty = [name for name, clips in zip(store.labels, store.label_clips, strict=True) if clips <= 0]
+    if empty:
+        raise UserError(
+            f"--data_labels: {empty[0]!r} has no file that can be used and is as long as a clip of "
+            f"{store.slicing.slice_len} samples; --data_pad_end or --data_first_slice pads with zeros"
+        )
 
 
 class _Order:
@@ -95,12 +143,14 @@ class _Order:
 
     def __init__(self, store: ClipStore, seed: int) -> None:
         self._seed, self._slicing = seed, store.slicing
+        self._num_labels, self._is_balanced = len(store.labels), store.is_balanced
         num_files = len(store.audio.lengths)
         self._passes = max(1, int(_BLOCK_DRAWS // max(num_files, store.clips_per_epoch)))
         with tf.device("CPU:0"):
             # File f of epoch p of the block is row p * num_files + f.
             self._lengths = tf.tile(tf.constant(store.audio.lengths), [self._passes])
             self._starts = tf.tile(tf.constant(store.audio.starts), [self._passes])
+            self._labels = tf.tile(tf.constant(store.file_labels), [self._passes]) if store.labels else None
         self._num_files = num_files
 
     def _offsets(self, block: tf.Tensor) -> tf.Tensor:
@@ -113,20 +163,49 @@ class _Order:
 
     @tf.autograph.experimental.do_not_convert
     def block(self, block: tf.Tensor) -> tf.Tensor:
-        """The clips of a block, shuffled within each epoch: int64 [clips, 2], first sample and length."""
+        """The clips of a block, shuffled within each epoch: int64 [clips, 2], first sample and length.
+
+        With labels there is a third column, their numbers.
+        """
         row, clips = self._clips(self._offsets(block))
-        keys = tf.random.stateless_uniform(
-            [tf.size(row)], purpose_seed(self._seed, block, "clips/order"), None, None, tf.int64, alg="philox"
-        )
-        # One sort shuffles every epoch and keeps the epochs in order: the epoch stands in the top bits.
-        keys = (row // self._num_files) * 2**46 + tf.bitwise.bitwise_and(keys, 2**46 - 1)
-        return tf.gather(clips, tf.argsort(keys, stable=True))
+        epoch = row // self._num_files
+        if self._is_balanced:
+            epoch, clips = self._balanced(block, epoch, clips)
+        return tf.gather(clips, self._shuffled(block, "clips/order", epoch))
+
+    def _shuffled(self, block: tf.Tensor, purpose: str, group: tf.Tensor) -> tf.Tensor:
+        """A random order within each group that keeps the groups in order; a group is below 2**17."""
+        seed = purpose_seed(self._seed, block, purpose)
+        keys = tf.random.stateless_uniform([tf.size(group)], seed, None, None, tf.int64, alg="philox")
+        # One sort does both: the group stands in the top bits.
+        return tf.argsort(group * 2**46 + tf.bitwise.bitwise_and(keys, 2**46 - 1), stable=True)
+
+    def _balanced(self, block: tf.Tensor, epoch: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The clips of a block with as many of each label in an epoch as there are of the most frequent one."""
+        group = epoch * self._num_labels + clips[:, 2]
+        clips = tf.gather(clips, self._shuffled(block, "clips/balance", group))
+        counts = tf.math.unsorted_segment_sum(tf.ones_like(group), group, self._passes * self._num_labels)
+        groups, index = balancing.repeated(counts, self._num_labels)
+        return groups // self._num_labels, tf.gather(clips, index)
+
+    def _size(self, block: tf.Tensor) -> tf.Tensor:
+        """The number of clips of a block."""
+        counts = clip_counts(self._lengths - self._offsets(block), self._slicing)
+        if self._is_balanced:
+            epoch = tf.range(tf.size(counts, tf.int64)) // self._num_files
+            group = epoch * self._num_labels + self._labels
+            counts = tf.math.unsorted_segment_sum(counts, group, self._passes * self._num_labels)
+            counts = balancing.balanced_counts(counts, self._num_labels)
+        return tf.reduce_sum(counts)
 
     def _clips(self, offsets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The clips of a block as they lie in the files, with the row of each one's file in the block."""
         row, start = clip_positions(self._lengths, offsets, self._slicing)
         samples = tf.minimum(tf.gather(self._lengths, row) - start, self._slicing.slice_len)
-        return row, tf.stack([tf.gather(self._starts, row) + start, samples], axis=1)
+        columns = [tf.gather(self._starts, row) + start, samples]
+        if self._labels is not None:
+            columns.append(tf.gather(self._labels, row))
+        return row, tf.stack(columns, axis=1)
 
     def first_epoch(self) -> tf.Tensor:
         """The clips of the first epoch in the order of the files, as rows of `block`.
@@ -144,8 +223,7 @@ class _Order:
     def locate(self, example: int) -> tuple[int, int]:
         """The block that holds an example of the endless stream, and its place in that block."""
         count = tf.function(
-            lambda block: tf.reduce_sum(clip_counts(self._lengths - self._offsets(block), self._slicing)),
-            input_signature=[tf.TensorSpec([], tf.int64)],
+            self._size, input_signature=[tf.TensorSpec([], tf.int64)], autograph=False
         ).get_concrete_function()  # TensorFlow warns of many functions that are traced by their first call
         with tf.device("CPU:0"):
             if not self._slicing.random_start:
@@ -177,7 +255,8 @@ def clip_batches(
       num_workers: n; the batches of all together are the same whatever it is.
 
     Returns:
-      float32 [b / n, slice_len, c]; no Python and no state in it.
+      float32 [b / n, slice_len, c]; of a store with labels, pairs of that and int32 [b / n], their numbers. No Python
+      and no state is in it.
 
     Raises:
       UserError: the batch can't be divided among the workers.
@@ -187,13 +266,12 @@ def clip_batches(
     rows = tf.data.Dataset.range(first_block, tf.int64.max)
     rows = rows.map(lambda block: order.block(block)[tf.where(block == first_block, skip, 0) :]).prefetch(1)
     rows = rows.flat_map(tf.data.Dataset.from_tensor_slices)
-    return read_batches(
-        rows, functools.partial(_read_clip, store), batch_size=batch_size, worker=worker, num_workers=num_workers
-    )
+    read = functools.partial(_read_labelled if store.labels else _read_clip, store)
+    return read_batches(rows, read, batch_size=batch_size, worker=worker, num_workers=num_workers)
 
 
 def first_epoch(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Dataset:
-    """The clips of the first epoch of `clip_batches`, each once, in the order of the files.
+    """The clips of the first epoch of `clip_batches`, each once, in the order of the files and without labels.
 
     Returns:
       float32 [b, slice_len, c]; the last batch may be smaller.
@@ -211,3 +289,9 @@ def _read_clip(store: ClipStore, row: tf.Tensor) -> tf.Tensor:
     clip = tf.slice(store.audio.samples, [start, 0], [samples, -1])
     clip = tf.pad(clip, [[0, store.slicing.slice_len - samples], [0, 0]])
     return tf.ensure_shape(clip, [store.slicing.slice_len, store.audio.samples.shape[1]])
+
+
+@tf.autograph.experimental.do_not_convert
+def _read_labelled(store: ClipStore, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`_read_clip`, and the number of its label, int32 []."""
+    return _read_clip(store, row), tf.cast(row[2], tf.int32)

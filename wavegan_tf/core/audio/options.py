@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from wavegan_tf.core import effects
+from wavegan_tf.core.audio.labels import RULES
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import MAX_SAMPLE_RATE, Options, option
 
@@ -118,5 +119,30 @@ class ClipOptions(Options):
         """How files are read."""
         return Decoding(self.data_sample_rate, self.data_num_channels, self.data_normalize, self.data_fast_wav)
 
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LabelOptions(Options):
+    """How clips get their labels."""
+
+    data_labels: str = option(
+        "none",
+        "Labels of the files, by which sounds are then asked for: folder (their sub-folders of --data_dir), name (the "
+        "text before the first _ or digit of their names) or csv (--data_labels_file).",
+        choices=RULES,
+        resume="fixed",
+    )
+    data_labels_file: str = option(
+        "",
+        "csv file with the columns file (its path in --data_dir) and label.",
+        per_worker=True,
+        path=True,
+        effect=[effects.only_with("data_labels", values=("csv",))],
+    )
+    data_balance: bool = option(
+        False,
+        "Draw all labels equally often, however many files they have.",
+        resume="fixed",
+        effect=[effects.not_with("data_labels", values=("none",))],
+    )
 
 INVERSIONS = ("original", "exact", "fast")

@@ -64,6 +64,7 @@ def export_run(
         "num_channels": config.data_num_channels,
         "step": step,
         "weights": weights,
+        **({"labels": list(gan.labels)} if gan.labels else {}),
         "version": __version__,
     }
     network = saved_model.HalfPrecision(gan.generator) if float16 else gan.generator

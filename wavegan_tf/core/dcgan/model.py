@@ -33,6 +33,7 @@ class Gan:
       average: the moving average of the generator's weights; None if there is none.
       average_decay: of that average, at each update.
       discriminator: (samples, phases) -> logits [b]; `num_phase_shuffles` says how many shifts it takes.
+      labels: names of the labels; none of a model without, whose networks take none.
       loss: one of `options.LOSSES`.
       latent_dim: length of a latent vector.
       critic_updates: discriminator updates for each generator update.
@@ -48,6 +49,7 @@ class Gan:
     discriminator: keras.Model
     average: keras.Model | None = None
     average_decay: float = 0.0
+    labels: tuple[str, ...] = ()
     loss: str
     latent_dim: int
     critic_updates: int

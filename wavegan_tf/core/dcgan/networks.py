@@ -10,9 +10,12 @@ from keras import layers, ops
 
 from wavegan_tf.core.dcgan.geometry import Geometry
 from wavegan_tf.core.nn import activations
+from wavegan_tf.core.nn.conditioning import LabelEmbedding
 from wavegan_tf.core.nn.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
 from wavegan_tf.core.nn.nearest import NearestConv1D, NearestConv2D
 
+# Numbers in the generator's vector for a label, beside those of z.
+LABEL_DIM = 50
 _ACTIVATIONS: dict[str, Callable] = {"tanh": ops.tanh, "linear": lambda x: x, "relu": ops.relu}
 
 
@@ -28,6 +31,7 @@ class LatentGenerator(keras.Model):
       upsampling: "zeros" (transposed convolutions), "nn" (nearest neighbour, then convolution), or stride -> layer that
         upsamples before a convolution.
       activation: of the sample; one of `options.ACTIVATIONS`.
+      num_labels: a learned vector for each is concatenated to z; 0 without labels.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class LatentGenerator(keras.Model):
         use_batchnorm: bool,
         upsampling: str | Callable[[int], layers.Layer],
         activation: str = "tanh",
+        num_labels: int = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -60,18 +65,40 @@ class LatentGenerator(keras.Model):
             for name in names
             if use_batchnorm
         ]
+        self.label_embedding = None
+        if num_labels:
+            # Spread as z is.
+            spread = keras.initializers.RandomUniform(-1.0, 1.0)
+            self.label_embedding = LabelEmbedding(
+                num_labels, LABEL_DIM, spread, name="label_embedding", dtype=self.dtype_policy
+            )
 
     def build(self, input_shape) -> None:
         """Makes all variables."""
-        self.z_project.build(input_shape)
+        if self.label_embedding is None:
+            self.z_project.build(input_shape)
+        else:
+            self.label_embedding.build((None,))
+            self.z_project.build((None, input_shape[-1] + LABEL_DIM))
         for upconv, channels in zip(self.upconvs, self._geometry.generator_channels, strict=False):
             upconv.build((None, None, channels))
         for norm, channels in zip(self.norms, self._geometry.generator_channels, strict=False):
             norm.build((None, None, channels))
         self.built = True
 
-    def call(self, z, training: bool = False):
-        """[b, latent_dim] -> [b, ..., channels], float32."""
+    def call(self, z, labels=None, training: bool = False):
+        """Makes samples.
+
+        Args:
+          z: [b, latent_dim].
+          labels: int32 [b], or mixtures of them [b, num_labels] (see `LabelEmbedding`); None without labels.
+          training: normalises by the batch and moves the averages; makes gradients faster.
+
+        Returns:
+          [b, ..., channels], float32.
+        """
+        if self.label_embedding is not None:
+            z = ops.concatenate([ops.cast(z, self.compute_dtype), self.label_embedding(labels)], axis=1)
         x = self.z_project(z)
         x = ops.reshape(x, [-1, *self._geometry.first_shape, self._geometry.generator_channels[0]])
         for i, upconv in enumerate(self.upconvs):
@@ -102,6 +129,8 @@ class LogitDiscriminator(keras.Model):
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
       phaseshuffle_rad: largest shift in time (the first axis) of the phase shuffles after the first four layers, 0 for
         none.
+      num_labels: a second last layer, over the same features, tells them apart (the auxiliary classifier of Odena, Olah
+        and Shlens 2017); 0 without labels.
     """
 
     num_phase_shuffles = 4
@@ -114,6 +143,7 @@ class LogitDiscriminator(keras.Model):
         kernel_len: int,
         use_batchnorm: bool,
         phaseshuffle_rad: int,
+        num_labels: int = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -136,6 +166,7 @@ class LogitDiscriminator(keras.Model):
         self.shuffle = PhaseShuffle(phaseshuffle_rad, name="phase_shuffle", dtype=self.dtype_policy)
         # In float32 whatever the other layers compute in: logits enter the losses unrounded.
         self.output_dense = layers.Dense(1, name="output", dtype="float32")
+        self.label_dense = layers.Dense(num_labels, name="labels", dtype="float32") if num_labels else None
         self.build((None, *geometry.sample_shape))
 
     def build(self, input_shape) -> None:
@@ -146,6 +177,8 @@ class LogitDiscriminator(keras.Model):
         for norm, filters in zip(self.norms, channels[2:], strict=False):
             norm.build((None, None, filters))
         self.output_dense.build((None, self._geometry.flat))
+        if self.label_dense is not None:
+            self.label_dense.build((None, self._geometry.flat))
         self.built = True
 
     def call(self, x, phases=None, training: bool = True):
@@ -158,7 +191,7 @@ class LogitDiscriminator(keras.Model):
           training: makes gradients faster and changes nothing else; the discriminator always normalises by the batch.
 
         Returns:
-          Logits [b], float32.
+          Logits [b], float32; with labels, also the logits of these, float32 [b, num_labels].
         """
         for i, conv in enumerate(self.downconvs):
             x = conv(x, training=training)
@@ -168,11 +201,13 @@ class LogitDiscriminator(keras.Model):
             if i < self.num_phase_shuffles and phases is not None and self.shuffle.radius:
                 x = self.shuffle(x, phases[i])
         x = ops.reshape(x, [-1, self._geometry.flat])
-        return self.output_dense(x)[:, 0]
+        logits = self.output_dense(x)[:, 0]
+        return logits if self.label_dense is None else (logits, self.label_dense(x))
 
     def compute_output_shape(self, input_shape):
-        """[b]."""
-        return (input_shape[0],)
+        """[b], and [b, num_labels] with labels."""
+        batch = input_shape[0]
+        return (batch,) if self.label_dense is None else ((batch,), (batch, self.label_dense.units))
 
     def get_config(self):
         """The constructor's arguments."""

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 from wavegan_tf.core import effects, memory
+from wavegan_tf.core.audio import labels
 from wavegan_tf.core.audio.files import require_folder
-from wavegan_tf.core.audio.options import ClipOptions
+from wavegan_tf.core.audio.options import ClipOptions, LabelOptions
 from wavegan_tf.core.dcgan.geometry import Geometry
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import load_options, option, require_fixed, save_options
@@ -26,7 +27,7 @@ GanOptionsT = TypeVar("GanOptionsT", bound="GanOptions")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GanOptions(ClipOptions, LoopOptions, RuntimeOptions):
+class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
     """Everything that defines a run; saved as config.json in its directory.
 
     Attributes:
@@ -150,10 +151,35 @@ def require_startable(config: GanOptions, train_dir: str) -> None:
     if not config.data_dir:
         raise UserError("--data_dir must be given")
     require_folder(config.data_dir)
+    if config.data_labels == "csv" and not config.data_labels_file:
+        raise UserError("--data_labels=csv: requires --data_labels_file")
 
 
-def save_run(config: GanOptions, train_dir: str) -> None:
-    """Makes `config` the options of the run in a directory, which is made if need be."""
+def run_labels(config: GanOptions, train_dir: str) -> tuple[str, ...]:
+    """The labels of the run in a directory; none of one without.
+
+    Raises:
+      UserError: they are missing or damaged.
+    """
+    return () if config.data_labels == "none" else labels.load(train_dir)
+
+
+def labelling(config: GanOptions, train_dir: str) -> labels.Labelling | None:
+    """How the files of a run get labels, those of the run in `train_dir` if there is one; None without.
+
+    Raises:
+      UserError: see `run_labels`.
+    """
+    if config.data_labels == "none":
+        return None
+    known = run_labels(config, train_dir) if run_exists(train_dir) else None
+    return labels.Labelling(config.data_labels, config.data_labels_file, known)
+
+
+def save_run(config: GanOptions, train_dir: str, names: Sequence[str] = ()) -> None:
+    """Makes `config` the options of the run in a directory, which is made if need be, and `names` its labels."""
+    if names:
+        labels.save(names, train_dir)
     save_options(config, os.path.join(train_dir, CONFIG_FILE), config.model)
 
 

@@ -16,12 +16,15 @@ from wavegan_tf.core.audio import clips
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.model import AVERAGE, Gan
 from wavegan_tf.core.dcgan.options import GanOptions
-from wavegan_tf.core.dcgan.updates import Updates
+from wavegan_tf.core.dcgan.updates import Updates, named_batch
 from wavegan_tf.core.nn import optimizers
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.stop import Stop
 from wavegan_tf.core.training import checkpoints, loop, precision, preview, runtime, tracking, update
-from wavegan_tf.core.workers.cluster import Cluster, digest_of_audio
+from wavegan_tf.core.workers.cluster import Cluster, digest, digest_of_audio
+
+# Labels that have a player of their own in TensorBoard.
+_MOST_SHOWN = 32
 
 
 class Trainables:
@@ -133,9 +136,13 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
     """`train` in a directory that this process holds, with a runtime from `runtime.start`."""
     if config.own("batchnorm"):
         run = run.without_xla_on_replicas(config.jit_compile, "batch normalisation")
-    store = clips.load_clips(config, config.data_cache_dir or os.path.join(train_dir, "data_cache"))
+    cache_dir = config.data_cache_dir or os.path.join(train_dir, "data_cache")
+    labelling = gan_options.labelling(config, train_dir)
+    store = clips.load_clips(config, cache_dir, labelling, config.data_balance)
     run.cluster.agree(
         {
+            "labels": store.labels,
+            "labels of the audio files": digest(store.file_labels),
             "number of audio files": len(store.audio.files),
             "number of samples in them": int(store.audio.lengths.sum()),
             "content of the audio files": digest_of_audio(store.audio.lengths, store.audio.samples),
@@ -145,7 +152,9 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
     with run.strategy.scope():
         gan = make_gan(run.policy)
         trainables = Trainables(gan, train_dir, config.seed, run.loss_scaled)
-    updates = Updates(gan, trainables.g_optimizer, trainables.d_optimizer, run, config.seed, config.train_batch_size)
+    shares = store.label_shares if store.labels else ()
+    optimizers = trainables.g_optimizer, trainables.d_optimizer
+    updates = Updates(gan, *optimizers, run, config.seed, config.train_batch_size, shares)
     step = trainables.restore(config)
     # The chief writes nothing before all have read.
     run.cluster.agree({"step of the checkpoint": step}, "all workers must see the same --train_dir")
@@ -161,7 +170,7 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
     iterations = updates.iterations(stream, step, int(trainables.critic_updates.numpy()))
     if run.is_chief:
         # Not before it is known that these options can be used: some of them cannot change later.
-        gan_options.save_run(config, train_dir)
+        gan_options.save_run(config, train_dir, store.labels)
     writer = _ChiefWriter(config, gan, trainables, train_dir, step) if run.is_chief else _SilentWriter()
     summaries = loop.Schedule(config.train_summary_secs, at_start=True)
     with Stop(config.train_time_limit_secs) as stop:
@@ -216,25 +225,40 @@ class _ChiefWriter:
         self._config, self._gan, self._trainables = config, gan, trainables
         self._tracker = tracking.Tracker(train_dir, step)
         key = draws.purpose_seed(config.seed, 0, "preview/z")
+        count = max(1, config.preview_n // max(1, len(gan.labels)))
         self._preview = preview.Preview(
             train_dir,
-            lambda: draws.uniform_latents(config.preview_n, gan.latent_dim, key),
-            lambda z: gan.to_audio(gan.sampler(z, training=False)),
+            lambda: draws.uniform_latents(count, gan.latent_dim, key),
+            self._sound,
             gan.preview_gap,
             config.data_sample_rate,
+            len(gan.labels),
         )
         if trainables.checkpoints.last_saved is None:
             trainables.checkpoints.save(0)
 
+    def _samples(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        return self._gan.sampler(z, *([] if labels is None else [labels]), training=False)
+
+    def _sound(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Waveforms of latents, and of labels if the run has any."""
+        return self._gan.to_audio(self._samples(z, labels))
+
     def summarize(self, step: int, means: dict[str, float], stream: tf.data.Dataset) -> None:
-        """Losses, RMS, and players of real and generated clips."""
-        rate = self._config.data_sample_rate
-        clip = next(iter(stream.take(1)))
+        """Losses, RMS, and players of real and generated clips, those at the labels of the real ones."""
+        rate, latent_dim = self._config.data_sample_rate, self._gan.latent_dim
+        batch = named_batch(next(iter(stream.take(1))))
+        clip, labels = batch["clips"], batch.get("labels")
         real = self._gan.to_sample(clip)
         key = draws.purpose_seed(self._config.seed, step, "summary/z")
-        fake = self._gan.sampler(draws.uniform_latents(clip.shape[0], self._gan.latent_dim, key), training=False)
+        z = draws.uniform_latents(clip.shape[0], latent_dim, key)
+        fake = self._samples(z, labels)
         means.update(self._tracker.waveforms(step, "x", self._gan.to_audio(real), rate))
         means.update(self._tracker.waveforms(step, "G_z", self._gan.to_audio(fake), rate))
+        if self._tracker.shows(step):
+            for number, label in enumerate(self._gan.labels[:_MOST_SHOWN]):
+                sound = self._sound(z[:1], tf.constant([number], tf.int32))
+                self._tracker.sounds(step, f"G_z/{label}", sound, rate)
         self._gan.summarize(step, self._tracker, clip, real, fake)
         self._tracker.scalars(step, means)
 

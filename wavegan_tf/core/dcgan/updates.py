@@ -29,6 +29,7 @@ class Updates:
         run: Runtime,
         seed: int,
         batch_size: int,
+        label_shares: tuple[float, ...] = (),
     ):
         """Prepares both kinds.
 
@@ -39,6 +40,7 @@ class Updates:
           run: where they are trained.
           seed: the run's.
           batch_size: clips of each update, of all replicas together.
+          label_shares: of each label among the clips; none without labels.
 
         Raises:
           UserError: the batch cannot be divided among the replicas.
@@ -46,7 +48,11 @@ class Updates:
         self._gan, self._run, self._batch_size = gan, run, batch_size
         self._share = run.share(batch_size, f"--train_batch_size={batch_size}")
         self._objective = AdversarialLosses(
-            generator=gan.generator, discriminator=gan.discriminator, loss=gan.loss, inner_scale=run.inner_scale
+            generator=gan.generator,
+            discriminator=gan.discriminator,
+            loss=gan.loss,
+            inner_scale=run.inner_scale,
+            with_labels=bool(gan.labels),
         )
         self._discriminator = update.Update(
             self._discriminator_loss,
@@ -71,6 +77,7 @@ class Updates:
             phase_shuffles=gan.discriminator.num_phase_shuffles if gan.phase_radius else 0,
             phase_radius=gan.phase_radius,
             phase_per_example=gan.phase_per_example,
+            label_shares=label_shares,
         )
 
     def _discriminator_loss(self, index: tf.Tensor, inputs: Tensors) -> tuple[tf.Tensor, Metrics]:
@@ -98,7 +105,8 @@ class Updates:
             return tf.data.Dataset.range(first, tf.int64.max).map(tf.autograph.experimental.do_not_convert(draw))
 
         critic = drawn("discriminator", critic_update, self._objective.discriminator_passes)
-        critic = tf.data.Dataset.zip((clips, critic)).map(lambda clip, draws: {"clips": clip, **draws})
+        # Fakes have the labels of the clips beside them, and so have the interpolates between the two.
+        critic = tf.data.Dataset.zip((clips, critic)).map(lambda batch, draws: {**draws, **named_batch(batch)})
         generator = drawn("generator", step, 1)
         updates = self._gan.critic_updates
         return tf.data.Dataset.zip(
@@ -119,6 +127,11 @@ class Updates:
         """Compiled ones; see `elements` for the arguments."""
         elements = self.elements(clips, step, critic_update)
         return Iterations(self._run, self.iterate, self._run.distributed(elements, self._share, _rows_of_both))
+
+
+def named_batch(batch: tf.Tensor | tuple[tf.Tensor, tf.Tensor]) -> Tensors:
+    """The clips of `clip_batches`, and their labels if they have any."""
+    return {"clips": batch[0], "labels": batch[1]} if isinstance(batch, tuple) else {"clips": batch}
 
 
 def _of(tensors: Tensors, index: tf.Tensor | int) -> Tensors:

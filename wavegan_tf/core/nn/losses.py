@@ -43,6 +43,11 @@ def generator_loss(name: str, fake_logits: tf.Tensor) -> tf.Tensor:
     raise ValueError(f"unknown loss {name!r}")
 
 
+def label_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Mean cross entropy (nats) of logits [b, n] with labels int32 [b]."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+
+
 def gradient_penalty(
     critic: Callable[[tf.Tensor], tf.Tensor],
     real: tf.Tensor,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags as absl_flags
 
 from wavegan_tf.core import effects, flags, memory
+from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import LARGEST_INT
 from wavegan_tf.core.serving import loading
 from wavegan_tf.core.serving.metadata import read_metadata, samples_of_clip
@@ -117,6 +118,15 @@ def choose_latents(model: GeneratorModel, count: int) -> tuple[int, Iterator[np.
     return count, model.latent_blocks(count, values.seed)
 
 
+def define_label() -> None:
+    """Defines --label, of the models that may have labels."""
+    absl_flags.DEFINE_list(
+        "label", [],
+        "Label of the clips, for a model that was trained with labels; several with commas between are taken in "
+        "turn, and all is all of them. Default: random ones. With --interpolate, from one to the next.",
+    )  # fmt: skip
+
+
 def main(model_name: str, **inputs: Any) -> None:
     """Generates as the flags say, with a model without pitches.
 
@@ -130,12 +140,52 @@ def main(model_name: str, **inputs: Any) -> None:
     values = absl_flags.FLAGS
     flags.require_effect({**RULES, **_NO_SEED})
     model = load_model(model_name)
-    from wavegan_tf.core.serving import generation, latents
+    from wavegan_tf.core.serving import generation, rows
 
     count, blocks = choose_latents(model, values.num_samples)
-    if values.interpolate:
-        count, blocks = latents.walk(count, blocks, values.interpolate_steps, model.walk)
     joined = generation.INTERPOLATION_NAME if values.interpolate else ""
-    rows: Iterator[Mapping[str, np.ndarray]] = ({"z": block} for block in blocks)
+    if values.interpolate:
+        count, in_rows = _walk(model, count, blocks)
+    else:
+        in_rows = rows.in_blocks(blocks, _labels(model, count))
     given = {name: value for name, value in inputs.items() if value is not None}
-    generation.write_clips(model, rows, count, output(), joined=joined, **given)
+    generation.write_clips(model, in_rows, count, output(), joined=joined, **given)
+
+
+def _labels(model: GeneratorModel, count: int) -> Mapping[str, np.ndarray]:
+    """The labels of --label in turn, or random ones; nothing of a model without labels."""
+    import numpy as np
+
+    from wavegan_tf.core.serving import rows
+
+    values = absl_flags.FLAGS
+    if values.label:
+        numbers = rows.label_numbers(values.label, model.labels, model.name)
+        if len(numbers) > count:
+            raise UserError(f"--num_samples={count}: are fewer than the {len(numbers)} labels of --label")
+        return {"label": np.resize(numbers, count)}
+    if model.labels is None:
+        return {}
+    return {"label": rows.draw_labels(count, len(model.labels), np.random.default_rng(values.seed))}
+
+
+def _walk(
+    model: GeneratorModel, count: int, blocks: Iterator[np.ndarray]
+) -> tuple[int, Iterator[Mapping[str, np.ndarray]]]:
+    """The points of --interpolate: from each latent and label to the next; a single latent is that of all labels."""
+    import numpy as np
+
+    from wavegan_tf.core.serving import latents, rows
+
+    values = absl_flags.FLAGS
+    asked = values.label or None
+    if asked is None and model.labels is not None:
+        raise UserError(f"--interpolate: requires --label; the model has {', '.join(model.labels)}")
+    num_labels = len(rows.label_numbers(asked, model.labels, model.name)) if asked else 0
+    if count == 1 and num_labels > 1:
+        count, blocks = num_labels, iter([np.repeat(next(blocks), num_labels, axis=0)])
+    points, walked = latents.walk(count, blocks, values.interpolate_steps, model.walk)
+    others = {}
+    if asked:
+        others = rows.labels_between(asked, model.labels, model.name, count, values.interpolate_steps)
+    return points, rows.in_blocks(walked, others)

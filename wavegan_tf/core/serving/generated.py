@@ -6,11 +6,12 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from absl import logging
 
+from wavegan_tf.core.audio import labels
 from wavegan_tf.core.audio.files import list_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
@@ -23,23 +24,27 @@ _FORM = r"000000(_midi000)?\.(wav|flac)"
 
 @dataclasses.dataclass(frozen=True)
 class NumberedFiles:
-    """Files of clips that are numbered from 0, and may encode a MIDI pitch in addition.
+    """Files of clips that are numbered from 0, and may encode a MIDI pitch or a label in addition.
 
     Attributes:
       count: of them.
       form: the name of one, with zeros for the number and the pitch: 000000.wav, 000000_midi000.flac.
+      labels: that may stand before the number: kick_000000.wav.
     """
 
     count: int
     form: str
+    labels: Sequence[str] = ()
 
-    def name(self, number: int, pitch: int = 0) -> str:
-        """The name of a clip."""
-        return self.form.replace("midi000", f"midi{pitch:03d}").replace("000000", f"{number:06d}", 1)
+    def name(self, number: int, pitch: int = 0, label: int | None = None) -> str:
+        """The name of a clip, `label` being the number of one."""
+        before = "" if label is None else f"{self.labels[label]}_"
+        return before + self.form.replace("midi000", f"midi{pitch:03d}").replace("000000", f"{number:06d}", 1)
 
     def __contains__(self, name: object) -> bool:
         pattern = re.escape(self.form).replace("midi000", r"midi(?P<pitch>\d{3})").replace("000000", r"(\d{6,})", 1)
-        match = re.fullmatch(pattern, name, re.ASCII) if isinstance(name, str) else None
+        before = f"(?:(?:{'|'.join(map(re.escape, self.labels))})_)?" if self.labels else ""
+        match = re.fullmatch(before + pattern, name, re.ASCII) if isinstance(name, str) else None
         if match is None or (len(match[1]) > 6 and match[1][0] == "0"):
             return False
         return int(match[1]) < self.count
@@ -88,7 +93,11 @@ def claim_folder(folder: str, names: Collection[str], overwrite: bool, clips: Nu
             # A run that was killed leaves a file under its temporary name.
             if overwrite and name.split(".tmp-")[0] in written:
                 os.remove(os.path.join(folder, name))
-    _write_list(folder, {"files": sorted(names), **({"clips": dataclasses.asdict(clips)} if clips else {})})
+    _write_list(folder, {"files": sorted(names), **({"clips": _as_json(clips)} if clips else {})})
+
+
+def _as_json(clips: NumberedFiles) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(clips).items() if value or name != "labels"}
 
 
 def _taken(folder: str, names: Collection[str], clips: NumberedFiles | None) -> Iterable[str]:
@@ -124,4 +133,9 @@ def _is_plain(name: object) -> bool:
 
 
 def _is_numbered(clips: NumberedFiles) -> bool:
+    if clips.labels:
+        try:
+            labels.checked(clips.labels)
+        except ValueError:
+            return False
     return type(clips.count) is int and isinstance(clips.form, str) and bool(re.fullmatch(_FORM, clips.form))

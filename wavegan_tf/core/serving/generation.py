@@ -83,7 +83,8 @@ def write_clips(
 
     Args:
       model: generates them.
-      blocks: its inputs, in any number of blocks: z [n, latent_dim], and pitch int32 [n] if it takes pitches.
+      blocks: its inputs, in any number of blocks: z [n, latent_dim], and pitch or label int32 [n] if it takes these;
+        or labels that are mixed, see `GeneratorModel.stream`.
       count: of the clips.
       output: where they go.
       joined: name of a file with all clips, each after the other; none if it is empty.
@@ -93,23 +94,28 @@ def write_clips(
       UserError: the folder or a file cannot be written, or a batch does not fit into memory.
     """
     end = f".{output.extension}"
-    # A note's file name gives its pitch, as `gansynth_train --data_dir` reads it.
-    files = NumberedFiles(count, f"000000{'' if model.pitches is None else '_midi000'}{end}")
+    # A note's file name gives its pitch, as `gansynth_train --data_dir` reads it; others give their labels, as
+    # `eval_score --fake_dir` does.
+    files = NumberedFiles(count, f"000000{'' if model.pitches is None else '_midi000'}{end}", list(model.labels or ()))
     if joined:
         _check_length(model, count, output.extension)
     output.prepare([joined + end] if joined else [], files)
     with output.latents(count, model) as kept:
 
         def written() -> Iterator[np.ndarray]:
-            for number, (clip, pitch) in enumerate(made()):
-                decode.write(os.path.join(output.folder, files.name(number, pitch)), clip, model.sample_rate)
+            for number, (clip, pitch, label) in enumerate(made()):
+                decode.write(os.path.join(output.folder, files.name(number, pitch, label)), clip, model.sample_rate)
                 yield clip
 
-        def made() -> Iterator[tuple[np.ndarray, int]]:
+        def made() -> Iterator[tuple[np.ndarray, int, int | None]]:
             for block in blocks:
+                count = len(block["z"])
                 kept.append(block["z"])
-                pitches = block.get("pitch", np.zeros(len(block["z"]), np.int32))
-                yield from zip(model.stream(block, output.batch_size, **inputs), map(int, pitches), strict=True)
+                pitches = block.get("pitch", np.zeros(count, np.int32)).tolist()
+                # What is between two labels is of neither.
+                is_labelled = "label" in block and "other" not in block
+                labels = block["label"].tolist() if is_labelled else [None] * count
+                yield from zip(model.stream(block, output.batch_size, **inputs), pitches, labels, strict=True)
 
         try:
             _drain(with_progress(written(), count), os.path.join(output.folder, joined + end), joined, model)

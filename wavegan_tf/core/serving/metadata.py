@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from wavegan_tf.core.audio import labels
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, suggest_version
 from wavegan_tf.core.options import LARGEST_INT, MAX_SAMPLE_RATE
@@ -78,6 +79,8 @@ def read_metadata(model_dir: str | os.PathLike[str], model: str | None = None) -
                 metadata[name] = whole_number(metadata, name, low, high)
         if "min_pitch" in metadata and metadata["min_pitch"] > metadata["max_pitch"]:
             raise Unreadable("min_pitch is above max_pitch")
+        if "labels" in metadata:
+            labels.checked(metadata["labels"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
         raise UserError(f"--model_dir={model_dir}: {METADATA_FILE} cannot be used ({reason})") from None

@@ -23,8 +23,8 @@ from wavegan_tf.core.serving.metadata import (
     model_folder,
     read_metadata,
     require_known,
-    samples_of_clip,
 )
+from wavegan_tf.core.serving.rows import labels_between, rows_of
 
 # Latents that are drawn together.
 LATENTS_BLOCK = 1 << 16
@@ -39,6 +39,7 @@ class GeneratorModel:
       sample_rate: Hz.
       latent_dim: length of a latent vector.
       pitches: MIDI numbers that it plays; None for a model without pitches.
+      labels: names of the kinds of sounds that it makes; None for a model without labels.
     """
 
     def __init__(self, model_dir: str | os.PathLike[str], model: str | None = None, trust_model: bool = False):
@@ -56,6 +57,7 @@ class GeneratorModel:
         self.name: str = self.metadata["model"]
         self.sample_rate: int = self.metadata["sample_rate"]
         self.latent_dim: int = self.metadata["latent_dim"]
+        self.labels: tuple[str, ...] | None = tuple(self.metadata["labels"]) if "labels" in self.metadata else None
         self.pitches: range | None = None
         if "min_pitch" in self.metadata:
             self.pitches = range(self.metadata["min_pitch"], self.metadata["max_pitch"] + 1)
@@ -81,7 +83,9 @@ class GeneratorModel:
     def _check_signatures(self) -> None:
         """Raises ValueError if model.json says of the signatures what does not hold."""
         inputs = self._model.signatures["serving_default"].structured_input_signature[1]
-        if inputs["z"].shape.as_list() != [None, self.latent_dim] or ("pitch" in inputs) != (self.pitches is not None):
+        conditions = {"pitch": self.pitches, "label": self.labels}
+        wrong = any((name in inputs) != (values is not None) for name, values in conditions.items())
+        if inputs["z"].shape.as_list() != [None, self.latent_dim] or wrong:
             taken = " and ".join(f"{name} {spec.shape}" for name, spec in sorted(inputs.items()))
             raise ValueError(f"it takes {taken}, which {METADATA_FILE} does not say")
         for name, place in self._outputs.items():
@@ -97,6 +101,7 @@ class GeneratorModel:
         *,
         z: Any = None,
         pitch: int | Sequence[int] | None = None,
+        label: str | Sequence[str] | None = None,
         seed: int | None = None,
         batch_size: int = 32,
         **inputs: Any,
@@ -104,9 +109,11 @@ class GeneratorModel:
         """Generates sounds.
 
         Args:
-          n: how many; by default as many as `z` or `pitch` have, or one.
+          n: how many; by default as many as `z`, `pitch` or `label` have, or one.
           z: latents [n, latent_dim], or one of them [latent_dim] for all sounds; by default random ones.
           pitch: MIDI number of all, or of each, for a model with pitches; by default random ones.
+          label: name of all, or names that are taken in turn, of a model's `labels`; "all" for all in turn; by default
+            random ones.
           seed: of what is random; None for another result each time.
           batch_size: sounds to compute at a time.
           **inputs: further inputs that the model takes, such as `ngl` of a SpecGAN.
@@ -123,11 +130,18 @@ class GeneratorModel:
         (2, 16384, 1)
         """
         checked_int(batch_size, "batch_size")
-        rows = self._rows(n, z, pitch, checked_seed(seed))
+        rows = rows_of(self, n, z, pitch, label, checked_seed(seed))
         return np.stack(list(self.stream(rows, batch_size, **inputs)))
 
     def interpolate(
-        self, z0: Any, z1: Any, steps: int = 10, *, pitch: int | None = None, batch_size: int = 32
+        self,
+        z0: Any,
+        z1: Any,
+        steps: int = 10,
+        *,
+        pitch: int | None = None,
+        label: str | tuple[str, str] | None = None,
+        batch_size: int = 32,
     ) -> np.ndarray:
         """Generates the sounds on the way from one latent to another.
 
@@ -138,6 +152,8 @@ class GeneratorModel:
           z1: where it ends.
           steps: from one to the other.
           pitch: MIDI number of all, for a model with pitches; by default middle C, or the nearest that it plays.
+          label: of all, for a model with labels; or two, the first of which becomes the second on the way, which is the
+            way from label to label alone where z1 is z0.
           batch_size: sounds to compute at a time.
 
         Returns:
@@ -158,7 +174,11 @@ class GeneratorModel:
             raise UserError(f"z0, z1: must be one latent vector each, not {len(ends)} together")
         if pitch is None and self.pitches is not None:
             pitch = self.middle_pitch
-        return self.generate(z=self.walk(ends, steps), pitch=pitch, batch_size=batch_size)
+        points = self.walk(ends, steps)
+        if self.labels is None and label is None:
+            return self.generate(z=points, pitch=pitch, batch_size=batch_size)
+        rows = {"z": points, **labels_between(label, self.labels, self.name, 2, steps)}
+        return np.stack(list(self.stream(rows, checked_int(batch_size, "batch_size"))))
 
     def export_edge(
         self, path: str | os.PathLike[str], weights: str = "float16", title: str | None = None
@@ -242,7 +262,8 @@ class GeneratorModel:
         """Yields the sound of each row, batch by batch.
 
         Args:
-          rows: inputs by name, [n, ...] each: z [n, latent_dim], and pitch int32 [n] of a model with pitches.
+          rows: inputs by name, [n, ...] each: z [n, latent_dim], and pitch or label int32 [n] of a model with these; or
+            label, other and share, of labels that are mixed (waveform alone).
           batch_size: rows to compute at a time.
           what: "waveform", or "waveform_int16" for 16-bit samples.
           **inputs: numbers that are the same for all rows, such as `ngl`.
@@ -253,7 +274,7 @@ class GeneratorModel:
         Raises:
           UserError: the model does not take these inputs.
         """
-        names = "_".join([what, *sorted(inputs)])
+        names = "_".join([what, *(["between"] if "other" in rows else []), *sorted(inputs)])
         if names not in self._outputs:
             raise UserError(f"--{next(iter(inputs), what)}: this {self.name} model has no such input")
         function = self._model.signatures[self._outputs[names]["signature"]]
@@ -274,27 +295,3 @@ class GeneratorModel:
             raise
         except tf.errors.OpError as error:
             raise UserError(f"--model_dir={self._dir}: cannot be run ({one_line(error)})") from None
-
-    def _rows(self, n: int | None, z: Any, pitch: Any, seed: int) -> dict[str, np.ndarray]:
-        rows = {}
-        if z is not None:
-            rows["z"] = checked_latents(z, self.latent_dim, "z")
-        if pitch is not None:
-            rows["pitch"] = np.atleast_1d(np.asarray(pitch))
-            if rows["pitch"].dtype.kind not in "iu" or rows["pitch"].ndim != 1:
-                raise UserError(f"--pitch={pitch!r}: must be a MIDI number, or a list of them")
-            self.check_pitch(rows["pitch"])
-        lengths = {name: len(values) for name, values in rows.items()}
-        count = checked_int(max(lengths.values(), default=1) if n is None else n, "n")
-        numbers = self.latent_dim + samples_of_clip(self.metadata)
-        memory.require_room("n", count, f"{count:,} sounds of {numbers:,} numbers each", memory.FLOAT * count * numbers)
-        for name, length in lengths.items():
-            if length not in (1, count):
-                raise UserError(f"{name}: has {length} rows for {count} sounds")
-            rows[name] = np.repeat(rows[name], count // length, axis=0)
-        if z is None:
-            rows["z"] = self.latents(count, seed)
-        if self.pitches is not None:
-            drawn = rows["pitch"] if pitch is not None else self.draw_pitches(count, np.random.default_rng(seed))
-            rows["pitch"] = drawn.astype(np.int32)
-        return rows

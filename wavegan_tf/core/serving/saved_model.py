@@ -7,6 +7,12 @@ A SavedModel of WaveGAN or SpecGAN has these signatures (SpecGAN adds more, and 
 - `latents`: num_samples, seed -> z;
 - `sample`: num_samples, seed -> z and what serving_default gives for it.
 
+One whose sounds have labels takes `label` beside z, int32 [n], the number of a name in the `labels` of model.json; its
+`sample` takes label and seed, and it has one signature more:
+
+- `between`: z, label, other, share -> what serving_default gives, the label being mixed with another one, of which
+  share (float32 [n]) tells how much, in [0, 1].
+
 Beside them stand `assets.extra/model.json` with what a client has to know, and warm-up requests for TensorFlow Serving.
 """
 
@@ -42,6 +48,20 @@ def to_int16(x: tf.Tensor) -> tf.Tensor:
 def latents_seed(seed: tf.Tensor) -> tf.Tensor:
     """Seed for stateless random functions from the one that a client sends, int64 []."""
     return tf.random.experimental.stateless_fold_in(draws.purpose_seed(0, 0, "served/z"), seed)
+
+
+def one_hot_labels(label: tf.Tensor, num_labels: int) -> tf.Tensor:
+    """Labels int32 [n] as float32 [n, num_labels], or an error of the served model if one is not in [0, num_labels)."""
+    known = tf.reduce_all((label >= 0) & (label < num_labels))
+    words = [f"label: must be numbers from 0 to {num_labels - 1}, not", label]
+    with tf.control_dependencies([tf.debugging.Assert(known, words, summarize=64)]):
+        return tf.one_hot(label, num_labels)
+
+
+def mixed_labels(label: tf.Tensor, other: tf.Tensor, share: tf.Tensor, num_labels: int) -> tf.Tensor:
+    """Two labels int32 [n] as one mixture, float32 [n, num_labels], with `share` [n] of the second."""
+    one, two = (one_hot_labels(part, num_labels) for part in (label, other))
+    return one + share[:, None] * (two - one)
 
 
 class HalfPrecision:
@@ -114,40 +134,78 @@ class ServedModule(tf.Module):
 
 
 class LatentsModule(ServedModule):
-    """The signatures of a generator z -> waveforms whose latents are uniform in [-1, 1); a subclass may add its own."""
+    """The signatures of a generator z -> waveforms whose latents are uniform in [-1, 1); a subclass may add its own.
+
+    Attributes:
+      inputs: specs of what every waveform takes: z [n, latent_dim], and label int32 [n] if there are labels.
+      request: one of each.
+    """
 
     def __init__(
         self,
-        generate: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+        generate: Callable[..., dict[str, tf.Tensor]],
         network: keras.Model | HalfPrecision,
         latent_dim: int,
+        num_labels: int = 0,
     ):
         """Defines the signatures.
 
         Args:
-          generate: z [n, latent_dim] -> what serving_default gives: G_z, waveforms [n, t, c], and whatever else.
+          generate: z [n, latent_dim], and with labels these, int32 [n] or mixed [n, num_labels] -> what serving_default
+            gives: G_z, waveforms [n, t, c], and whatever else.
           network: holds the variables that `generate` uses.
           latent_dim: length of a latent vector.
+          num_labels: that the generator knows; 0 for one without labels.
         """
         super().__init__(network)
         z_spec = tf.TensorSpec([None, latent_dim], tf.float32, name="z")
-        drawn = [tf.TensorSpec([], tf.int32, name="num_samples"), tf.TensorSpec([], tf.int64, name="seed")]
+        count_spec = tf.TensorSpec([], tf.int32, name="num_samples")
+        seed_spec = tf.TensorSpec([], tf.int64, name="seed")
+        label_spec = tf.TensorSpec([None], tf.int32, name="label")
+        one, label = np.zeros([1, latent_dim], np.float32), np.zeros([1], np.int32)
+        self.inputs = [z_spec, label_spec] if num_labels else [z_spec]
+        self.request = [one, label] if num_labels else [one]
         # One function that the signatures call, so that the file holds the network's graph once.
-        generate = tf.function(generate, input_signature=[z_spec])
+        mixed_spec = tf.TensorSpec([None, num_labels], tf.float32)
+        generate = tf.function(generate, input_signature=[z_spec, mixed_spec] if num_labels else [z_spec])
+
+        def generated(z: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
+            return generate(z, *(one_hot_labels(part, num_labels) for part in label))
 
         def latents(num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
             return draws.uniform_latents(num_samples, latent_dim, latents_seed(seed))
 
         def sample(num_samples: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
             z = latents(num_samples, seed)
-            return {"z": z, **generate(z)}
+            return {"z": z, **generated(z)}
 
-        one, counted = np.zeros([1, latent_dim], np.float32), (np.int32(1), np.int64(0))
-        self.add("serving_default", lambda z: generate(z), [z_spec], [one])
-        self.add("pcm16", lambda z: {"G_z_int16": to_int16(generate(z)["G_z"])}, [z_spec], [one])
-        self.add("latents", lambda num_samples, seed: {"z": latents(num_samples, seed)}, drawn, counted)
-        self.add("sample", sample, drawn, counted)
+        def sample_labels(label: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+            z = latents(tf.size(label), seed)
+            return {"z": z, **generated(z, label)}
+
+        counted = [np.int32(1), np.int64(0)]
+        self.add("serving_default", lambda *given: generated(*given), self.inputs, self.request)
+        self.add("pcm16", lambda *given: {"G_z_int16": to_int16(generated(*given)["G_z"])}, self.inputs, self.request)
+        self.add(
+            "latents", lambda num_samples, seed: {"z": latents(num_samples, seed)}, [count_spec, seed_spec], counted
+        )
+        if num_labels:
+            self.add("sample", sample_labels, [label_spec, seed_spec], [label, np.int64(0)])
+            self._add_between(generate, num_labels)
+        else:
+            self.add("sample", sample, [count_spec, seed_spec], counted)
         self.name_waveforms("G_z")
+
+    def _add_between(self, generate: Signature, num_labels: int) -> None:
+        """Adds `between`."""
+        others = [tf.TensorSpec([None], tf.int32, name="other"), tf.TensorSpec([None], tf.float32, name="share")]
+
+        def between(z: tf.Tensor, label: tf.Tensor, other: tf.Tensor, share: tf.Tensor) -> dict[str, tf.Tensor]:
+            return generate(z, mixed_labels(label, other, share, num_labels))
+
+        request = [*self.request, np.zeros([1], np.int32), np.zeros([1], np.float32)]
+        self.add("between", between, [*self.inputs, *others], request)
+        self.waveforms["waveform_between"] = {"signature": "between", "output": "G_z"}
 
 
 def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -> None:

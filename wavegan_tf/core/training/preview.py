@@ -23,18 +23,20 @@ class Preview:
         self,
         train_dir: str,
         draw: Callable[[], tf.Tensor],
-        to_audio: Callable[[np.ndarray], tf.Tensor],
+        to_audio: Callable[..., tf.Tensor],
         gap: int,
         rate: int,
+        num_labels: int = 0,
     ):
         """Draws the latents and keeps them as preview/z.npy; a run that continues takes those it finds there.
 
         Args:
           train_dir: the run.
           draw: latents [n, latent_dim].
-          to_audio: latents -> waveforms [n, t, c].
+          to_audio: latents, and labels int32 [n] if there are any -> waveforms [n, t, c].
           gap: samples of silence after each clip.
           rate: samples per second.
+          num_labels: the clips of all latents come for each label in turn; 0 without labels.
 
         Raises:
           UserError: they cannot be written.
@@ -47,7 +49,10 @@ class Preview:
         if kept is None or kept.shape != drawn.shape:
             write_file(path, npy(drawn))
             kept = drawn
-        self._z = kept
+        self._rows: tuple[np.ndarray, ...] = (kept,)
+        if num_labels:
+            numbers = np.repeat(np.arange(num_labels, dtype=np.int32), len(kept))
+            self._rows = (np.tile(kept, [num_labels, 1]), numbers)
 
     def _make_folder(self) -> None:
         # It may be removed at any time, to make room.
@@ -60,7 +65,8 @@ class Preview:
         Raises:
           UserError: they cannot be written.
         """
-        parts = [np.asarray(self._to_audio(self._z[at : at + _BATCH])) for at in range(0, len(self._z), _BATCH)]
+        starts = range(0, len(self._rows[0]), _BATCH)
+        parts = [np.asarray(self._to_audio(*(row[at : at + _BATCH] for row in self._rows))) for at in starts]
         sound = np.pad(np.concatenate(parts), [(0, 0), (0, self._gap), (0, 0)])
         path = os.path.join(self._directory, f"{step:08d}.wav")
         self._make_folder()

@@ -91,13 +91,19 @@ class Tracker:
           The mean RMS of the first channel over the batch as `<name>_rms`, as the original logs it.
         """
         rms = tf.sqrt(tf.reduce_mean(audio[:, :, 0] ** 2, axis=1))
-        tag, tag_of_rms = self._take(name, "sounds"), self._take(f"{name}_rms_batch", "histograms")
+        self.sounds(step, name, audio, sample_rate)
+        tag_of_rms = self._take(f"{name}_rms_batch", "histograms")
         with self.problems.going_on(), self._events.at(step):
-            if self.shows(step):
-                sounds = tf.clip_by_value(audio[:_MAX_SHOWN], -1.0, 1.0)
-                tf.summary.audio(tag, sounds, sample_rate, max_outputs=_MAX_SHOWN)
             tf.summary.histogram(tag_of_rms, rms)
         return {f"{name}_rms": float(tf.reduce_mean(rms))}
+
+    def sounds(self, step: int, name: str, audio: tf.Tensor, sample_rate: int) -> None:
+        """Writes players for the first few of `audio` [b, t, c], at summaries that show them."""
+        tag = self._take(name, "sounds")
+        if self.shows(step):
+            with self.problems.going_on(), self._events.at(step):
+                sounds = tf.clip_by_value(audio[:_MAX_SHOWN], -1.0, 1.0)
+                tf.summary.audio(tag, sounds, sample_rate, max_outputs=_MAX_SHOWN)
 
     def images(self, step: int, name: str, images: np.ndarray | tf.Tensor) -> None:
         """Writes the first few of pictures uint8 [n, height, width, 1 or 3], at summaries that show them."""
