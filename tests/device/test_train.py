@@ -106,6 +106,7 @@ def assert_iterations_are_trainings(run_dir, folder):
     assert_agrees(state, expected, [], 1e-4)
 
 
+@pytest.mark.slow
 def test_iterations_are_those_of_training_from_the_checkpoint(exported):
     assert_iterations_are_trainings(*exported)
 
@@ -118,6 +119,7 @@ def test_a_specgan_has_the_moments_of_its_run(drums, tmp_path):
     assert_iterations_are_trainings(tmp_path / "run", tmp_path / "export")
 
 
+@pytest.mark.slow
 def test_what_was_trained_becomes_the_newest_checkpoint(exported, tmp_path, drums):
     run_dir, folder = exported
     train.train(folder, tmp_path, steps=2)
@@ -230,6 +232,7 @@ def test_draws():
     assert not np.array_equal(found["z"], other["z"]) and not np.array_equal(found["names"], other["names"])
 
 
+@pytest.mark.slow
 def test_the_folder_trains_by_itself_and_goes_on(exported, tmp_path):
     _, folder = exported
     for step in (3, 5):
@@ -240,6 +243,7 @@ def test_the_folder_trains_by_itself_and_goes_on(exported, tmp_path):
     assert result["step"] == 5 and "average" in result["owners"]
 
 
+@pytest.mark.slow
 def test_a_time_limit_and_sigterm_end_an_endless_stage(exported, tmp_path):
     _, folder = exported
     assert train.train(folder, tmp_path / "limit", time_limit_secs=1e-3)[1] <= 2
@@ -252,6 +256,7 @@ def test_a_time_limit_and_sigterm_end_an_endless_stage(exported, tmp_path):
     assert process.returncode == 0 and trained(tmp_path / "stopped")[2] == int(last.split()[-1]) >= 2
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(exported, tmp_path, said, drums):  # noqa: F811
     run_dir, folder = exported
 
@@ -277,6 +282,7 @@ def test_mistakes_are_one_line(exported, tmp_path, said, drums):  # noqa: F811
         runs.take_back(other, run_dir)
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_ends_and_saves_nothing(exported, tmp_path):
     _, folder = exported
     state = train.begin(folder, train.read(folder)["stages"][0], {})

@@ -133,10 +133,10 @@ def test_a_models_clips_are_those_that_its_latents_give():
 
 def test_gansynths_clips_go_through_its_pitches(monkeypatch):
     class Served:
-        name, sample_rate, pitches = "gansynth", 8000, range(60, 71)
+        name, sample_rate, pitches, labels = "gansynth", 8000, range(60, 71), None
 
-        def generate(self, count, pitch, seed, batch_size):
-            assert (count, pitch, seed) == (3, [60, 65, 70], 5)
+        def generate(self, count, pitch, label, seed, batch_size):
+            assert (count, pitch, label, seed) == (3, [60, 65, 70], None, 5)
             return np.stack([np.full((4, 1), number / 100, np.float32) for number in pitch])
 
     monkeypatch.setattr(sources, "load_model", lambda path, trust_model: Served())

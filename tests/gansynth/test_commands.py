@@ -26,6 +26,7 @@ def assert_same(run_dir, expected_dir, checkpoint):
         np.testing.assert_array_equal(ours[name], value, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_run_told_by_flags_and_stopped_is_the_one_told_by_hparams(tmp_path):
     """The first stage by flags, a stop by a signal, the rest from experiment.json alone."""
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"

@@ -126,6 +126,7 @@ def test_every_stage_keeps_its_weights_slots_and_counters(stage_id, tmp_path):
         assert int(optimizer.iterations) == round(np.log(power) / np.log(0.99)) - 1 > 0
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_the_middle_of_a_stage_and_into_the_next(tmp_path):
     """Stage 2 ends at 42 + 4 images in the original; stages 3 and 4 are then trained here."""
     run_dir = tmp_path / "run"

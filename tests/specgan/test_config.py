@@ -79,7 +79,7 @@ def test_every_setting_reaches_the_networks():
         data_slice_len=65536, specgan_kernel_len=3, specgan_dim=1, specgan_latent_dim=7, specgan_batchnorm=True,
         specgan_genr_upsample="cub", specgan_disc_phaseshuffle=4, specgan_output_activation="relu",
     )  # fmt: skip
-    shared = {"frames": 512, "kernel_len": 3, "dim": 1, "use_batchnorm": True}
+    shared = {"frames": 512, "kernel_len": 3, "dim": 1, "use_batchnorm": True, "num_labels": 0}
     generator = {**shared, "latent_dim": 7, "upsample": "cub", "activation": "relu"}
     discriminator = {**shared, "phaseshuffle_rad": 4}
     assert (ours.generator_arguments(), ours.discriminator_arguments()) == (generator, discriminator)

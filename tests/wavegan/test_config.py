@@ -32,7 +32,7 @@ def test_ours_beside_them_leave_the_originals_behaviour_as_it_is():
         "data_normalize": True, "data_cache_mb": 2048, "data_cache_dir": "", "data_skip_bad": True,
         "train_steps": 0, "train_time_limit_secs": 0.0, "seed": 0, "distribution": "auto", "jit_compile": None,
         "mixed_precision": "none", "tf32": True, "deterministic": False, "wavegan_disc_phaseshuffle_per_example": False,
-        "train_ema_decay": 0.0,
+        "train_ema_decay": 0.0, "data_labels": "none", "data_labels_file": "", "data_balance": False,
     }  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def test_largest_and_no_phase_shuffle_are_allowed(radius):
 FIXED = {
     "seed", "data_sample_rate", "data_slice_len", "data_num_channels", "data_overlap_ratio", "data_first_slice",
     "data_pad_end", "data_normalize", "wavegan_latent_dim", "wavegan_kernel_len", "wavegan_dim", "wavegan_batchnorm",
-    "wavegan_loss", "wavegan_genr_upsample", "wavegan_genr_pp", "wavegan_genr_pp_len",
+    "wavegan_loss", "wavegan_genr_upsample", "wavegan_genr_pp", "wavegan_genr_pp_len", "data_labels", "data_balance",
 }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_every_setting_reaches_the_networks():
         data_slice_len=32768, data_num_channels=2, wavegan_kernel_len=9, wavegan_dim=3, wavegan_latent_dim=7,
         wavegan_batchnorm=True, wavegan_genr_upsample="nn", wavegan_disc_phaseshuffle=4, wavegan_genr_pp_len=100,
     )  # fmt: skip
-    shared = {"slice_len": 32768, "nch": 2, "kernel_len": 9, "dim": 3, "use_batchnorm": True}
+    shared = {"slice_len": 32768, "nch": 2, "kernel_len": 9, "dim": 3, "use_batchnorm": True, "num_labels": 0}
     assert ours.generator_arguments() == {**shared, "latent_dim": 7, "upsample": "nn", "pp_len": 0}
     assert ours.discriminator_arguments() == {**shared, "phaseshuffle_rad": 4}
     filtered = config.WaveGANConfig(wavegan_genr_pp=True, wavegan_genr_pp_len=100)

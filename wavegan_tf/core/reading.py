@@ -209,4 +209,5 @@ def _array(file: Any, size: int) -> np.ndarray:
     data = np.empty(wanted, np.uint8)  # filled in place, as a file of samples may be a large part of the memory
     if file.readinto(data) != wanted:
         raise Unreadable("it ends too early")
-    return np.ascontiguousarray(data.view(dtype).reshape(shape, order="F" if is_fortran else "C"))
+    # Not ascontiguousarray, which gives a scalar an axis.
+    return np.asarray(data.view(dtype).reshape(shape, order="F" if is_fortran else "C"), order="C")

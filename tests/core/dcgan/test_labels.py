@@ -209,7 +209,7 @@ def test_a_run_whose_labels_are_gone_is_neither_continued_nor_exported(trained, 
         with pytest.raises(UserError, match=r"labels\.json: cannot be read as the labels of the run"):
             wavegan.export_model(trained / "run", tmp_path / "1")
         with pytest.raises(UserError, match=r"labels\.json: cannot be read as the labels of the run"):
-            wavegan.train(config_of(trained, train_steps=9), trained / "run")
+            wavegan.train(config_of(trained, train_steps=9, data_balance=True), trained / "run")
     finally:
         kept.write_text(text)
 

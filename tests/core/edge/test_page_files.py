@@ -25,7 +25,10 @@ from wavegan_tf.core.serving.latents import read_latents
 class WaveganGenerate:
     """The command, to be run in this process."""
 
-    define_flags = staticmethod(commands.define_flags)
+    @staticmethod
+    def define_flags() -> None:
+        commands.define_flags()
+        commands.define_label()
 
     @staticmethod
     def main() -> None:

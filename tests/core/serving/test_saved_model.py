@@ -136,6 +136,7 @@ def test_generation_of_more_clips_than_any_disk_holds_goes_on_in_constant_memory
     monkeypatch.setattr(generation.decode, "write", write)
     before = set(flags.FLAGS)
     commands.define_flags()
+    commands.define_label()
     try:
         flags.FLAGS(["c", f"--model_dir={model_dir}", f"--output_dir={tmp_path / 'out'}", "--num_samples=2147483647"])
         with pytest.raises(KeyboardInterrupt):

@@ -17,6 +17,7 @@ from wavegan_tf.core.workers.tf_config import Place
 
 PLACE = Place({"chief": ("a:1",), "worker": ("b:2", "c:3")}, "worker", 0)
 FILES = {"data_dir", "data_cache_dir", "data_cache_mb", "distribution"}
+LABELS = {"data_labels_file"}
 
 
 class FakeLinks:
@@ -93,8 +94,8 @@ def test_all_say_the_same_of_a_difference_and_none_is_missed_then(three):
 @pytest.mark.parametrize(
     ("options", "own"),
     [
-        (WaveGANConfig, FILES),
-        (SpecGANConfig, FILES | {"data_moments_fp"}),
+        (WaveGANConfig, FILES | LABELS),
+        (SpecGANConfig, FILES | LABELS | {"data_moments_fp"}),
         (GANSynthConfig, FILES | {"tfds_data_dir", "train_data_path", "data_disk_mb"}),
     ],
 )

@@ -153,6 +153,7 @@ def test_stages_that_end_by_the_clock(tmp_path, monkeypatch):
     np.testing.assert_allclose([line["progress"] for line in lines], [0, 0, 1, 1, 1, 1, 1, 1])
 
 
+@pytest.mark.slow
 def test_the_clock_runs_while_images_are_counted(tmp_path, monkeypatch):
     """A run that goes on by the clock is where it was, a step being a second long."""
     monkeypatch.setattr(training, "time", types.SimpleNamespace(monotonic=itertools.count().__next__))
