@@ -277,9 +277,17 @@ def test_cache_without_room(sounds, tmp_path, monkeypatch):
 
 
 def test_bad_files_are_named_and_counted(tmp_path, monkeypatch):
-    lines = []
-    monkeypatch.setattr(logging, "warning", lambda text, *args: lines.append(text % args))
+    lines: list[str] = []
+    damaged: list[str] = []
+
+    def warn(text, *args):
+        line = text % args
+        (damaged if "samples are missing" in line else lines).append(line)
+
+    monkeypatch.setattr(logging, "warning", warn)
     store = load(BAD, tmp_path)
+    # Used as far as it goes, but not without a word.
+    assert [Path(line.partition(":")[0]).name for line in damaged] == ["32_truncated_in_the_middle.mp3"]
     assert (store.summary.files, store.summary.skipped) == (29, 14)
     assert len(lines) == 14 and "10_float32_nan_inf.wav: holds samples" in "".join(lines)
     assert np.isfinite(store.audio.samples.numpy()).all()
