@@ -10,20 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests import browser
 from tests.core.edge import tiny_models
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    path = browser.find()
-    if path is None:
-        pytest.fail(browser.ADVICE, pytrace=False)
-    with sync_playwright() as playwright:
-        arguments = ["--autoplay-policy=no-user-gesture-required"]
-        yield playwright.chromium.launch(executable_path=path, env={**browser.environment(path)}, args=arguments)
 
 
 class Pages:

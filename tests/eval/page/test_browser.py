@@ -8,11 +8,10 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from eval import listening_page
 from eval.page.render import Column, Table
-from tests import browser
 from tests.commands import DRUMS
 
 NAMES = ["Real <hits> & \"more\"", "Others, </script>"]
@@ -34,16 +33,6 @@ def file(tmp_path_factory):
     table = Table("Figures", "", [Column("set", "Set"), Column("value", "Value", "dB", "what it is")], rows)
     listening_page.write(built._replace(tables=[table]), str(folder / "page.html"))
     return folder / "page.html"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = browser.find()
-    if path is None:
-        pytest.fail(browser.ADVICE, pytrace=False)
-    with sync_playwright() as playwright:
-        arguments = ["--autoplay-policy=no-user-gesture-required"]
-        yield playwright.chromium.launch(executable_path=path, env={**browser.environment(path)}, args=arguments)
 
 
 @pytest.fixture
