@@ -32,7 +32,10 @@ NOTES = Path(gansynth_tf.__file__).parent / "demo" / "notes"
 LATENT = {"train_batch_size": 3, "data_first_slice": True, "train_ema_decay": 0.9, "preview_n": 1, "train_steps": 1}
 
 
-portable.import_jax()
+@pytest.fixture(autouse=True, scope="module")
+def jax_with_64_bits():
+    """As the command starts it; not at the module's import, as its threads are in the way of tests that fork."""
+    portable.import_jax()
 
 
 def trained(output):

@@ -35,6 +35,7 @@ def hold_elsewhere(directory):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX's, of other tests in this process
 def test_lock_keeps_others_out_until_its_process_is_killed(tmp_path):
     directory = tmp_path / "run"
     holder = hold_elsewhere(directory)
