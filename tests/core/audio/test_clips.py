@@ -16,7 +16,7 @@ from absl import logging
 
 from tests import other_decoders
 from wavegan_tf.core.audio import cache as audio_cache
-from wavegan_tf.core.audio import clips, decode, files
+from wavegan_tf.core.audio import clips, decode, files, joined
 from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.batches import read_batches
 from wavegan_tf.core.audio.clips import ClipStore, clip_batches, load_clips
@@ -285,6 +285,7 @@ def test_bad_files_are_named_and_counted(tmp_path, monkeypatch):
         (damaged if "samples are missing" in line else lines).append(line)
 
     monkeypatch.setattr(logging, "warning", warn)
+    joined.warn_once.cache_clear()  # another test may have read these files
     store = load(BAD, tmp_path)
     # Used as far as it goes, but not without a word.
     assert [Path(line.partition(":")[0]).name for line in damaged] == ["32_truncated_in_the_middle.mp3"]
