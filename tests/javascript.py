@@ -18,7 +18,7 @@ const answer = (value) => console.log(JSON.stringify(value));
 
 
 def run(source: str, given: Any = None) -> Any:
-    """What a script answers.
+    """Runs a script and returns its answer.
 
     Args:
       source: of an ES module, which finds the value as `given`, loads modules of the keyboard by `await load("x.js")`,

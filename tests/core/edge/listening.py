@@ -93,7 +93,7 @@ def expected_level(z: np.ndarray, pitch: int, velocity: float) -> float:
 
 
 def drawn(seed: int, row: int = 0) -> np.ndarray:
-    """What the page's seeds draw; test_midi_mixing.py holds it to the exports."""
+    """Latents that the page draws of seeds; test_midi_mixing.py compares them with those of exports."""
     source = 'const { latents } = await load("../latents.js"); answer([...latents(...given, "normal")[given[1] - 1]]);'
     return np.array(javascript.run(source, [seed, row + 1, tones.DIM]), np.float32)
 

@@ -19,8 +19,6 @@ DEMO = Path(gansynth_tf.demo.__file__).parent
 @pytest.mark.parametrize(("weights", "tolerance"), [("float32", 1e-4), ("float16", 0.02)])
 def test_the_demos_notes_start_soon_and_sound_as_the_saved_model(pages, tmp_path, weights, tolerance):
     model = gansynth_tf.load_model(str(DEMO / "pretrained" / "notes"))
-    if not hasattr(model, "export_edge"):
-        pytest.skip("models cannot be converted yet")
     path = tmp_path / "notes.html"
     model.export_edge(path, weights)
     if weights == "float16":

@@ -59,7 +59,7 @@ def drawn(seed, count):
 def rendered(
     path, *, given=None, seconds=None, seed=0, file=None, pitches=(tones.LOW, tones.HIGH), rate=tones.RATE, **read
 ):
-    """What rendering.render_midi does, with the notes of the page's model."""
+    """The clip of `rendering.render_midi`, made of the notes of the page's model."""
     notes = reading.read_midi(str(path), *pitches, **read)
     total = float(notes.end_times.max())
     z = instruments.instruments_of_clip(total, given, seconds, lambda count: drawn(seed, count))

@@ -15,24 +15,11 @@ from playwright.sync_api import Page, expect
 import wavegan_tf
 from tests.core.edge.playing import codes, settled, slide, state, until
 from tests.core.edge.tiny_models import convert_wavegan, metadata_of, runner
+from tests.core.serving.test_commands import Command
 from tests.eval.small import call
 from tests.eval.tiny_models import write_model
 from wavegan_tf.core.edge.page import make_page
-from wavegan_tf.core.serving import commands
 from wavegan_tf.core.serving.latents import read_latents
-
-
-class WaveganGenerate:
-    """The command, to be run in this process."""
-
-    @staticmethod
-    def define_flags() -> None:
-        commands.define_flags()
-        commands.define_label()
-
-    @staticmethod
-    def main() -> None:
-        commands.main("wavegan")
 
 
 @pytest.fixture
@@ -41,7 +28,7 @@ def page(pages, tiny) -> Page:
 
 
 def save(page, name, folder) -> Path:
-    """What a button offers to be saved."""
+    """Clicks a button that offers a file; returns the path at which it was saved."""
     with page.expect_download() as download:
         page.get_by_role("button", name=name, exact=True).click()
     path = folder / download.value.suggested_filename
@@ -96,7 +83,7 @@ def test_a_kit_is_what_wavegan_generate_makes_of_its_latents(pages, tmp_path):
     latents = str(tmp_path / "kit" / "latents.npy")
     z = read_latents(latents, 4)
     assert z.dtype == np.float32 and z.shape == (8, 4)
-    call(WaveganGenerate, f"--model_dir={model_dir}", f"--latents_file={latents}", f"--output_dir={tmp_path}/out")
+    call(Command("wavegan"), f"--model_dir={model_dir}", f"--latents_file={latents}", f"--output_dir={tmp_path}/out")
     made = sorted((tmp_path / "out").glob("*.wav"))
     assert len(made) == 8
     for number, path in enumerate(made, 1):

@@ -14,27 +14,13 @@ import tensorflow as tf
 import wavegan_tf
 from eval.classifiers.labels import classes_of
 from tests import exported
+from tests.core.serving.test_commands import Command
 from tests.eval.small import call
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.serving import commands
 from wavegan_tf.core.serving.rows import labels_on_walk
 from wavegan_tf.core.serving.saved_model import WARMUP_FILE
 
 LABELS = ("kick", "open_hat", "snare")
-
-
-class Generate:
-    """The generate command of a model."""
-
-    def __init__(self, model: str):
-        self._model = model
-
-    def define_flags(self) -> None:
-        commands.define_flags()
-        commands.define_label()
-
-    def main(self) -> None:
-        commands.main(self._model)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +130,7 @@ def test_labels_on_a_walk():
 
 def generated(folder, tmp_path, *arguments):
     output = tmp_path / "out"
-    call(Generate("wavegan"), f"--model_dir={folder}", f"--output_dir={output}", "--num_samples=5", *arguments)
+    call(Command("wavegan"), f"--model_dir={folder}", f"--output_dir={output}", "--num_samples=5", *arguments)
     return sorted(path.name for path in output.glob("*.wav"))
 
 

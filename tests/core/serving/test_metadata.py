@@ -1,4 +1,4 @@
-"""Which folder a model's name means."""
+"""Folders of models, and names of those that come with the project."""
 
 from __future__ import annotations
 

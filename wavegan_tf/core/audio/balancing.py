@@ -17,9 +17,9 @@ def balanced_counts(counts: tf.Tensor, num_labels: int) -> tf.Tensor:
 
 
 def repeated(counts: tf.Tensor, num_labels: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Which of the clips, sorted by epoch and label, are taken again and again in their order.
+    """Chooses clips, sorted by epoch and label, of which those of rare labels come several times.
 
-    None is taken twice more than another of its label.
+    Clips of one label are taken equally often, some of them once more.
 
     Args:
       counts: see `balanced_counts`.

@@ -1,4 +1,4 @@
-"""What can be asked of a TensorFlow Lite file: checked before TensorFlow is imported."""
+"""Options of a TensorFlow Lite file, checked before TensorFlow is imported."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from wavegan_tf.core.files import display_name
 WEIGHTS = ("float32", "float16", "int8")
 MODEL_ENDING, PAGE_ENDING = ".tflite", ".html"
 ENDINGS = (MODEL_ENDING, PAGE_ENDING)
-# By how much of their RMS the waveforms of the models of this repository change with weights of 8 bits, in percent.
-_INT8_CHANGES = {"wavegan": 6, "specgan": 12, "gansynth": 56}
+# Log-spectral distances in dB that weights of 8 bits make to the models of this repository (tests.benchmarks.edge).
+_INT8_CHANGES = {"wavegan": 2.3, "specgan": 2.4, "gansynth": 3.9}
 
 
 def check(model: str, path: str, weights: str, title: str | None = None) -> None:
@@ -32,8 +32,8 @@ def check(model: str, path: str, weights: str, title: str | None = None) -> None
         raise UserError(f"--weights={weights}: must be one of {', '.join(WEIGHTS)}")
     if weights == "int8" and model != "wavegan":
         raise UserError(
-            f"--weights=int8: is for WaveGAN alone; it changes the waveforms of the trained {model} model here by "
-            f"{_INT8_CHANGES[model]} % of their RMS (WaveGAN's: {_INT8_CHANGES['wavegan']} %); take float16"
+            f"--weights=int8: is for WaveGAN alone; it changes the spectra of the trained {model} model here by "
+            f"{_INT8_CHANGES[model]} dB (WaveGAN's: {_INT8_CHANGES['wavegan']} dB); take float16"
         )
     if title is not None and not is_page(path):
         raise UserError("--title: requires --output=NAME.html")

@@ -127,7 +127,7 @@ def _transforms(length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gain(frames: int, length: int, step: int) -> np.ndarray:
-    """What the sum of the frames is multiplied with: see `spectral.inverse_stft`."""
+    """Factors for the overlap-added frames; see `spectral.inverse_stft`."""
     squares = np.zeros((frames - 1) * step + length)
     for frame in range(frames):
         squares[frame * step : frame * step + length] += _window(length) ** 2
