@@ -94,6 +94,7 @@ def export_model(
     return exporting.export_run(
         config, train_dir, export_dir, step, made,
         lambda gan, network: signatures.SpecGANModule(gan, network, config, stored), float16, weights,
+        window_len=config.framing().window_len, hop_len=config.framing().hop_len,
         clip_nstd=config.specgan_clip_nstd, ngl=config.specgan_ngl, inversion=config.specgan_inversion,
         moments={"mean": stored.mean.tolist(), "std": stored.std.tolist()},
     )  # fmt: skip
@@ -131,7 +132,7 @@ def import_tf1_run(
     from wavegan_tf.core.dcgan import importing
     from wavegan_tf.core.dcgan.model import Gan
 
-    stored = moments.load(data_moments_fp)
+    stored = moments.load(data_moments_fp, config.framing().num_bins)
 
     def make() -> Gan:
         moments.save(stored, os.path.join(train_dir, moments.MOMENTS_FILE))

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from specgan_tf import features
-from specgan_tf.geometry import BINS, FRAME_LENGTH, FRAME_STEP, Moments
+from specgan_tf.geometry import PAPER, Framing, Moments
 from wavegan_tf.core.audio.options import INVERSIONS
 from wavegan_tf.core.edge import saving, transforms
 from wavegan_tf.core.edge.conversion import Portable
@@ -19,12 +19,22 @@ from wavegan_tf.core.reading import Unreadable, whole_number
 
 
 def spectrogram_to_waveform(
-    spectrogram: tf.Tensor, moments: Moments, clip_nstd: float = 3.0, iterations: int = 16, inversion: str = "original"
+    spectrogram: tf.Tensor,
+    moments: Moments,
+    clip_nstd: float = 3.0,
+    iterations: int = 16,
+    inversion: str = "original",
+    framing: Framing = PAPER,
+    samples: int | None = None,
 ) -> tf.Tensor:
-    """`features.spectrograms_to_waveforms` of one spectrogram, float32 [1, frames, 128, 1] -> [1, frames * 128, 1]."""
+    """`features.spectrograms_to_waveforms` of one spectrogram, float32 [1, frames, 128, c] -> [1, frames * 128, c]."""
     magnitudes = features.spectrograms_to_magnitudes(spectrogram, moments, clip_nstd)[0]
-    x = transforms.griffin_lim(magnitudes, FRAME_LENGTH, FRAME_STEP, iterations, inversion)
-    return x[None, : spectrogram.shape[1] * FRAME_STEP, None]
+    samples = spectrogram.shape[1] * framing.hop_len if samples is None else samples
+    channels = [
+        transforms.griffin_lim(magnitudes[:, :, channel], framing.window_len, framing.hop_len, iterations, inversion)
+        for channel in range(magnitudes.shape[2])
+    ]
+    return tf.stack([channel[:samples] for channel in channels], axis=-1)[None]
 
 
 def make_portable(signatures: Any, metadata: Mapping[str, Any]) -> Portable:
@@ -36,15 +46,18 @@ def make_portable(signatures: Any, metadata: Mapping[str, Any]) -> Portable:
       ValueError: a value is impossible.
     """
     moments = Moments(*(np.array(metadata["moments"][name], np.float32) for name in ("mean", "std")))
-    if moments.mean.shape != (BINS + 1,) or moments.std.shape != (BINS + 1,):
-        raise Unreadable(f"moments are not of {BINS + 1} bins")
+    window = whole_number({"window_len": PAPER.window_len, **metadata}, "window_len", 2, LARGEST_INT)
+    framing = Framing(window, whole_number({"hop_len": PAPER.hop_len, **metadata}, "hop_len", 1, window))
+    if moments.mean.shape != (framing.num_bins,) or moments.std.shape != (framing.num_bins,):
+        raise Unreadable(f"moments are not of {framing.num_bins} bins")
+    samples = whole_number(metadata, "slice_len", 1, LARGEST_INT)
     clip_nstd, inversion = float(metadata["clip_nstd"]), metadata["inversion"]
     if inversion not in INVERSIONS:
         raise Unreadable(f"inversion is {inversion!r}")
     ngl = whole_number(metadata, "ngl", 0, LARGEST_INT)
 
     def to_audio(spectrogram: tf.Tensor) -> tf.Tensor:
-        return spectrogram_to_waveform(spectrogram, moments, clip_nstd, ngl, inversion)
+        return spectrogram_to_waveform(spectrogram, moments, clip_nstd, ngl, inversion, framing, samples)
 
     return Portable(signatures["spectrogram"], "G_z_norm", "uniform", to_audio)
 

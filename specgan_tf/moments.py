@@ -14,11 +14,10 @@ import numpy as np
 from absl import logging
 
 from specgan_tf.array_pickle import load_arrays
-from specgan_tf.config import SpecGANConfig
-from specgan_tf.geometry import BINS, Moments
+from specgan_tf.config import SpecGANConfig, SpectrogramOptions
+from specgan_tf.geometry import PAPER, Framing, Moments
 from wavegan_tf.core import flags
 from wavegan_tf.core.audio.files import require_folder
-from wavegan_tf.core.audio.options import ClipOptions
 from wavegan_tf.core.dcgan.options import run_exists
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
@@ -38,27 +37,23 @@ _BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MomentsOptions(ClipOptions):
+class MomentsOptions(SpectrogramOptions):
     """Options of specgan_moments."""
 
     data_moments_fp: str = option("", "npz file to write.", path=True)
     data_cache_dir: str = option("", "Folder for that file; default: a temporary one.", path=True)
     seed: int = option(0, "Seed of the random starts of the clips.", minimum=0, maximum=MAX_SEED)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.data_num_channels != 1:
-            raise UserError(f"--data_num_channels={self.data_num_channels}: SpecGAN is defined for one channel only")
 
-
-def of_batches(batches: Iterable[tf.Tensor]) -> Moments:
+def of_batches(batches: Iterable[tf.Tensor], framing: Framing = PAPER) -> Moments:
     """Moments of waveforms in one pass, in float64 (the original's `moments` keeps all frames in memory).
 
     Args:
-      batches: waveforms [b, t, 1].
+      batches: waveforms [b, t, c].
+      framing: of their spectrograms.
 
     Returns:
-      Mean and population standard deviation over all frames.
+      Mean and population standard deviation over all frames of all channels.
 
     Raises:
       ValueError: there is no frame.
@@ -67,10 +62,10 @@ def of_batches(batches: Iterable[tf.Tensor]) -> Moments:
 
     from specgan_tf.features import log_magnitudes
 
-    compute = tf.function(log_magnitudes, reduce_retracing=True)
-    count, mean, squares = 0, np.zeros(BINS + 1), np.zeros(BINS + 1)
+    compute = tf.function(lambda x: tf.transpose(log_magnitudes(x, framing), [0, 3, 1, 2]), reduce_retracing=True)
+    count, mean, squares = 0, np.zeros(framing.num_bins), np.zeros(framing.num_bins)
     for batch in batches:
-        frames = compute(batch).numpy().astype(np.float64).reshape(-1, BINS + 1)
+        frames = compute(batch).numpy().astype(np.float64).reshape(-1, framing.num_bins)
         # Two sets with means and sums of squared deviations are merged (Chan, Golub and LeVeque 1983).
         difference = frames.mean(axis=0) - mean
         total = count + len(frames)
@@ -82,11 +77,11 @@ def of_batches(batches: Iterable[tf.Tensor]) -> Moments:
     return Moments(mean.astype(np.float32), np.sqrt(squares / count).astype(np.float32))
 
 
-def of_store(store: ClipStore, seed: int) -> Moments:
+def of_store(store: ClipStore, seed: int, framing: Framing = PAPER) -> Moments:
     """Moments of the clips of one epoch, each once."""
     from wavegan_tf.core.audio import clips
 
-    return of_batches(clips.first_epoch(store, batch_size=_BATCH, seed=seed))
+    return of_batches(clips.first_epoch(store, batch_size=_BATCH, seed=seed), framing)
 
 
 def save(moments: Moments, path: str) -> None:
@@ -101,11 +96,11 @@ def save(moments: Moments, path: str) -> None:
     write_file(path, npz(mean=moments.mean, std=moments.std), shown)
 
 
-def load(path: str) -> Moments:
+def load(path: str, num_bins: int = PAPER.num_bins) -> Moments:
     """Reads what `save` or the original code wrote; of a pickle, only NumPy arrays are ever built.
 
     Raises:
-      UserError: the file cannot be read or does not hold the moments of 129 bins.
+      UserError: the file cannot be read or does not hold the moments of so many bins.
     """
     try:
         require_regular(path)
@@ -118,9 +113,9 @@ def load(path: str) -> Moments:
         raise UserError(f"--data_moments_fp={path}: cannot be read ({error.strerror or error})") from None
     except ValueError as error:
         raise UserError(f"--data_moments_fp={path}: is neither an npz nor a pickle of moments ({error})") from None
-    if len(arrays) != 2 or any(array.shape != (BINS + 1,) or array.dtype.kind not in "fiu" for array in arrays):
+    if len(arrays) != 2 or any(array.shape != (num_bins,) or array.dtype.kind not in "fiu" for array in arrays):
         shapes = ", ".join(str(list(array.shape)) for array in arrays)
-        raise UserError(f"--data_moments_fp={path}: must hold mean and std of {BINS + 1} bins, not arrays of {shapes}")
+        raise UserError(f"--data_moments_fp={path}: must hold mean and std of {num_bins} bins, not arrays of {shapes}")
     mean, std = (array.astype(np.float32) for array in arrays)
     if not np.isfinite([mean, std]).all() or (std < 0).any():
         raise UserError(f"--data_moments_fp={path}: holds numbers that are no means and standard deviations")
@@ -139,17 +134,19 @@ def of_run(config: SpecGANConfig, train_dir: str, store: ClipStore | None) -> Mo
       UserError: a file cannot be used, or `data_moments_fp` is not what the run keeps.
     """
     kept, given = os.path.join(train_dir, MOMENTS_FILE), config.data_moments_fp
+    framing = config.framing()
+    num_bins = framing.num_bins
     if os.path.exists(kept):
-        moments = load(kept)
+        moments = load(kept, num_bins)
         # A run that continues need not have the file any more; if it is there, it must be the same.
-        if os.path.exists(given) and not _equal(moments, load(given)):
+        if os.path.exists(given) and not _equal(moments, load(given, num_bins)):
             raise UserError(f"--data_moments_fp={given}: differs from {kept}, with which the run was started")
         return moments
     if given:
-        moments = load(given)
+        moments = load(given, num_bins)
     elif store is not None:
         logging.info("moments: computing them from %.0f clips", store.clips_per_epoch)
-        moments = of_store(store, config.seed)
+        moments = of_store(store, config.seed, framing)
     else:
         raise UserError(f"{kept}: not found; is this the directory of a specgan run?")
     save(moments, kept)
@@ -170,7 +167,7 @@ def agreed(config: SpecGANConfig, train_dir: str, store: ClipStore, cluster: Clu
         path = os.path.join(train_dir, MOMENTS_FILE)
         with writing(path), contextlib.suppress(FileNotFoundError):
             os.remove(path)
-    given = load(config.data_moments_fp) if is_new and config.data_moments_fp else None
+    given = load(config.data_moments_fp, config.framing().num_bins) if is_new and config.data_moments_fp else None
     cluster.agree({"content of --data_moments_fp": given and digest(given.mean, given.std)})
     kept = cluster.chief_first(lambda: of_run(config, train_dir, store))
     cluster.agree({"moments": digest(kept.mean, kept.std)}, "all workers must see the same --train_dir")
@@ -191,7 +188,7 @@ def main() -> None:
         from wavegan_tf.core.audio import clips
 
         store = clips.load_clips(options, cache_dir)
-        moments = of_store(store, options.seed)
+        moments = of_store(store, options.seed, options.framing())
         save(moments, path)
     found = store.summary
     logging.info(

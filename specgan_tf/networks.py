@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from specgan_tf.geometry import UPSAMPLINGS, geometry
+from specgan_tf.geometry import PAPER, UPSAMPLINGS, geometry
 from specgan_tf.layers import DoubleSize
 from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
 from wavegan_tf.core.nn.layers import PACKAGE
@@ -12,10 +12,10 @@ from wavegan_tf.core.nn.layers import PACKAGE
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SpecGANGenerator(LatentGenerator):
-    """Latents [b, latent_dim] in [-1, 1] -> normalised spectrograms [b, frames, 128, 1].
+    """Latents [b, latent_dim] in [-1, 1] -> normalised spectrograms [b, frames, bins, nch].
 
     Args:
-      frames: of a spectrogram: 128, 256 or 512.
+      frames: of a spectrogram.
       kernel_len: length of all kernels along both axes.
       dim: model size; the last hidden layer has `dim` channels and each one before it twice as many.
       latent_dim: length of a latent vector.
@@ -23,6 +23,8 @@ class SpecGANGenerator(LatentGenerator):
       upsample: one of `UPSAMPLINGS`: "zeros" (transposed convolution), or how to resize before a convolution.
       activation: of the spectrogram: "tanh" (the original), "linear" or "relu".
       num_labels: labels that it knows, 0 for none; with labels it takes these beside the latents.
+      bins: frequency bins of a spectrogram.
+      nch: channels.
     """
 
     def __init__(
@@ -35,6 +37,8 @@ class SpecGANGenerator(LatentGenerator):
         upsample: str = "zeros",
         activation: str = "tanh",
         num_labels: int = 0,
+        bins: int = PAPER.seen_bins,
+        nch: int = 1,
         name: str = "spec_gan_generator",
         **kwargs,
     ):
@@ -43,11 +47,11 @@ class SpecGANGenerator(LatentGenerator):
         arguments = {
             "frames": frames, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
             "use_batchnorm": use_batchnorm, "upsample": upsample, "activation": activation,
-            "num_labels": num_labels,
+            "num_labels": num_labels, "bins": bins, "nch": nch,
         }  # fmt: skip
         kind = UPSAMPLINGS[upsample]
         super().__init__(
-            geometry(frames, dim),
+            geometry(frames, dim, bins, nch),
             arguments,
             kernel_len=kernel_len,
             latent_dim=latent_dim,
@@ -63,15 +67,17 @@ class SpecGANGenerator(LatentGenerator):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SpecGANDiscriminator(LogitDiscriminator):
-    """Normalised spectrograms [b, frames, 128, 1] -> logits [b].
+    """Normalised spectrograms [b, frames, bins, nch] -> logits [b].
 
     Args:
-      frames: of a spectrogram: 128, 256 or 512.
+      frames: of a spectrogram.
       kernel_len: length of all kernels along both axes.
       dim: model size; the first layer has `dim` channels and each one after it twice as many.
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
       phaseshuffle_rad: largest shift in time of the phase shuffles after the first four layers, 0 for none.
       num_labels: labels that it tells apart, 0 for none.
+      bins: frequency bins of a spectrogram.
+      nch: channels.
     """
 
     def __init__(
@@ -82,16 +88,18 @@ class SpecGANDiscriminator(LogitDiscriminator):
         use_batchnorm: bool = False,
         phaseshuffle_rad: int = 0,
         num_labels: int = 0,
+        bins: int = PAPER.seen_bins,
+        nch: int = 1,
         name: str = "spec_gan_discriminator",
         **kwargs,
     ):
         arguments = {
             "frames": frames, "kernel_len": kernel_len, "dim": dim,
             "use_batchnorm": use_batchnorm, "phaseshuffle_rad": phaseshuffle_rad,
-            "num_labels": num_labels,
+            "num_labels": num_labels, "bins": bins, "nch": nch,
         }  # fmt: skip
         super().__init__(
-            geometry(frames, dim),
+            geometry(frames, dim, bins, nch),
             arguments,
             kernel_len=kernel_len,
             use_batchnorm=use_batchnorm,

@@ -1,9 +1,9 @@
 """Signatures of an exported SpecGAN.
 
 In addition to the signatures of `saved_model.LatentsModule`, whose waveforms come with the normalised spectrograms
-G_z_norm [n, frames, 128, 1], it has
+G_z_norm [n, frames, bins, c], it has
 
-- `spectrogram`: z -> G_z_norm and G_z_norm_uint8 [n, 128, frames, 1], a picture, without Griffin-Lim;
+- `spectrogram`: z -> G_z_norm and G_z_norm_uint8 [n, bins c, frames, 1], a picture, without Griffin-Lim;
 - `inversion`: z and ngl -> G_z after ngl iterations of Griffin-Lim.
 
 Where the sounds have labels, both take `label` beside z.
@@ -52,8 +52,9 @@ class SpecGANModule(saved_model.LatentsModule):
 
         def invert(spectrograms: tf.Tensor, ngl: int | tf.Tensor) -> tf.Tensor:
             return features.spectrograms_to_waveforms(
-                spectrograms, stored, config.specgan_clip_nstd, ngl, config.specgan_inversion
-            )
+                spectrograms, stored, config.specgan_clip_nstd, ngl, config.specgan_inversion, config.framing(),
+                config.data_slice_len,
+            )  # fmt: skip
 
         def generate(*given: tf.Tensor) -> dict[str, tf.Tensor]:
             spectrograms = draw(*given)

@@ -45,11 +45,14 @@ def specgan(folder: Path, float16: bool = False, labels: Any = (), **options: An
     network = SpecGANGenerator(**config.generator_arguments(len(labels)))
     _enliven(network, 0)
     rng = np.random.default_rng(0)
-    mean = -2.0 - 4.0 * np.arange(129) / 128 + rng.normal(0, 0.3, 129)
-    stored = Moments(mean.astype(np.float32), rng.uniform(0.8, 1.5, 129).astype(np.float32))
+    framing = config.framing()
+    bins = framing.num_bins
+    mean = -2.0 - 4.0 * np.arange(bins) / (bins - 1) + rng.normal(0, 0.3, bins)
+    stored = Moments(mean.astype(np.float32), rng.uniform(0.8, 1.5, bins).astype(np.float32))
     gan = _gan(config, network, labels)
     module = specgan_tf.signatures.SpecGANModule(gan, _half(network) if float16 else network, config, stored)
     own = {
+        "window_len": framing.window_len, "hop_len": framing.hop_len,
         "clip_nstd": config.specgan_clip_nstd, "ngl": config.specgan_ngl, "inversion": config.specgan_inversion,
         "moments": {"mean": stored.mean.tolist(), "std": stored.std.tolist()},
     }  # fmt: skip

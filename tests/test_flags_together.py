@@ -19,9 +19,7 @@ from wavegan_tf.core.options import limits, load_options, save_options
 
 each_command = pytest.mark.parametrize("command", COMMANDS)
 each_option = pytest.mark.parametrize("option", options(), ids=identify)
-ONE_VALUE = ("specgan_train", "data_num_channels")
-OF_TRAINING = [option for option in options(TRAIN) if (option.command, option.name) != ONE_VALUE]
-each_of_training = pytest.mark.parametrize("option", OF_TRAINING, ids=identify)
+each_of_training = pytest.mark.parametrize("option", options(TRAIN), ids=identify)
 
 
 parse = every_flag.parse_fixture

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from wavegan_tf.core import effects
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.geometry import Geometry
+from wavegan_tf.core.dcgan.presets import CLIPS, Values
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import option
 from wavegan_tf.geometry import geometry
+
+_OWN: dict[str, Values] = {"long_4s_44k": {"wavegan_dim": 32}, "long_10s": {"wavegan_dim": 32}}
+_PRESETS = {name: {**clips, **_OWN.get(name, {})} for name, clips in CLIPS.items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,7 +23,9 @@ class WaveGANConfig(gan_options.GanOptions):
     """Everything that defines a WaveGAN run."""
 
     model: ClassVar[str] = "wavegan"
+    presets: ClassVar[Mapping[str, Values]] = _PRESETS
 
+    preset: str | None = gan_options.preset(_PRESETS)
     wavegan_latent_dim: int = gan_options.latent_dim()
     wavegan_kernel_len: int = gan_options.kernel_len(25)
     wavegan_dim: int = gan_options.dim()

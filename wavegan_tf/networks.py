@@ -17,7 +17,7 @@ class WaveGANGenerator(LatentGenerator):
     Values lie in [-1, 1] after the tanh; the post-processing filter can leave that range.
 
     Args:
-      slice_len: samples of a waveform: 16384, 32768 or 65536.
+      slice_len: samples of a waveform, at least 64; `geometry` says which layers follow.
       nch: channels.
       kernel_len: length of all kernels but the post-processing filter's.
       dim: model size; the last hidden layer has `dim` channels (5 layers) and each one before it twice as many.
@@ -82,12 +82,12 @@ class WaveGANDiscriminator(LogitDiscriminator):
     """Waveforms [b, slice_len, nch] -> logits [b].
 
     Args:
-      slice_len: samples of a waveform: 16384, 32768 or 65536.
+      slice_len: samples of a waveform, at least 64; `geometry` says which layers follow.
       nch: channels.
       kernel_len: length of all kernels.
       dim: model size; the first layer has `dim` channels and each one after it twice as many.
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
-      phaseshuffle_rad: largest shift of the phase shuffles after the first four layers, 0 for none.
+      phaseshuffle_rad: largest shift of the phase shuffles after the first four layers but the last, 0 for none.
       num_labels: labels that it tells apart, 0 for none.
     """
 

@@ -21,7 +21,7 @@ from gansynth_tf.stages.model import StageModel
 from gansynth_tf.stages.updates import StageUpdates
 from specgan_tf import moments
 from specgan_tf.config import SpecGANConfig
-from specgan_tf.geometry import BINS, Moments
+from specgan_tf.geometry import PAPER, Moments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan import trainer
 from wavegan_tf.core.dcgan.options import run_exists
@@ -109,7 +109,7 @@ def _latent_gan(config: Any, directory: str) -> Subject:
     make_gan: Any = wavegan_tf.gan.make_gan
     if isinstance(config, SpecGANConfig):
         make_gan = specgan_tf.gan.make_gan
-        stored = Moments(np.zeros(BINS + 1, np.float32), np.ones(BINS + 1, np.float32))
+        stored = Moments(np.zeros(PAPER.num_bins, np.float32), np.ones(PAPER.num_bins, np.float32))
         if run_exists(directory):
             stored = moments.of_run(config, directory, None)
         make_gan = functools.partial(make_gan, stored=stored)

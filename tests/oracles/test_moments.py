@@ -17,7 +17,7 @@ from gansynth_tf.notes.stream import note_batches
 from gansynth_tf.representation import FREQ, SIMPLE
 from gansynth_tf.stages import features as stage_features
 from specgan_tf import moments
-from specgan_tf.geometry import BINS, FRAME_LENGTH, FRAME_STEP
+from specgan_tf.geometry import PAPER, Framing
 from tests.oracles import profile
 from tests.oracles.test_clips import passes_of, ramp_store, read, slicings
 from tests.oracles.test_notes import store_of
@@ -26,20 +26,23 @@ from wavegan_tf.core.audio import clips
 BATCH = 3
 
 
-def log_magnitudes(wave):
+def log_magnitudes(wave, framing=PAPER):
     """[frames, bins] of one waveform, frame by frame: under a periodic Hann window, with zeros after the end."""
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME_LENGTH) / FRAME_LENGTH)
+    length = framing.window_len
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
     rows = []
-    for start in range(0, len(wave), FRAME_STEP):
-        frame = np.zeros(FRAME_LENGTH)
-        part = wave[start : start + FRAME_LENGTH]
+    for start in range(0, len(wave), framing.hop_len):
+        frame = np.zeros(length)
+        part = wave[start : start + length]
         frame[: len(part)] = part
         rows.append(np.log(np.abs(np.fft.rfft(frame * window)) + 1e-6))
     return np.array(rows)
 
 
-def moments_of(waves):
-    rows = np.concatenate([log_magnitudes(wave) for wave in waves.astype(np.float64)])
+def moments_of(waves, framing=PAPER):
+    """Of waveforms [n, t, c]."""
+    channels = np.moveaxis(waves.astype(np.float64), 2, 1).reshape(-1, waves.shape[1])
+    rows = np.concatenate([log_magnitudes(channel, framing) for channel in channels])
     mean = rows.sum(axis=0) / len(rows)
     return mean, np.sqrt(((rows - mean) ** 2).sum(axis=0) / len(rows))
 
@@ -48,23 +51,24 @@ def moments_of(waves):
 @given(
     st.data(), profile.sizes(BATCH), st.sampled_from([1, 127, 128, 129, 256, 1000]), st.integers(0, 2**32),
     st.sampled_from([(1.0, 0.0), (1e-3, 0.5), (1e-5, 0.0)]),
+    st.sampled_from([(PAPER, 1), (PAPER, 3), (Framing(66, 33), 2), (Framing(64, 16), 1)]),
 )  # fmt: skip
-def test_moments_of_any_batches(data, n, length, seed, kind):
-    scale, offset = kind
-    waves = (np.random.default_rng(seed).normal(size=[n, length]) * scale + offset).astype(np.float32)
+def test_moments_of_any_batches(data, n, length, seed, kind, size):
+    (scale, offset), (framing, channels) = kind, size
+    waves = (np.random.default_rng(seed).normal(size=[n, length, channels]) * scale + offset).astype(np.float32)
     sizes: list[int] = []
     while sum(sizes) < n:
         sizes.append(min(data.draw(profile.sizes(BATCH)), n - sum(sizes)))
-    batches = [tf.constant(batch[:, :, None]) for batch in np.split(waves, np.cumsum(sizes)[:-1])]
-    found = moments.of_batches(iter(batches))
-    assert found.mean.shape == found.std.shape == (BINS + 1,) and found.mean.dtype == np.float32
-    mean, std = moments_of(waves)
+    batches = [tf.constant(batch) for batch in np.split(waves, np.cumsum(sizes)[:-1])]
+    found = moments.of_batches(iter(batches), framing)
+    assert found.mean.shape == found.std.shape == (framing.num_bins,) and found.mean.dtype == np.float32
+    mean, std = moments_of(waves, framing)
     # Float32 spectra of a loud constant are right to a part of it, which quiet bins feel.
     tolerance = 2e-2 if offset else 5e-4
     np.testing.assert_allclose(found.mean, mean, atol=tolerance)
     np.testing.assert_allclose(found.std, std, atol=tolerance)
     # Merged in float64: no matter how it is divided, the same but for the last float32 digit.
-    whole = moments.of_batches([tf.constant(waves[:, :, None])])
+    whole = moments.of_batches([tf.constant(waves)], framing)
     np.testing.assert_allclose(found.mean, whole.mean, rtol=2e-6, atol=2e-6)
     np.testing.assert_allclose(found.std, whole.std, rtol=2e-6, atol=2e-5)
 
@@ -83,7 +87,7 @@ def test_moments_of_a_folder_count_each_clip_of_a_pass_once(data, slicing, seed)
         clips_of_pass = passes_of(store, seed, 0, 1)[0][0]
         assume(clips_of_pass)
         found = moments.of_store(store, seed)
-    mean, std = moments_of(read(store, clips_of_pass)[:, :, 0])
+    mean, std = moments_of(read(store, clips_of_pass))
     np.testing.assert_allclose(found.mean, mean, atol=1e-4, rtol=1e-4)
     np.testing.assert_allclose(found.std, std, atol=1e-4, rtol=1e-3)
 

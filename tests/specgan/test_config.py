@@ -9,6 +9,7 @@ import pytest
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from wavegan_tf.core.dcgan import options as gan_options
+from wavegan_tf.core.dcgan.presets import CLIPS
 from wavegan_tf.core.errors import UserError
 
 # The command line of the original train_specgan.py.
@@ -22,6 +23,7 @@ ORIGINALS = {
 # What the original has as constants, or does not have.
 OURS = {
     "data_slice_len": 16384, "data_num_channels": 1, "specgan_clip_nstd": 3.0, "specgan_output_activation": "tanh",
+    "specgan_window_len": 256, "specgan_hop_len": 128, "preset": None,
     "specgan_inversion": "original", "specgan_disc_phaseshuffle": 0, "specgan_disc_phaseshuffle_per_example": False,
 }  # fmt: skip
 
@@ -48,8 +50,29 @@ def test_names_and_defaults_are_the_originals():
         ({"specgan_clip_nstd": -1.0}, "--specgan_clip_nstd=-1.0: must be at least 1e-06"),
         ({"specgan_clip_nstd": float("nan")}, "--specgan_clip_nstd=nan: must be a finite number"),
         ({"specgan_disc_phaseshuffle": 8}, "--specgan_disc_phaseshuffle=8: must be at most 7"),
-        ({"data_num_channels": 2}, "--data_num_channels=2: SpecGAN is defined for one channel only"),
-        ({"data_slice_len": 8192}, "--data_slice_len=8192: must be one of 16384, 32768, 65536"),
+        ({"data_slice_len": 255}, "--data_slice_len=255: must be at least a frame of the spectrogram, 256 samples"),
+        ({"specgan_window_len": 62}, "--specgan_window_len=62: must be at least 64"),
+        ({"specgan_window_len": 257}, "--specgan_window_len=257: must be even"),
+        (
+            {"specgan_window_len": 0, "specgan_hop_len": 0, "data_sample_rate": 1999},
+            "--specgan_window_len=0: must be at least 64 (at --data_sample_rate=1999 16 ms are 0 samples)",
+        ),
+        (
+            {"specgan_window_len": 704},
+            "--specgan_hop_len=128: a frame of 704 samples must be 2, 3, 4 ... times as long, as for "
+            "--specgan_hop_len=352",
+        ),
+        (
+            {"specgan_hop_len": 256},
+            "--specgan_hop_len=256: a frame of 256 samples must be 2, 3, 4 ... times as long, as for "
+            "--specgan_hop_len=128",
+        ),
+        (
+            {"data_slice_len": 4096, "specgan_disc_phaseshuffle": 2},
+            "--specgan_disc_phaseshuffle=2: must be at most 1 with --data_slice_len=4096, whose layers are too short "
+            "for more",
+        ),
+        ({"preset": "sc10"}, f"--preset=sc10: must be one of {', '.join(CLIPS)}"),
     ],
 )
 def test_impossible_values_are_named(values, message):
@@ -64,6 +87,7 @@ def test_what_shapes_the_networks_or_their_data_stays_fixed():
     assert fixed == {
         "specgan_latent_dim", "specgan_kernel_len", "specgan_dim", "specgan_batchnorm", "specgan_loss",
         "specgan_genr_upsample", "specgan_output_activation", "specgan_clip_nstd",
+        "specgan_window_len", "specgan_hop_len",
     }  # fmt: skip
     assert all(field.metadata["help"].endswith(".") for field in fields)
 
@@ -79,7 +103,7 @@ def test_every_setting_reaches_the_networks():
         data_slice_len=65536, specgan_kernel_len=3, specgan_dim=1, specgan_latent_dim=7, specgan_batchnorm=True,
         specgan_genr_upsample="cub", specgan_disc_phaseshuffle=4, specgan_output_activation="relu",
     )  # fmt: skip
-    shared = {"frames": 512, "kernel_len": 3, "dim": 1, "use_batchnorm": True, "num_labels": 0}
+    shared = {"frames": 512, "bins": 128, "nch": 1, "kernel_len": 3, "dim": 1, "use_batchnorm": True, "num_labels": 0}
     generator = {**shared, "latent_dim": 7, "upsample": "cub", "activation": "relu"}
     discriminator = {**shared, "phaseshuffle_rad": 4}
     assert (ours.generator_arguments(), ours.discriminator_arguments()) == (generator, discriminator)

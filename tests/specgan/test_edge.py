@@ -43,8 +43,16 @@ def check(folder: Path, **options: Any) -> None:
     assert edge_files.difference(model_dir, folder / "b.tflite").spectral < 0.3
 
 
+# Stereo clips of no whole number of frames, and frames of no power of two.
+ANY_SIZE: dict[str, Any] = {
+    "data_sample_rate": 44100, "data_slice_len": 5001, "data_num_channels": 2, "specgan_window_len": 0,
+    "specgan_hop_len": 0,
+}  # fmt: skip
+
+
 def test_a_model_with_all_that_may_differ(tmp_path):
-    check(tmp_path, specgan_genr_upsample="cub", specgan_batchnorm=True, specgan_inversion="fast", **FEW)
+    options = {"specgan_genr_upsample": "cub", "specgan_batchnorm": True, "specgan_inversion": "fast"}
+    check(tmp_path, **options, **ANY_SIZE, **FEW)
 
 
 @pytest.mark.slow
@@ -67,7 +75,8 @@ def test_inversions(tmp_path, inversion, ngl):
     [
         {"data_slice_len": 32768}, {"data_slice_len": 65536}, {"specgan_output_activation": "linear"},
         {"specgan_output_activation": "relu"}, {"specgan_kernel_len": 4}, {"specgan_kernel_len": 1},
-        {"specgan_clip_nstd": 1.5}, {"float16": True},
+        {"specgan_clip_nstd": 1.5}, {"float16": True}, {"data_slice_len": 7000}, {"data_num_channels": 3},
+        {"specgan_window_len": 96, "specgan_hop_len": 32},
     ],
 )  # fmt: skip
 def test_other_options(tmp_path, options):
@@ -85,6 +94,9 @@ def test_what_a_model_lacks_is_named(tmp_path):
         ({"clip_nstd": None}, "'clip_nstd' is missing"),
         ({"inversion": "slow"}, "inversion is 'slow'"),
         ({"moments": {**moments, "std": moments["std"][:-1]}}, "moments are not of 129 bins"),
+        ({"window_len": 128, "hop_len": 64}, "moments are not of 65 bins"),
+        ({"hop_len": 0}, "hop_len is 0"),
+        ({"slice_len": None}, "slice_len is None, not a whole number"),
         ({"moments": {**moments, "mean": ["a"] * 129}}, "could not convert string to float"),
     ):
         changed = {name: value for name, value in {**whole, **change}.items() if value is not None}

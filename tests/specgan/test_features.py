@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from specgan_tf import features, moments
-from specgan_tf.geometry import Moments
+from specgan_tf.geometry import Framing, Moments
 from tests.originals import SPECGAN, assert_near
 
 
@@ -59,26 +59,56 @@ def test_log_magnitudes_are_librosas(samples):
     padded = np.pad(x[:, :, 0], [(0, 0), (0, 128)])  # the last frame reaches beyond the end
     expected = np.log(np.abs(librosa.stft(padded, n_fft=256, hop_length=128, center=False)) + 1e-6)
     found = features.log_magnitudes(x)
-    assert found.shape == (2, samples // 128, 129)
+    assert found.shape == (2, samples // 128, 129, 1)
+    found = found[..., 0]
     np.testing.assert_allclose(found, np.swapaxes(expected, 1, 2), atol=2e-3)
     assert np.mean(np.abs(found - np.swapaxes(expected, 1, 2))) < 1e-5
 
 
+@pytest.mark.parametrize("framing", [Framing(704, 352), Framing(706, 353), Framing(128, 32)])
+@pytest.mark.parametrize("samples", [706, 7060, 7061])
+def test_any_frames_of_any_channels_are_librosas(framing, samples):
+    x = np.random.default_rng(1).normal(size=[2, samples, 2]).astype(np.float32)
+    window, hop = framing.window_len, framing.hop_len
+    padded = np.pad(np.moveaxis(x, 2, 1), [(0, 0), (0, 0), (0, window)])
+    spectra = librosa.stft(padded, n_fft=window, hop_length=hop, center=False)[..., : framing.frames(samples)]
+    expected = np.transpose(np.log(np.abs(spectra) + 1e-6), [0, 3, 2, 1])
+    found = features.log_magnitudes(x, framing)
+    assert found.shape == (2, framing.frames(samples), framing.num_bins, 2)
+    assert np.mean(np.abs(found - expected)[:, :-1]) < 1e-5
+    # Of two samples where the window begins, float32 has few digits.
+    np.testing.assert_allclose(found[:, -1], expected[:, -1], atol=2e-3)
+    # Both ways: channels stay apart, and clips come back at their length.
+    stored = Moments(*(np.full(framing.num_bins, value, np.float32) for value in (-1.0, 1.0)))
+    spectrograms = features.waveforms_to_spectrograms(x, stored, 3.0, framing)
+    heard = features.spectrograms_to_waveforms(spectrograms, stored, 3.0, 3, "exact", framing, samples).numpy()
+    assert heard.shape == (2, samples, 2)
+    for channel in range(2):
+        alone = features.spectrograms_to_waveforms(
+            spectrograms[..., channel : channel + 1], stored, 3.0, 3, "exact", framing, samples
+        )
+        np.testing.assert_allclose(heard[..., channel], alone[..., 0], atol=1e-4)
+    pictures = features.spectrograms_to_pictures(spectrograms).numpy()
+    low = features.spectrograms_to_pictures(spectrograms[..., 1:]).numpy()
+    assert pictures.shape == (2, 2 * framing.seen_bins, framing.frames(samples), 1)
+    np.testing.assert_array_equal(pictures[:, framing.seen_bins :], low)
+
+
 def test_silence_is_the_floor():
     found = features.log_magnitudes(np.zeros([1, 16384, 1], np.float32))
-    np.testing.assert_array_equal(found, np.full([1, 128, 129], np.log(np.float32(1e-6))))
+    np.testing.assert_array_equal(found, np.full([1, 128, 129, 1], np.log(np.float32(1e-6))))
 
 
 @pytest.mark.parametrize("clip_nstd", [1.5, 3.0, 10.0])
 def test_normalisation_is_undone_but_for_clipping(golden, stored, clip_nstd):
     spectrograms = features.waveforms_to_spectrograms(golden["x"], stored, clip_nstd).numpy()
-    standardised = (features.log_magnitudes(golden["x"]).numpy()[:, :, :128] - stored.mean[:-1]) / stored.std[:-1]
+    standardised = (features.log_magnitudes(golden["x"]).numpy()[:, :, :128, 0] - stored.mean[:-1]) / stored.std[:-1]
     np.testing.assert_allclose(
         spectrograms[..., 0], np.clip(standardised / clip_nstd, -1, 1), rtol=1e-5, atol=1e-6
     )
-    magnitudes = features.spectrograms_to_magnitudes(tf.constant(spectrograms), stored, clip_nstd).numpy()
+    magnitudes = features.spectrograms_to_magnitudes(tf.constant(spectrograms), stored, clip_nstd).numpy()[..., 0]
     kept = np.abs(spectrograms[..., 0]) < 1
-    exact = np.exp(features.log_magnitudes(golden["x"]).numpy())[:, :, :128]
+    exact = np.exp(features.log_magnitudes(golden["x"]).numpy())[:, :, :128, 0]
     np.testing.assert_allclose(magnitudes[:, :, :128][kept], exact[kept], rtol=1e-4)
     # The bin that networks do not see comes back as its mean.
     np.testing.assert_allclose(magnitudes[:, :, 128], np.exp(stored.mean[128]), rtol=1e-6)
@@ -93,7 +123,7 @@ def test_a_constant_bin_is_zero_and_comes_back_as_its_mean(golden, stored, std):
     np.testing.assert_array_equal(
         spectrograms[:, :, ::2], features.waveforms_to_spectrograms(golden["x"], stored)[:, :, ::2]
     )
-    magnitudes = features.spectrograms_to_magnitudes(tf.constant(spectrograms), constant).numpy()
+    magnitudes = features.spectrograms_to_magnitudes(tf.constant(spectrograms), constant).numpy()[..., 0]
     expected = np.broadcast_to(np.exp(stored.mean[1::2]), [2, 128, 64])
     np.testing.assert_allclose(magnitudes[:, :, 1::2], expected, rtol=1e-6)
 

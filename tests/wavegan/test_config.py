@@ -29,6 +29,7 @@ def test_ours_beside_them_leave_the_originals_behaviour_as_it_is():
     defaults = dataclasses.asdict(config.WaveGANConfig())
     ours = {name: value for name, value in defaults.items() if name not in ORIGINALS}
     assert ours == {
+        "preset": None,
         "data_normalize": True, "data_cache_mb": 2048, "data_cache_dir": "", "data_skip_bad": True,
         "train_steps": 0, "train_time_limit_secs": 0.0, "seed": 0, "distribution": "auto", "jit_compile": None,
         "mixed_precision": "none", "tf32": True, "deterministic": False, "wavegan_disc_phaseshuffle_per_example": False,
@@ -47,7 +48,12 @@ def test_ours_beside_them_leave_the_originals_behaviour_as_it_is():
         ({"wavegan_genr_upsample": "cubic"}, "--wavegan_genr_upsample=cubic: must be one of zeros, nn"),
         ({"wavegan_disc_phaseshuffle": 16}, "--wavegan_disc_phaseshuffle=16: must be at most 15"),
         ({"wavegan_disc_phaseshuffle": -1}, "--wavegan_disc_phaseshuffle=-1: must be at least 0"),
-        ({"data_slice_len": 16000}, "--data_slice_len=16000: must be one of 16384, 32768, 65536"),
+        ({"data_slice_len": 63}, "--data_slice_len=63: must be at least 64"),
+        ({"data_slice_len": 1 << 27}, f"--data_slice_len={1 << 27}: must be at most {1 << 26}"),
+        (
+            {"preset": "drums_44k"},
+            "preset='drums_44k': names a preset, whose values WaveGANConfig.from_preset takes",
+        ),
         ({"preview_n": 0}, "--preview_n=0: must be at least 1"),
         (
             {"wavegan_genr_pp": True, "data_num_channels": 2},
@@ -76,6 +82,7 @@ FIXED = {
     "seed", "data_sample_rate", "data_slice_len", "data_num_channels", "data_overlap_ratio", "data_first_slice",
     "data_pad_end", "data_normalize", "wavegan_latent_dim", "wavegan_kernel_len", "wavegan_dim", "wavegan_batchnorm",
     "wavegan_loss", "wavegan_genr_upsample", "wavegan_genr_pp", "wavegan_genr_pp_len", "data_labels", "data_balance",
+    "preset",
 }  # fmt: skip
 
 

@@ -65,7 +65,7 @@ class ClipOptions(Options):
         maximum=MAX_SAMPLE_RATE,
         resume="fixed",
     )
-    data_slice_len: int = option(16384, "Samples in a clip.", choices=(16384, 32768, 65536), resume="fixed")
+    data_slice_len: int = option(16384, "Samples in a clip.", minimum=64, maximum=1 << 26, resume="fixed")
     data_num_channels: int = option(
         1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, maximum=1024, resume="fixed"
     )

@@ -21,14 +21,14 @@ def stft(x: tf.Tensor, frame_length: int, frame_step: int, pad_end: bool = False
 
     Args:
       x: float32 [b, t].
-      frame_length: samples in a frame, a power of two.
+      frame_length: samples in a frame, even.
       frame_step: samples from one frame to the next.
       pad_end: zero-pad so that every sample begins or lies in a frame: ceil(t / frame_step) frames.
 
     Returns:
       complex64 [b, frames, frame_length / 2 + 1].
     """
-    return tf.signal.stft(x, frame_length, frame_step, pad_end=pad_end)
+    return tf.signal.stft(x, frame_length, frame_step, fft_length=frame_length, pad_end=pad_end)
 
 
 def inverse_stft(
@@ -48,7 +48,7 @@ def inverse_stft(
     Returns:
       float32 [b, (frames - 1) * frame_step + frame_length].
     """
-    x = tf.signal.inverse_stft(spectra, frame_length, frame_step)
+    x = tf.signal.inverse_stft(spectra, frame_length, frame_step, fft_length=frame_length)
     if not compensate:
         return x
     squares = tf.signal.hann_window(frame_length) ** 2

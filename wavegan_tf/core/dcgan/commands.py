@@ -34,5 +34,6 @@ def train(options_class: type[OptionsT], train_one: Callable[[OptionsT, str], in
     train_dir = absl_flags.FLAGS.train_dir
     flags.require(train_dir=train_dir)
     saved = gan_options.load_run(options_class, train_dir) if gan_options.run_exists(train_dir) else None
-    train_one(flags.from_flags(options_class, saved), train_dir)
-
+    # Also when a run is continued: what the flag says counts for what may change.
+    given = options_class.presets.get(absl_flags.FLAGS.preset or "", {})
+    train_one(flags.from_flags(options_class, saved, given), train_dir)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 
+# Channels of the widest layer, in units of `dim`: those of the originals' longest networks. Deeper ones grow no wider.
+WIDEST = 32
+# Phase shuffles follow the discriminator's first four layers, as in the originals, and never the last.
+_MOST_SHUFFLES = 4
+
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
@@ -16,17 +21,38 @@ class Geometry:
       strides: of the generator's layers in order, and of the discriminator's, along every axis.
       dim: the layer beside the sample has `dim` channels, and each one farther from it twice as many.
       channels: of a sample.
+      lengths: of a sample along each axis. The networks are that long or a little longer: the generator's output is
+        cut at the end of each axis, and the discriminator's input is zero-padded there. None for those of the networks.
+
+    Raises:
+      ValueError: the networks are shorter than a sample.
     """
 
     first_shape: tuple[int, ...]
     strides: tuple[int, ...]
     dim: int
     channels: int
+    lengths: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if any(surplus < 0 for surplus in self.surplus):
+            raise ValueError(f"samples of {self.lengths} do not fit into networks of {self.network_lengths}")
+
+    @property
+    def network_lengths(self) -> tuple[int, ...]:
+        """Positions along each axis that the strides make of the first shape."""
+        return tuple(length * math.prod(self.strides) for length in self.first_shape)
+
+    @property
+    def surplus(self) -> tuple[int, ...]:
+        """Positions along each axis by which the networks are longer than a sample."""
+        lengths = self.network_lengths if self.lengths is None else self.lengths
+        return tuple(network - sample for network, sample in zip(self.network_lengths, lengths, strict=True))
 
     @property
     def discriminator_channels(self) -> list[int]:
-        """[channels, dim, 2 dim, ... 16 dim] for five layers."""
-        return [self.channels] + [self.dim * 2**power for power in range(len(self.strides))]
+        """[channels, dim, 2 dim, ... 16 dim] for five layers; at most `WIDEST` dim for more."""
+        return [self.channels] + [self.dim * min(2**power, WIDEST) for power in range(len(self.strides))]
 
     @property
     def generator_channels(self) -> list[int]:
@@ -36,7 +62,21 @@ class Geometry:
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of a sample, without the batch: [..., channels]."""
-        return (*(length * math.prod(self.strides) for length in self.first_shape), self.channels)
+        return (*(self.network_lengths if self.lengths is None else self.lengths), self.channels)
+
+    @property
+    def num_shuffled(self) -> int:
+        """Layers of the discriminator, from the sample on, that a phase shuffle follows."""
+        return min(_MOST_SHUFFLES, len(self.strides) - 1)
+
+    @property
+    def largest_shift(self) -> int:
+        """Largest radius of a phase shuffle: it reflects what it shifts, so that a layer must be longer than that."""
+        return self.network_lengths[0] // math.prod(self.strides[: self.num_shuffled]) - 1
+
+    def receptive_field(self, kernel_len: int) -> int:
+        """Positions of a sample, along each axis, on which one value of the discriminator's last layer depends."""
+        return 1 + (kernel_len - 1) * sum(math.prod(self.strides[:layer]) for layer in range(len(self.strides)))
 
     @property
     def flat(self) -> int:

@@ -108,7 +108,7 @@ class LatentGenerator(keras.Model):
             if self.upsamplings:
                 x = self.upsamplings[i](x)
             x = upconv(x, training=training)
-        return self._activation(ops.cast(x, "float32"))
+        return self._activation(ops.cast(_cut(x, self._geometry.surplus), "float32"))
 
     def compute_output_shape(self, input_shape):
         """[b, ..., channels]."""
@@ -127,8 +127,8 @@ class LogitDiscriminator(keras.Model):
       arguments: the subclass's constructor arguments, for `get_config`.
       kernel_len: length of the kernels along each axis.
       use_batchnorm: batch normalisation, always by the batch, after every layer but the first and the last.
-      phaseshuffle_rad: largest shift in time (the first axis) of the phase shuffles after the first four layers, 0 for
-        none.
+      phaseshuffle_rad: largest shift in time (the first axis) of the phase shuffles after the first four layers but
+        the last, 0 for none.
       num_labels: a second last layer, over the same features, tells them apart (the auxiliary classifier of Odena, Olah
         and Shlens 2017); 0 without labels.
     """
@@ -193,12 +193,13 @@ class LogitDiscriminator(keras.Model):
         Returns:
           Logits [b], float32; with labels, also the logits of these, float32 [b, num_labels].
         """
+        x = _padded(x, self._geometry.surplus)
         for i, conv in enumerate(self.downconvs):
             x = conv(x, training=training)
             if i and self.norms:
                 x = self.norms[i - 1](x)
             x = activations.leaky_relu(x, 0.2)
-            if i < self.num_phase_shuffles and phases is not None and self.shuffle.radius:
+            if i < self._geometry.num_shuffled and phases is not None and self.shuffle.radius:
                 x = self.shuffle(x, phases[i])
         x = ops.reshape(x, [-1, self._geometry.flat])
         logits = self.output_dense(x)[:, 0]
@@ -212,3 +213,16 @@ class LogitDiscriminator(keras.Model):
     def get_config(self):
         """The constructor's arguments."""
         return {**super().get_config(), **self._arguments}
+
+
+def _cut(x, surplus: tuple[int, ...]):
+    """`x` [b, ..., c] without its last `surplus` positions along each axis."""
+    if not any(surplus):
+        return x
+    kept = tuple(slice(0, length - more) for length, more in zip(x.shape[1:-1], surplus, strict=True))
+    return x[(slice(None),) + kept]
+
+
+def _padded(x, surplus: tuple[int, ...]):
+    """`x` [b, ..., c] with `surplus` zeros after each axis."""
+    return ops.pad(x, [[0, 0], *([0, more] for more in surplus), [0, 0]]) if any(surplus) else x

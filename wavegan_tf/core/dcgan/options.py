@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from wavegan_tf.core import effects, memory
@@ -13,6 +13,7 @@ from wavegan_tf.core.audio import labels
 from wavegan_tf.core.audio.files import require_folder
 from wavegan_tf.core.audio.options import ClipOptions, LabelOptions
 from wavegan_tf.core.dcgan.geometry import Geometry
+from wavegan_tf.core.dcgan.presets import Values, described
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import load_options, option, require_fixed, save_options
 from wavegan_tf.core.training.options import LoopOptions, RuntimeOptions
@@ -32,9 +33,13 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
 
     Attributes:
       model: name of the model, which begins the names of its own options.
+      presets: values of options by the names of the presets.
     """
 
     model: ClassVar[str]
+    presets: ClassVar[Mapping[str, Values]]
+
+    preset: str | None
 
     train_ema_decay: float = option(
         0.0,
@@ -44,6 +49,35 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
         maximum=0.999999,
     )
     preview_n: int = option(32, "Clips with fixed latents in the preview at each checkpoint.", minimum=1, maximum=1024)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_preset()
+        radius, largest = self.own("disc_phaseshuffle"), self.geometry().largest_shift
+        if radius > largest:
+            raise UserError(
+                f"--{self.model}_disc_phaseshuffle={radius}: must be at most {largest} with --data_slice_len="
+                f"{self.data_slice_len}, whose layers are too short for more"
+            )
+
+    @classmethod
+    def from_preset(cls: type[GanOptionsT], preset: str, **values: Any) -> GanOptionsT:
+        """Options with the values of a preset where `values` has no others.
+
+        Raises:
+          UserError: there is no such preset, or a value is impossible.
+        """
+        return cls(**{**cls.presets.get(preset, {}), **values, "preset": preset})
+
+    def _require_preset(self) -> None:
+        """Raises UserError if a preset is named and nothing has its values."""
+        values = self.presets.get(self.preset or "", {})
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        meant = [name for name, value in values.items() if value != defaults[name]]
+        if meant and all(getattr(self, name) == defaults[name] for name in meant):
+            raise UserError(
+                f"preset={self.preset!r}: names a preset, whose values {type(self).__name__}.from_preset takes"
+            )
 
     def own(self, name: str) -> Any:
         """The option that is called `<model>_<name>`."""
@@ -75,6 +109,12 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
         own = [f"{self.model}_{name}" for name in ("dim", "kernel_len", "latent_dim")]
         names = [*own, "train_batch_size", "data_num_channels", "preview_n"]
         memory.require(self, type(self).need, names)
+
+
+def preset(presets: Mapping[str, Values]) -> Any:
+    """Option preset."""
+    help = f"A set of values for other flags, which take precedence. {described(presets)}"
+    return option(None, help, choices=tuple(presets), resume="fixed")
 
 
 def latent_dim() -> Any:

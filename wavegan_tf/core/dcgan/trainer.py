@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -201,8 +201,18 @@ def _announce(
         found.files, found.clips, found.seconds, found.skipped,
     )  # fmt: skip
     logging.info("device: %s; parameters: generator %s, discriminator %s", run.description, *(f"{n:,}" for n in counts))
-    precision.announce(run, config.geometry().convolutions)
+    geometry = config.geometry()
+    logging.info(
+        "sizes: samples of %s in networks of %s, strides %s; a value of the last layer sees %d",
+        _product(geometry.sample_shape[:-1]), _product(geometry.network_lengths), _product(geometry.strides),
+        geometry.receptive_field(config.own("kernel_len")),
+    )  # fmt: skip
+    precision.announce(run, geometry.convolutions)
     logging.info("%s at step %d in %s", "continuing" if step else "starting", step, train_dir)
+
+
+def _product(factors: Iterable[int]) -> str:
+    return " x ".join(map(str, factors))
 
 
 class _SilentWriter:
