@@ -13,6 +13,7 @@ import specgan_tf.geometry
 import wavegan_tf.geometry
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
+from tests import documents
 from tests.originals import assert_near
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan.geometry import Geometry
@@ -160,3 +161,47 @@ def test_presets_give_options_that_can_be_built(config_class, name):
 def test_an_unknown_preset_is_named():
     with pytest.raises(UserError, match="preset=drums: must be one of sc09, drums_44k"):
         WaveGANConfig.from_preset("drums")
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading of docs/sizes.md."""
+    text = (documents.ROOT / "docs" / "sizes.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+def millions(config) -> str:
+    generator, discriminator = config._num_parameters()
+    return f"{generator / 1e6:.1f} / {discriminator / 1e6:.1f}"
+
+
+def test_the_documented_lengths_of_wavegan():
+    for length, _, networks, first, strides, wide, narrow, field in rows_of("Lengths of WaveGAN"):
+        config, half = (WaveGANConfig(data_slice_len=int(length), wavegan_dim=dim) for dim in (64, 32))
+        found = config.geometry()
+        assert [networks, first] == [str(found.network_lengths[0]), str(found.first_shape[0])]
+        assert strides == " ".join(map(str, found.strides)) and field == str(found.receptive_field(25))
+        assert [wide, narrow] == [millions(config), millions(half)]
+
+
+def test_the_documented_sizes_of_specgan():
+    for length, such_as, frame, seen, networks, first, parameters in rows_of("Frames and lengths of SpecGAN"):
+        rate = int(such_as.split()[-2])
+        config = SpecGANConfig(
+            data_sample_rate=rate, data_slice_len=int(length), specgan_window_len=0, specgan_hop_len=0
+        )
+        found, framing = config.geometry(), config.framing()
+        assert frame == f"{framing.window_len} / {framing.hop_len}" and parameters == millions(config)
+        shapes = found.sample_shape[:2], found.network_lengths, found.first_shape
+        assert [seen, networks, first] == [" x ".join(map(str, shape)) for shape in shapes]
+        assert (found.receptive_field(5), 125) == (125, 125)
+
+
+def test_the_documented_presets():
+    found = {(model, preset): (parameters, batch) for model, preset, parameters, batch, *_ in rows_of("Presets")}
+    assert found == {
+        (config_class.model, name): (f"{config.num_parameters():,}", str(config.train_batch_size))
+        for config_class in (WaveGANConfig, SpecGANConfig)
+        for name in CLIPS
+        for config in [config_class.from_preset(name)]
+    }
