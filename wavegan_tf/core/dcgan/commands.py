@@ -10,6 +10,7 @@ from absl import flags as absl_flags
 from wavegan_tf.core import commands, flags
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.options import GanOptions
+from wavegan_tf.core.preparation.options import in_place
 
 OptionsT = TypeVar("OptionsT", bound=GanOptions)
 
@@ -34,5 +35,5 @@ def train(options_class: type[OptionsT], train_one: Callable[[OptionsT, str], in
     train_dir = absl_flags.FLAGS.train_dir
     flags.require(train_dir=train_dir)
     saved = gan_options.load_run(options_class, train_dir) if gan_options.run_exists(train_dir) else None
-    train_one(flags.from_flags(options_class, saved), train_dir)
+    train_one(flags.from_flags(options_class, saved and in_place(saved, ["data_dir"])), train_dir)
 
