@@ -115,7 +115,7 @@ def choose_notes(
             "%d notes have their pitch from a number in the name, such as %d of %s; if that counts something else, %s",
             len(bare), bare[0].pitch, display_name(bare[0].name), ADVICE,
         )  # fmt: skip
-    return by_path, left_out
+    return by_path, dict(left_out)
 
 
 def prepared_options(options: NoteChoiceOptions, split: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.resolution import StageData
-from gansynth_tf.stages.features import make_features, run_normalizer
+from gansynth_tf.stages.features import make_features, run_normalizer, waves_of
 from tests.device import portable, program, train
 from tests.device.export import trace
 from tests.device.subjects import MODELS, Subject, make_subject

@@ -40,4 +40,4 @@ def read_samples(samples: Samples, start: tf.Tensor, count: tf.Tensor) -> tf.Ten
     if not isinstance(samples, tf.Tensor):
         return samples.read(start, count)
     # Not samples[a:b]: TensorFlow's strided slice crashes beyond 2**31 samples.
-    return tf.slice(samples, [start, 0], [count, -1])
+    return tf.slice(samples, [start, 0], [count, samples.shape[1]])

@@ -25,6 +25,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.runner import create_runner
 
 from wavegan_tf.core.errors import UserError, one_line
 
@@ -70,7 +71,7 @@ def run(job: Mapping[str, Any]) -> None:
     options = beam_options(job["beam"])
     local = is_local(job["beam"])
     try:
-        with beam.Pipeline(runner=_local_runner() if local else None, options=options) as pipeline:
+        with _quiet_logging(), beam.Pipeline(runner=_local_runner() if local else None, options=options) as pipeline:
             done = (
                 pipeline
                 | "Match" >> beam.Create(job["units"])
@@ -126,8 +127,15 @@ def beam_options(arguments: Sequence[str]) -> PipelineOptions:
       UserError: one has an impossible value, or is unknown to the runner on this machine.
     """
     options, unknown = _parsed(arguments)
-    if unknown and is_local(arguments):
-        raise UserError(f"-- {unknown[0]}: is no option of Apache Beam's direct runner")
+    if is_local(arguments):
+        if unknown:
+            raise UserError(f"-- {unknown[0]}: is no option of Apache Beam's direct runner")
+        return options
+    runner = options.view_as(StandardOptions).runner
+    try:
+        create_runner(runner)
+    except Exception as error:  # whatever a runner's module raises where something of it is missing
+        raise UserError(f"-- --runner={runner}: Apache Beam cannot make it ({one_line(error)})") from None
     return options
 
 

@@ -19,7 +19,7 @@ from absl import logging
 from wavegan_tf.core.audio.files import extension_of, report_skipped
 from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import display_name
+from wavegan_tf.core.files import display_name, remove_abandoned
 from wavegan_tf.core.held_folder import LOCK, held
 from wavegan_tf.core.preparation import filesystems, manifest, options, processes, shards, tables
 from wavegan_tf.core.preparation.filesystems import Found
@@ -122,6 +122,7 @@ def prepare(plan: Plan, arguments: Sequence[str]) -> Manifest:
       UserError: the folder holds something else, no file can be used, one is bad without `skip_bad`, or something
         cannot be written.
     """
+    _require_none(plan.skipped, plan)
     count = len(plan.parts)
     settings = {
         "folder": _absolute(plan.folder), "key": plan.key, "num_shards": count,
@@ -151,6 +152,13 @@ def prepare(plan: Plan, arguments: Sequence[str]) -> Manifest:
         with contextlib.suppress(OSError):
             os.rmdir(os.path.join(plan.folder, _LISTS))
     return made
+
+
+def _require_none(skipped: Sequence[tuple[str, str]], plan: Plan) -> None:
+    """Raises UserError if files were skipped that must not be."""
+    if skipped and not plan.skip_bad:
+        name, reason = skipped[0]
+        raise UserError(f"{name}: {reason}; repair or remove it, or set --data_skip_bad=true")
 
 
 def _list_path(plan: Plan, number: int) -> str:
@@ -189,7 +197,12 @@ def holding(folder: str, flag: str = "output_dir") -> Iterator[None]:
     """
     shown = f"--{flag}={display_name(folder)}"
     filesystems.make_folder(folder)
-    with contextlib.nullcontext() if filesystems.is_remote(folder) else held(folder, shown, "preparing data"):
+    if filesystems.is_remote(folder):
+        yield
+        return
+    with held(folder, shown, "preparing data"):
+        for place in (folder, *(os.path.join(folder, name) for name in (_LISTS, tables.FOLDER))):
+            remove_abandoned(place)
         yield
 
 
@@ -237,9 +250,7 @@ def _completed(plan: Plan, facts: Sequence[shards.ShardFacts]) -> Manifest:
     for part, facts_ in zip(plan.parts, facts, strict=True):
         skipped += [(display_name(plan.files[part.start + place].path), reason) for place, reason in facts_.skipped]
     write_skipped(plan.folder, skipped)
-    if skipped and not plan.skip_bad:
-        name, reason = skipped[0]
-        raise UserError(f"{name}: {reason}; repair or remove it, or set --data_skip_bad=true")
+    _require_none(skipped, plan)
     report_skipped(skipped)
     if not len(places):
         name, reason = skipped[0]

@@ -67,7 +67,7 @@ class MappedSamples:
             samples = tf.cond(divisor > 0, codes, floats)
         else:
             samples = codes() if True in self._kinds else floats()
-        return tf.reshape(samples, [count, channels])
+        return tf.reshape(samples, [-1, channels])
 
 
 def _check(folder: str, manifest: Manifest, tables: Tables, sizes: np.ndarray, width: np.ndarray) -> None:
