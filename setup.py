@@ -79,6 +79,8 @@ setup(
             'tensorflow-io==0.37.1; python_version < "3.13"',
             'tensorflow<2.18; python_version < "3.13"',
         ],
+        # audio_prepare and gansynth_prepare.
+        "beam": ["apache-beam"],
         # Preparing nsynth/gansynth_subset with TensorFlow Datasets, which does it through Beam.
         "nsynth": ["apache-beam", "tensorflow-datasets"],
         "eval": ["scikit-learn", "matplotlib"],
@@ -94,6 +96,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
+            "audio_prepare=specgan_tf.prepare:run",
             "wavegan_train=wavegan_tf.train:run",
             "wavegan_generate=wavegan_tf.generate:run",
             "wavegan_export=wavegan_tf.export:run",
@@ -103,6 +106,7 @@ setup(
             "specgan_generate=specgan_tf.generate:run",
             "specgan_export=specgan_tf.export:run",
             "specgan_import_tf1=specgan_tf.import_tf1:run",
+            "gansynth_prepare=gansynth_tf.prepare:run",
             "gansynth_train=gansynth_tf.train:run",
             "gansynth_generate=gansynth_tf.generate:run",
             "gansynth_export=gansynth_tf.export:run",

@@ -52,8 +52,8 @@ def train(config: GANSynthConfig, train_dir: str | os.PathLike[str]) -> int:
     if os.path.exists(path):
         values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
         require_fixed(values, load_options(GANSynthConfig, path, MODEL))
-    if config.place == "data_dir":
-        require_folder(config.data_dir)
+    if config.place in ("data_dir", "data_prepared"):
+        require_folder(getattr(config, config.place), config.place)
     from gansynth_tf.stages import training
 
     return training.train(config, train_dir)

@@ -62,15 +62,24 @@ def of_rows(rows: np.ndarray) -> Normalizer:
 class RangeStatistics:
     """Smallest and largest value of each frequency and channel, gathered batch by batch."""
 
-    def __init__(self) -> None:
-        self._low: np.ndarray | None = None
-        self._high: np.ndarray | None = None
+    def __init__(self, low: np.ndarray | None = None, high: np.ndarray | None = None) -> None:
+        """Starts with what was gathered before, float32 [f, 2] each, or with nothing."""
+        self._low, self._high = low, high
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest values, float32 [f, 2] each."""
+        assert self._low is not None and self._high is not None, "no batch was added"
+        return self._low, self._high
+
+    def merge(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Takes the bounds of other batches in, float32 [f, 2] each."""
+        self._low = low if self._low is None else np.minimum(self._low, low)
+        self._high = high if self._high is None else np.maximum(self._high, high)
 
     def add(self, batch: np.ndarray) -> None:
         """Takes features [b, t, f, 2] in."""
-        low, high = np.min(batch, axis=(0, 1)), np.max(batch, axis=(0, 1))
-        self._low = low if self._low is None else np.minimum(self._low, low)
-        self._high = high if self._high is None else np.maximum(self._high, high)
+        self.merge(np.min(batch, axis=(0, 1)), np.max(batch, axis=(0, 1)))
 
     def rows(self, kind: str, margin: float) -> np.ndarray:
         """Scales and offsets that bring the range to [-margin, margin], as the original stores it.
@@ -83,8 +92,7 @@ class RangeStatistics:
           float64 [4], m_a, m_b, p_a and p_b, for `SIMPLE`; [f, 4] for `FREQ`. A constant frequency, for which the
           original has infinities, gets scale 1 and an offset that makes it 0.
         """
-        assert self._low is not None and self._high is not None, "no batch was added"
-        low, high = self._low, self._high
+        low, high = self.bounds
         if kind == SIMPLE:
             low, high = np.min(low, axis=0, keepdims=True), np.max(high, axis=0, keepdims=True)
         # The original subtracts in float32 and goes on in float64.

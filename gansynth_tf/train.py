@@ -9,9 +9,11 @@ from absl import flags as absl_flags
 from gansynth_tf import api
 from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
 from gansynth_tf.hparams import parse_hparams
+from gansynth_tf.notes.options import PLACES
 from wavegan_tf.core import flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import load_options
+from wavegan_tf.core.preparation.options import in_place
 
 
 def read_config() -> tuple[GANSynthConfig, str]:
@@ -32,7 +34,8 @@ def read_config() -> tuple[GANSynthConfig, str]:
     run_dir = os.path.expanduser(run_dir)
     path = os.path.join(run_dir, CONFIG_FILE)
     if os.path.exists(path):
-        return flags.from_flags(GANSynthConfig, load_options(GANSynthConfig, path, MODEL), hparams), run_dir
+        saved = in_place(load_options(GANSynthConfig, path, MODEL), PLACES[:-1])
+        return flags.from_flags(GANSynthConfig, saved, hparams), run_dir
     name = values.config if values["config"].present else hparams.get("config", values.config)
     if not isinstance(name, str) or name not in CONFIGS:
         raise UserError(f"--config={name}: must be one of {', '.join(CONFIGS)}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from specgan_tf.geometry import PAPER, UPSAMPLINGS, Framing, geometry
-from wavegan_tf.core.audio.options import INVERSIONS, ClipOptions
+from wavegan_tf.core.audio.options import INVERSIONS, DecodingOptions, SlicingOptions
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.geometry import Geometry
 from wavegan_tf.core.dcgan.presets import CLIPS, Values
@@ -21,7 +21,7 @@ _WINDOW_UNIT = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SpectrogramOptions(ClipOptions):
+class SpectrogramOptions(DecodingOptions, SlicingOptions):
     """Which clips are cut, and how they become spectrograms."""
 
     specgan_window_len: int = option(
@@ -40,8 +40,8 @@ class SpectrogramOptions(ClipOptions):
         resume="fixed",
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def require_frames(self) -> None:
+        """Raises UserError if there are no such frames, or a clip is shorter than one."""
         framing, given = self.framing(), self.specgan_window_len
         window, hop = framing.window_len, framing.hop_len
         if window < _WINDOW_UNIT:
@@ -114,6 +114,10 @@ class SpecGANConfig(SpectrogramOptions, gan_options.GanOptions):
         "Griffin-Lim as in the original (windows left in), exact (compensated) or fast (compensated, with momentum).",
         choices=INVERSIONS,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_frames()
 
     def geometry(self) -> Geometry:
         """Sizes of the networks."""

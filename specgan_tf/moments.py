@@ -7,8 +7,8 @@ import dataclasses
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from absl import logging
@@ -16,13 +16,15 @@ from absl import logging
 from specgan_tf.array_pickle import load_arrays
 from specgan_tf.config import SpecGANConfig, SpectrogramOptions
 from specgan_tf.geometry import PAPER, Framing, Moments
-from wavegan_tf.core import flags
+from wavegan_tf.core import effects, flags
 from wavegan_tf.core.audio.files import require_folder
+from wavegan_tf.core.audio.options import ClipOptions
 from wavegan_tf.core.dcgan.options import run_exists
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.folders import output_file, work_folder
 from wavegan_tf.core.options import MAX_SEED, option
+from wavegan_tf.core.preparation.options import require_one_place
 from wavegan_tf.core.reading import read_arrays, require_regular
 from wavegan_tf.core.writing import npz, write_file, writing
 
@@ -33,16 +35,36 @@ if TYPE_CHECKING:
     from wavegan_tf.core.workers.cluster import Cluster
 
 MOMENTS_FILE = "moments.npz"
-_BATCH = 64
+# Of prepared data, in their manifest.
+EXTRA = "specgan_moments"
+BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MomentsOptions(SpectrogramOptions):
+class MomentsOptions(SpectrogramOptions, ClipOptions):
     """Options of specgan_moments."""
 
     data_moments_fp: str = option("", "npz file to write.", path=True)
-    data_cache_dir: str = option("", "Folder for that file; default: a temporary one.", path=True)
+    data_cache_dir: str = option(
+        "",
+        "Folder for that file; default: a temporary one.",
+        path=True,
+        effect=[effects.not_with("data_prepared")],
+    )
     seed: int = option(0, "Seed of the random starts of the clips.", minimum=0, maximum=MAX_SEED)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_frames()
+
+
+
+class Sums(NamedTuple):
+    """Frames: how many, and float64 [129] each the mean of each bin and the sum of squared deviations from it."""
+
+    frames: int
+    mean: np.ndarray
+    squares: np.ndarray
 
 
 def of_batches(batches: Iterable[tf.Tensor], framing: Framing = PAPER) -> Moments:
@@ -58,19 +80,35 @@ def of_batches(batches: Iterable[tf.Tensor], framing: Framing = PAPER) -> Moment
     Raises:
       ValueError: there is no frame.
     """
+    return of_sums(sums(batches, framing))
+
+
+def sums(batches: Iterable[tf.Tensor], framing: Framing = PAPER) -> Iterator[Sums]:
+    """The sums of each batch of waveforms [b, t, c]."""
     import tensorflow as tf
 
     from specgan_tf.features import log_magnitudes
 
     compute = tf.function(lambda x: tf.transpose(log_magnitudes(x, framing), [0, 3, 1, 2]), reduce_retracing=True)
-    count, mean, squares = 0, np.zeros(framing.num_bins), np.zeros(framing.num_bins)
     for batch in batches:
         frames = compute(batch).numpy().astype(np.float64).reshape(-1, framing.num_bins)
+        mean = frames.mean(axis=0)
+        yield Sums(len(frames), mean, ((frames - mean) ** 2).sum(axis=0))
+
+
+def of_sums(parts: Iterable[Sums]) -> Moments:
+    """The moments of all frames, given sums of some of them at a time, in order.
+
+    Raises:
+      ValueError: there is no frame.
+    """
+    count, mean, squares = 0, np.zeros([]), np.zeros([])
+    for part in parts:
         # Two sets with means and sums of squared deviations are merged (Chan, Golub and LeVeque 1983).
-        difference = frames.mean(axis=0) - mean
-        total = count + len(frames)
-        squares += ((frames - frames.mean(axis=0)) ** 2).sum(axis=0) + difference**2 * (count * len(frames) / total)
-        mean += difference * (len(frames) / total)
+        difference = part.mean - mean
+        total = count + part.frames
+        squares = squares + part.squares + difference**2 * (count * part.frames / total)
+        mean = mean + difference * (part.frames / total)
         count = total
     if not count:
         raise ValueError("no audio to take moments of")
@@ -81,7 +119,29 @@ def of_store(store: ClipStore, seed: int, framing: Framing = PAPER) -> Moments:
     """Moments of the clips of one epoch, each once."""
     from wavegan_tf.core.audio import clips
 
-    return of_batches(clips.first_epoch(store, batch_size=_BATCH, seed=seed), framing)
+    return of_batches(clips.first_epoch(store, batch_size=BATCH, seed=seed), framing)
+
+
+def settings_of(options: SpectrogramOptions, seed: int) -> dict[str, Any]:
+    """What the moments of a set depend on, as JSON values."""
+    parts = {"slicing": options.slicing(), "framing": options.framing()}
+    return {**{name: dataclasses.asdict(part) for name, part in parts.items()}, "seed": seed}
+
+
+def stored(folder: str, options: SpectrogramOptions, seed: int) -> Moments | None:
+    """The moments in the manifest of prepared data, if they are those of these clips."""
+    from wavegan_tf.core.preparation import manifest
+
+    found = manifest.read(folder).extras.get(EXTRA)
+    if not isinstance(found, dict) or found.get("settings") != settings_of(options, seed):
+        return None
+    try:
+        mean, std = (np.array(found[name], np.float32) for name in ("mean", "std"))
+    except (KeyError, TypeError, ValueError):
+        return None
+    shapes = {mean.shape, std.shape, (options.framing().num_bins,)}
+    is_sound = len(shapes) == 1 and np.isfinite([mean, std]).all() and (std >= 0).all()
+    return Moments(mean, std) if is_sound else None
 
 
 def save(moments: Moments, path: str) -> None:
@@ -144,6 +204,9 @@ def of_run(config: SpecGANConfig, train_dir: str, store: ClipStore | None) -> Mo
         return moments
     if given:
         moments = load(given, num_bins)
+    elif store is not None and config.data_prepared and (found := stored(config.data_prepared, config, config.seed)):
+        logging.info("moments: those of %s", display_name(config.data_prepared))
+        moments = found
     elif store is not None:
         logging.info("moments: computing them from %.0f clips", store.clips_per_epoch)
         moments = of_store(store, config.seed, framing)
@@ -182,12 +245,13 @@ def main() -> None:
     """Reads the flags, computes and saves."""
     options = flags.from_flags(MomentsOptions)
     path = options.data_moments_fp
-    flags.require(data_dir=options.data_dir, data_moments_fp=path)
-    require_folder(options.data_dir)
+    flags.require(data_moments_fp=path)
+    require_one_place(options.data_dir, options.data_prepared)
+    require_folder(options.data_dir or options.data_prepared, "data_dir" if options.data_dir else "data_prepared")
     with output_file(path, "data_moments_fp"), work_folder(tempfile.gettempdir(), "specgan_moments") as cache_dir:
-        from wavegan_tf.core.audio import clips
+        from wavegan_tf.core.preparation.loading import load_clips
 
-        store = clips.load_clips(options, cache_dir)
+        store = load_clips(options, cache_dir)
         moments = of_store(store, options.seed, options.framing())
         save(moments, path)
     found = store.summary

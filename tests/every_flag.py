@@ -56,7 +56,7 @@ def flags_of(command: str) -> dict[str, absl_flags.Flag]:
     """The flags that a command defines, which are gone again afterwards."""
     before, run = set(absl_flags.FLAGS), flags.run
 
-    def stop(main: Any) -> typing.NoReturn:
+    def stop(main: Any, passed_on: list[str] | None = None) -> typing.NoReturn:
         raise Defined
 
     flags.run = stop

@@ -25,7 +25,7 @@ PATHS: dict[str, list[tuple[list[str], str]]] = {
     },
     "gansynth_train": [
         ([], "error: --train_root_dir must be given"),
-        (["--train_root_dir=DIR/run"], "error: one of --data_dir, --tfds_data_dir and --train_data_path must be given"),
+        (["--train_root_dir=DIR/run"], "error: one of --data_dir, --tfds_data_dir, --train_data_path and"),
         (["--train_root_dir=DIR/run", "--data_dir=DIR/none"], "error: --data_dir=DIR/none: is not a folder"),
         (["--train_root_dir=DIR/run", "--hparams={"], "error: --hparams: is not valid JSON"),
     ],

@@ -11,8 +11,8 @@ import pytest
 from tests.test_architecture import MODELS, ROOT, SOURCES, imports, name_of, tree_of
 
 CORE = "wavegan_tf.core"
-AUDIO, NN, WORKERS, TRAINING, SERVING, EDGE = (
-    f"{CORE}.{name}" for name in ("audio", "nn", "workers", "training", "serving", "edge")
+AUDIO, NN, WORKERS, TRAINING, SERVING, EDGE, PREPARATION = (
+    f"{CORE}.{name}" for name in ("audio", "nn", "workers", "training", "serving", "edge", "preparation")
 )
 # By room, the rooms that it may import. A package's own files are commands and its API, which stand above its rooms,
 # and networks and features, which stand below them; that no modules import one another in a circle keeps them apart.
@@ -21,13 +21,16 @@ ARROWS: dict[str, tuple[str, ...]] = {
     AUDIO: (CORE,),
     NN: (CORE,),
     WORKERS: (CORE,),
+    PREPARATION: (CORE, AUDIO),
     TRAINING: (CORE, AUDIO, NN, WORKERS),
     SERVING: (CORE, AUDIO),
     EDGE: (CORE, AUDIO, SERVING),
-    f"{CORE}.dcgan": (CORE, AUDIO, NN, WORKERS, TRAINING, SERVING),
-    "gansynth_tf.notes": ("gansynth_tf", CORE, AUDIO, WORKERS),
+    f"{CORE}.dcgan": (CORE, AUDIO, NN, WORKERS, TRAINING, SERVING, PREPARATION),
+    "gansynth_tf.notes": ("gansynth_tf", CORE, AUDIO, WORKERS, PREPARATION),
     "gansynth_tf.midi": (CORE, AUDIO, SERVING),
-    "gansynth_tf.stages": ("gansynth_tf", "gansynth_tf.notes", CORE, AUDIO, NN, WORKERS, TRAINING, SERVING),
+    "gansynth_tf.stages": (
+        "gansynth_tf", "gansynth_tf.notes", CORE, AUDIO, NN, WORKERS, TRAINING, SERVING, PREPARATION,
+    ),
     "eval.metrics": (),
     "eval.classifiers": ("eval", "eval.metrics", "gansynth_tf", "gansynth_tf.notes", CORE, AUDIO, NN),
     "eval.page": ("eval", "gansynth_tf", CORE, AUDIO, SERVING),

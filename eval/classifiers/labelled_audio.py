@@ -119,7 +119,7 @@ def labelled_notes(store: NoteStore, with_family: bool) -> LabelledAudio:
         if (classes[1] == NO_FAMILY).all():
             raise UserError("--pitch_family: no name has a family; name notes as bass_acoustic_000-036-100")
     return LabelledAudio(
-        store.names, np.stack(classes, axis=1), np.minimum(store.lengths, store.audio_length),
+        tuple(store.names), np.stack(classes, axis=1), np.minimum(store.lengths, store.audio_length),
         (pitches, tuple(FAMILIES))[: len(classes)], lambda index: store.wave(index)[:, 0],
     )  # fmt: skip
 

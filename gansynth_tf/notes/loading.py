@@ -9,20 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from gansynth_tf.notes import records
-from gansynth_tf.notes.files import ADVICE, BadNote, list_notes
-from gansynth_tf.notes.options import NoteOptions
+from gansynth_tf.notes.files import ADVICE, BadNote, Note, NoteList, list_notes
+from gansynth_tf.notes.options import PLACES, NoteChoiceOptions, NoteOptions
 from gansynth_tf.notes.stream import NoteStore
 from wavegan_tf.core.audio import cache, decode
 from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.conversion import Unusable, convert
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.options import Decoding
+from wavegan_tf.core.audio.samples import Samples
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
+from wavegan_tf.core.preparation.loading import open_prepared
+from wavegan_tf.core.preparation.manifest import NOTES
 
 # How many notes of each pitch from 24 upwards the training split of GANSynth's subset of NSynth has, by the original.
 SUBSET_FIRST_PITCH = 24
@@ -44,34 +46,26 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
       UserError: none or several places are given, nothing there can be used, or a note is bad and `data_skip_bad`
         is off.
     """
-    load = {"data_dir": _load_folder, "tfds_data_dir": _load_tfds, "train_data_path": _load_records}[options.place]
+    loads = {
+        "data_dir": _load_folder, "tfds_data_dir": _load_tfds, "train_data_path": _load_records,
+        "data_prepared": _load_prepared,
+    }  # fmt: skip
+    load = loads[options.place]
     store = load(options, options.data_cache_dir or cache_dir)
     for flag, count in store.left_out.items():
         logging.info("notes skipped by %s: %d", flag, count)
     logging.info(
         "data: %d notes of pitches %d to %d, %.0f seconds, %d notes skipped, %d skipped",
-        len(store), store.pitches.min(), store.pitches.max(), len(store.samples) / options.sample_rate, len(store.bad),
-        sum(store.left_out.values()),
+        len(store), store.pitches.min(), store.pitches.max(), store.samples.shape[0] / options.sample_rate,
+        len(store.bad), sum(store.left_out.values()),
     )  # fmt: skip
     return store
 
 
 def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     listed = list_notes(options.data_dir, options.data_split, options.data_skip_bad)
-    reasons = {note.path: options.reason_against(note) for note in listed.notes}
-    left_out = collections.Counter(reason for reason in reasons.values() if reason)
-    if listed.of_other_splits:
-        left_out[f"--data_split={options.data_split}"] = listed.of_other_splits
-    by_path = {note.path: note for note in listed.notes if not reasons[note.path]}
-    if not by_path:
-        raise _no_notes(options.data_dir, left_out, listed.bad)
+    by_path, left_out = choose_notes(listed, options, options.data_split, options.data_dir)
     _check_bad(listed.bad, options)
-    bare = [note for note in by_path.values() if note.has_bare_number]
-    if bare:
-        logging.warning(
-            "%d notes have their pitch from a number in the name, such as %d of %s; if that counts something else, %s",
-            len(bare), bare[0].pitch, display_name(bare[0].name), ADVICE,
-        )  # fmt: skip
     decoded = audio_store.open_store(
         list(by_path),
         Decoding(options.sample_rate, 1, options.data_normalize),
@@ -89,6 +83,67 @@ def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     key = cache.cache_key([note.path for note in notes], _decoding_key(options, contents))
     contents |= {"lengths": decoded.lengths, "bad": bad, "left_out": left_out}
     return _store(options, contents, decoded.samples, key)
+
+
+def choose_notes(
+    listed: NoteList, options: NoteChoiceOptions, split: str, place: str
+) -> tuple[dict[str, Note], dict[str, int]]:
+    """The notes of a list that the options take.
+
+    Args:
+      listed: with the notes' paths.
+      options: which to take.
+      split: that was taken, for messages.
+      place: where they are, for messages.
+
+    Returns:
+      The notes by path, and how many others there are by the flag that decided.
+
+    Raises:
+      UserError: none is taken.
+    """
+    reasons = {note.path: options.reason_against(note) for note in listed.notes}
+    left_out = collections.Counter(reason for reason in reasons.values() if reason)
+    if listed.of_other_splits:
+        left_out[f"--data_split={split}"] = listed.of_other_splits
+    by_path = {note.path: note for note in listed.notes if not reasons[note.path]}
+    if not by_path:
+        raise _no_notes(place, left_out, listed.bad)
+    bare = [note for note in by_path.values() if note.has_bare_number]
+    if bare:
+        logging.warning(
+            "%d notes have their pitch from a number in the name, such as %d of %s; if that counts something else, %s",
+            len(bare), bare[0].pitch, display_name(bare[0].name), ADVICE,
+        )  # fmt: skip
+    return by_path, dict(left_out)
+
+
+def prepared_options(options: NoteChoiceOptions, split: str) -> dict[str, Any]:
+    """The options on which prepared notes depend, by flag."""
+    names = (
+        "sample_rate", "data_normalize", "data_sources", "data_families", "data_velocities", "data_min_pitch",
+        "data_max_pitch",
+    )  # fmt: skip
+    return {**{name: getattr(options, name) for name in names}, "data_split": split}
+
+
+def _load_prepared(options: NoteOptions, cache_dir: str) -> NoteStore:
+    opened = open_prepared(
+        options.data_prepared,
+        NOTES,
+        prepared_options(options, options.data_split),
+        verify=options.data_verify,
+        skip_bad=options.data_skip_bad,
+    )
+    pitches, lengths = opened.tables.classes, opened.tables.lengths
+    if pitches.min() < options.data_min_pitch or pitches.max() > options.data_max_pitch:
+        raise UserError(f"{display_name(opened.folder)}: has a pitch that its manifest excludes; prepare the data anew")
+    contents = {
+        "names": opened.names, "pitches": pitches, "lengths": lengths, "bad": opened.skipped,
+        "left_out": opened.manifest.left_out,
+    }  # fmt: skip
+    named = {"content": opened.samples.content, "tables": dict(opened.manifest.tables)}
+    return _store(options, contents, opened.samples, cache.cache_key([], _decoding_key(options, named)))
 
 
 def _load_tfds(options: NoteOptions, cache_dir: str) -> NoteStore:
@@ -186,17 +241,16 @@ def _no_notes(place: str, left_out: Mapping[str, int], bad: list) -> UserError:
 
 
 def _decoding_key(options: NoteOptions, contents: dict[str, Any]) -> dict[str, Any]:
-    places = ("data_dir", "tfds_data_dir", "train_data_path", "data_cache_dir")
-    free = (*places, "data_skip_bad", "data_cache_mb")
+    free = (*PLACES, "data_verify", "data_skip_bad", "data_cache_mb", "data_cache_dir")
     names = [field.name for field in dataclasses.fields(NoteOptions) if field.name not in free]
     return {**{name: getattr(options, name) for name in names}, **contents}
 
 
-def _store(options: NoteOptions, contents: dict[str, Any], samples: tf.Tensor, key: str) -> NoteStore:
+def _store(options: NoteOptions, contents: dict[str, Any], samples: Samples, key: str) -> NoteStore:
     pitches = np.array(contents["pitches"], np.int64)
     counts = np.bincount(pitches - options.data_min_pitch, minlength=options.num_pitches).astype(np.float64)
     return NoteStore(
-        names=tuple(contents["names"]),
+        names=tuple(contents["names"]) if isinstance(contents["names"], list) else contents["names"],
         pitches=pitches,
         lengths=np.array(contents["lengths"], np.int64),
         samples=samples,

@@ -6,6 +6,7 @@ import dataclasses
 
 from gansynth_tf.notes.files import Note
 from wavegan_tf.core import effects
+from wavegan_tf.core.audio.options import prepared, verify
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import MAX_SAMPLE_RATE, Options, option
 
@@ -20,35 +21,14 @@ SOURCES = ("acoustic", "electronic", "synthetic")
 
 MAX_AUDIO_LENGTH = 10_000_000  # samples
 
-_SPLITS = ("train", "valid", "test")
+PLACES = ("data_dir", "tfds_data_dir", "train_data_path", "data_prepared")
+SPLITS = ("train", "valid", "test")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NoteOptions(Options):
-    """Where the notes are, and which of them to take."""
+class NoteChoiceOptions(Options):
+    """Which notes to take, and how they are decoded."""
 
-    data_dir: str = option(
-        "",
-        "Folder with NSynth's examples.json and audio/, or with audio files whose names encode the pitch; "
-        "sub-folders included.",
-        per_worker=True,
-        path=True,
-    )
-    tfds_data_dir: str = option(
-        "",
-        "TensorFlow Datasets' data_dir, where nsynth/gansynth_subset:2.3.* was prepared.",
-        per_worker=True,
-        path=True,
-    )
-    train_data_path: str = option(
-        "", "TFRecord file of NSynth's, such as nsynth-train.tfrecord, or a pattern.", per_worker=True, path=True
-    )
-    data_split: str = option(
-        "train",
-        "Which notes to take, with TensorFlow Datasets or beside an nsynth-gansynth_splits.csv.",
-        choices=_SPLITS,
-        effect=[effects.not_with("train_data_path")],
-    )
     data_sources: str = option(
         "acoustic",
         "Sources of the sound to take, with commas between; empty for all. A note without this information is taken.",
@@ -69,15 +49,6 @@ class NoteOptions(Options):
     )
     data_normalize: bool = option(False, "Scale each note to a peak of 1.", resume="fixed")
     data_skip_bad: bool = option(True, "Report notes that cannot be used and go on, instead of stopping at the first.")
-    data_cache_mb: int = option(
-        2048,
-        "Decoded audio, and features, to keep in memory, each in MiB; more goes to files on disk.",
-        minimum=0,
-        per_worker=True,
-    )
-    data_cache_dir: str = option(
-        "", "Folder for these files; default: data_cache in --train_root_dir.", per_worker=True, path=True
-    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -92,19 +63,6 @@ class NoteOptions(Options):
         for word in _words(self.data_velocities):
             if not word.isdecimal() or int(word) > 127:
                 raise UserError(f"--data_velocities={self.data_velocities}: {word!r} is not a velocity from 0 to 127")
-
-    @property
-    def place(self) -> str:
-        """The option that says where the notes are.
-
-        Raises:
-          UserError: none or several do.
-        """
-        places = [name for name in ("data_dir", "tfds_data_dir", "train_data_path") if getattr(self, name)]
-        if len(places) != 1:
-            given = " and ".join(f"--{place}" for place in places) or "none"
-            raise UserError(f"one of --data_dir, --tfds_data_dir and --train_data_path must be given, not {given}")
-        return places[0]
 
     @property
     def num_pitches(self) -> int:
@@ -125,6 +83,59 @@ class NoteOptions(Options):
             if words and value is not None and value not in words:
                 return f"--{name}={getattr(self, name)}"
         return ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoteOptions(NoteChoiceOptions):
+    """Where the notes are, and which of them to take."""
+
+    data_dir: str = option(
+        "",
+        "Folder with NSynth's examples.json and audio/, or with audio files whose names encode the pitch; "
+        "sub-folders included.",
+        per_worker=True,
+        path=True,
+    )
+    tfds_data_dir: str = option(
+        "",
+        "TensorFlow Datasets' data_dir, where nsynth/gansynth_subset:2.3.* was prepared.",
+        per_worker=True,
+        path=True,
+    )
+    train_data_path: str = option(
+        "", "TFRecord file of NSynth's, such as nsynth-train.tfrecord, or a pattern.", per_worker=True, path=True
+    )
+    data_prepared: str = prepared("gansynth_prepare")
+    data_verify: bool = verify()
+    data_split: str = option(
+        "train",
+        "Which notes to take, with TensorFlow Datasets or beside an nsynth-gansynth_splits.csv.",
+        choices=SPLITS,
+        effect=[effects.not_with("train_data_path")],
+    )
+    data_cache_mb: int = option(
+        2048,
+        "Decoded audio, and features, to keep in memory, each in MiB; more goes to files on disk.",
+        minimum=0,
+        per_worker=True,
+    )
+    data_cache_dir: str = option(
+        "", "Folder for these files; default: data_cache in --train_root_dir.", per_worker=True, path=True
+    )
+
+    @property
+    def place(self) -> str:
+        """The option that says where the notes are.
+
+        Raises:
+          UserError: none or several do.
+        """
+        places = [name for name in PLACES if getattr(self, name)]
+        if len(places) != 1:
+            given = " and ".join(f"--{place}" for place in places) or "none"
+            names = ", ".join(f"--{place}" for place in PLACES[:-1])
+            raise UserError(f"one of {names} and --{PLACES[-1]} must be given, not {given}")
+        return places[0]
 
 
 def _words(text: str) -> list[str]:

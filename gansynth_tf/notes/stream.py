@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from gansynth_tf.features import crop_or_pad
 from wavegan_tf.core.audio.batches import read_batches
+from wavegan_tf.core.audio.samples import Samples, read_samples
 from wavegan_tf.core.draws import purpose_seed
 from wavegan_tf.core.workers.cluster import digest, digest_of_audio
 
@@ -28,7 +29,7 @@ class NoteStore:
       names: of the notes.
       pitches: int64 [notes], MIDI numbers.
       lengths: int64 [notes], samples of each.
-      samples: float32 [total, 1] of all notes, on the CPU.
+      samples: float32 [total, 1] of all notes, on the CPU. Of a prepared set, what reads them.
       first_pitch: MIDI number of the first one-hot pitch.
       pitch_counts: float64 [num_pitches], by which pitches of fakes are drawn.
       audio_length: samples that a note is cropped or padded to.
@@ -37,10 +38,10 @@ class NoteStore:
       left_out: how many others were not chosen, by the flag that decided.
     """
 
-    names: tuple[str, ...]
+    names: Sequence[str]
     pitches: np.ndarray
     lengths: np.ndarray
-    samples: tf.Tensor
+    samples: Samples
     first_pitch: int
     pitch_counts: np.ndarray
     audio_length: int
@@ -71,8 +72,7 @@ class NoteStore:
     def wave(self, index: tf.Tensor) -> tf.Tensor:
         """The waveform of a note, float32 [audio_length, 1]."""
         starts, lengths, _ = self._tables
-        # Not samples[a:b]: TensorFlow's strided slice crashes beyond 2**31 samples.
-        wave = tf.slice(self.samples, [starts[index], 0], [lengths[index], 1])
+        wave = read_samples(self.samples, starts[index], lengths[index])
         return crop_or_pad(wave[None], self.audio_length)[0]
 
     @tf.autograph.experimental.do_not_convert

@@ -17,13 +17,15 @@ from gansynth_tf.features import Features
 from gansynth_tf.notes.stream import NoteStore, note_batches
 from gansynth_tf.representation import NONE, PRESPECIFIED
 from gansynth_tf.resolution import StageData
+from gansynth_tf.stages import prepared
 from wavegan_tf.core.audio import cache
 from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.batches import stream_options
+from wavegan_tf.core.files import display_name
 from wavegan_tf.core.progress import Progress
 
 # Of notes that are transformed together when all are.
-_BATCH = 8
+BATCH = 8
 _NORMALIZER_BATCH = 10
 _MIB = 1 << 20
 
@@ -49,10 +51,10 @@ def make_features(config: GANSynthConfig) -> Features:
     )
 
 
-def all_waves(store: NoteStore) -> tf.data.Dataset:
-    """Batches of the waveforms [b, t, 1] of all notes, in their order."""
-    waves = tf.data.Dataset.range(len(store)).map(store.wave, num_parallel_calls=tf.data.AUTOTUNE).batch(_BATCH)
-    return waves.prefetch(2).with_options(stream_options())
+def waves_of(store: NoteStore, notes: range) -> tf.data.Dataset:
+    """Batches of the waveforms [b, t, 1] of notes that follow one another."""
+    waves = tf.data.Dataset.range(notes.start, notes.stop).map(store.wave, num_parallel_calls=tf.data.AUTOTUNE)
+    return waves.batch(BATCH).prefetch(2).with_options(stream_options())
 
 
 def stage_reader(
@@ -73,6 +75,9 @@ def stage_reader(
     size = data.resolutions.resolutions(data.num_blocks)
     shape = (*size, features.data_shape[-1])
     row = int(np.prod(shape))
+    if config.data_prepared and (kept := prepared.reader(config, feature_key(config), size, row, len(store))):
+        logging.info("features of %d x %d pixels: those of %s", *size, display_name(config.data_prepared))
+        return tf.autograph.experimental.do_not_convert(lambda index: tf.reshape(kept(index), shape))
     megabytes = len(store) * row * 4 / _MIB
     downsampled = tf.autograph.experimental.do_not_convert(lambda waves: data.downsample(features.waves_to_data(waves)))
     if megabytes > max(config.data_cache_mb, config.data_disk_mb):
@@ -84,7 +89,7 @@ def stage_reader(
         progress = Progress(0, len(store), label="features of {} x {} pixels: note".format(*size), rate="notes/s")
         # Not within the stream of waves, where products of matrices are slower.
         transform = tf.function(downsampled, input_signature=[tf.TensorSpec([None, config.audio_length, 1])])
-        for waves in all_waves(store):
+        for waves in waves_of(store, range(len(store))):
             spool.extend([transform(waves).numpy().reshape(-1, row)])
             progress.update(done := done + len(waves), {})
         progress.close()
@@ -99,6 +104,29 @@ def stage_reader(
     return tf.autograph.experimental.do_not_convert(
         lambda index: tf.reshape(tf.slice(kept, [index, 0], [1, row]), shape)
     )
+
+
+def range_key(config: GANSynthConfig) -> dict[str, Any]:
+    """The options that decide what the ranges of a set of notes are."""
+    return {**feature_key(config), "examples": config.normalizer_num_examples, "seed": config.seed}
+
+
+def range_batches(config: GANSynthConfig, store: NoteStore) -> int:
+    """Batches of notes that the ranges of the data are taken from."""
+    # After all notes the range stays as it is.
+    return -(-min(config.normalizer_num_examples, len(store)) // _NORMALIZER_BATCH)
+
+
+def ranges(
+    config: GANSynthConfig, store: NoteStore, features: Features, batches: range
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest value of each frequency and channel in some batches of notes, float32 [f, 2] each."""
+    statistics, first = normalizer.RangeStatistics(), batches.start * _NORMALIZER_BATCH
+    stream = note_batches(store, store.wave, batch_size=_NORMALIZER_BATCH, seed=config.seed, start_example=first)
+    transform = tf.function(features.waves_to_data)
+    for waves, _ in stream.take(len(batches)):
+        statistics.add(transform(waves).numpy())
+    return statistics.bounds
 
 
 def normalizer_path(config: GANSynthConfig, run_dir: str) -> str:
@@ -130,14 +158,10 @@ def run_normalizer(
     path = normalizer_path(config, run_dir)
     if store is None or os.path.exists(path):
         return normalizer.load(path, kind, features.spec_shape[1])
-    statistics = normalizer.RangeStatistics()
-    batches = note_batches(store, store.wave, batch_size=_NORMALIZER_BATCH, seed=config.seed)
-    transform = tf.function(features.waves_to_data)
-    # After all notes the range stays as it is.
-    num_examples = min(config.normalizer_num_examples, len(store))
-    for waves, _ in batches.take(-(-num_examples // _NORMALIZER_BATCH)):
-        statistics.add(transform(waves).numpy())
-    rows = statistics.rows(kind, config.normalizer_margin)
+    bounds = prepared.bounds(config, range_key(config)) if config.data_prepared else None
+    if bounds is None:
+        bounds = ranges(config, store, features, range(range_batches(config, store)))
+    rows = normalizer.RangeStatistics(*bounds).rows(kind, config.normalizer_margin)
     if is_chief:
         normalizer.save(path, rows)
     return normalizer.of_rows(rows)

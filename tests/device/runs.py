@@ -17,7 +17,7 @@ import tensorflow as tf
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.notes.loading import load_notes
 from gansynth_tf.resolution import StageData
-from gansynth_tf.stages.features import all_waves, make_features, run_normalizer
+from gansynth_tf.stages.features import make_features, run_normalizer, waves_of
 from tests.device import portable, program, train
 from tests.device.export import trace
 from tests.device.subjects import MODELS, Subject, make_subject
@@ -107,7 +107,7 @@ def _write_clips(config: Any, run_dir: Path, folder: Path) -> dict[str, Any]:
 def _write_stages(config: GANSynthConfig, run_dir: Path, folder: Path) -> dict[str, Any]:
     """The files of a GANSynth from the stage that its run has come to; returns their part of the manifest."""
     store, features = load_notes(config, str(run_dir / "cache")), make_features(config)
-    waves = np.concatenate([batch.numpy() for batch in all_waves(store)])
+    waves = np.concatenate([batch.numpy() for batch in waves_of(store, range(len(store)))])
     pitches = np.stack([store.one_hot(tf.constant(index, tf.int64)).numpy() for index in range(len(store))])
     np.savez_compressed(folder / train.EXAMPLES, waves=_as_integers(waves), pitches=pitches)
     probabilities = (store.pitch_counts / store.pitch_counts.sum()).tolist()

@@ -138,7 +138,7 @@ X = ("--data_dir=nowhere", "--classifier_dir=x")
         (["--task=sc09", "--data_dir=x"], "--classifier_dir must be given"),
         (["--data_dir=x", "--classifier_dir=x"], "--task must be given"),
         (["--task=sc09", "--data_dir=nowhere", "--classifier_dir=x"], "nowhere: is not a folder"),
-        (["--task=pitch", "--classifier_dir=x"], "one of --data_dir, --tfds_data_dir and --train_data_path"),
+        (["--task=pitch", "--classifier_dir=x"], "one of --data_dir, --tfds_data_dir, --train_data_path and"),
         (["--task=sc09", "--data_dir=DATA", "--classifier_dir=x", "--networks=resnet"], "--networks=resnet: must be"),
         (["--task=sc09", "--data_dir=DATA", "--classifier_dir=x", "--test_fraction=0"], "there are none for --test_"),
         ([*X, "--task=sc09", "--validation_fraction=0"], "--validation_fraction=0.0: must be above 0"),

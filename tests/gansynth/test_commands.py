@@ -68,7 +68,7 @@ def test_mistakes_are_one_line(tmp_path):
     new = f"--train_root_dir={tmp_path / 'new'}"
     for given, words in (
         ([], ["--train_root_dir must be given"]),
-        ([new], ["one of --data_dir, --tfds_data_dir and --train_data_path must be given"]),
+        ([new], ["one of --data_dir, --tfds_data_dir, --train_data_path and --data_prepared must be given"]),
         ([new, '--hparams={"learning_rate":1}'], ["unknown hyperparameter 'learning_rate'"]),
         ([new, "--config=mel"], ["--config=mel: must be one of mel_prog_hires"]),
         ([f"--train_root_dir={old}", '--hparams={"seed":4}'], ["--seed=4", "was started with 3"]),

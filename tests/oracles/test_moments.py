@@ -83,7 +83,7 @@ def test_no_batch_has_no_moments():
 def test_moments_of_a_folder_count_each_clip_of_a_pass_once(data, slicing, seed):
     lengths = data.draw(st.lists(profile.sizes(slicing.slice_len), min_size=1, max_size=4))
     store = ramp_store(lengths, slicing)
-    with mock.patch.object(moments, "_BATCH", BATCH), mock.patch.object(clips, "_BLOCK_DRAWS", 1):
+    with mock.patch.object(moments, "BATCH", BATCH), mock.patch.object(clips, "_BLOCK_DRAWS", 1):
         clips_of_pass = passes_of(store, seed, 0, 1)[0][0]
         assume(clips_of_pass)
         found = moments.of_store(store, seed)

@@ -184,10 +184,19 @@ def report(error: BaseException) -> int | None:
     return None
 
 
-def run(main: Callable[[], None]) -> typing.NoReturn:
-    """Parses the command line, calls `main` and exits: 0, 1 for a `UserError`, 2 for a wrong command line."""
+def run(main: Callable[[], None], passed_on: list[str] | None = None) -> typing.NoReturn:
+    """Parses the command line, calls `main` and exits: 0, 1 for a `UserError`, 2 for a wrong command line.
+
+    Args:
+      main: does what the command is for.
+      passed_on: takes the arguments after `--`, of a command that hands them on; others have none.
+    """
 
     def parse(argv: list[str]) -> list[str]:
+        if passed_on is not None and "--" in argv:
+            end = argv.index("--")
+            passed_on.extend(argv[end + 1 :])
+            argv = argv[:end]
         if kind := usage.asked(argv[1:]):
             text = sys.modules["__main__"].__doc__ or sys.modules[main.__module__].__doc__ or ""
             sys.exit(guarded(lambda: usage.write(kind, text)))

@@ -15,7 +15,7 @@ import reprlib
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -163,7 +163,17 @@ def read_arrays(path: str, names: Sequence[str], max_bytes: int = 1 << 26) -> li
       OSError: it cannot be opened.
     """
     require_regular(path)
-    with open(path, "rb") as file, _one_line(), zipfile.ZipFile(file) as archive:
+    with open(path, "rb") as file:
+        return arrays_in(file, names, max_bytes)
+
+
+def arrays_in(file: BinaryIO, names: Sequence[str], max_bytes: int = 1 << 26) -> list[np.ndarray]:
+    """`read_arrays` of an npz file that is open.
+
+    Raises:
+      Unreadable: see `read_arrays`.
+    """
+    with _one_line(), zipfile.ZipFile(file) as archive:
         found = []
         for name in names:
             member = archive.getinfo(f"{name}.npy")

@@ -19,6 +19,7 @@ from wavegan_tf.core.audio.batches import read_batches, stream_options
 from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.audio.labels import Labelling
 from wavegan_tf.core.audio.options import ClipOptions, Slicing
+from wavegan_tf.core.audio.samples import read_samples
 from wavegan_tf.core.audio.slicing import clip_counts, clip_positions, expected_clips
 from wavegan_tf.core.audio.store import AudioStore, open_store
 from wavegan_tf.core.draws import purpose_seed
@@ -118,17 +119,31 @@ def load_clips(
     if labelled is not None:
         numbers = np.array([labelled.files[path] for path in decoded.files], np.int64)
         store = dataclasses.replace(store, labels=labelled.names, file_labels=numbers, is_balanced=is_balanced)
-    if store.clips_per_epoch <= 0:
-        raise UserError(
-            f"--data_dir={options.data_dir}: the longest file has {decoded.lengths.max()} samples, a clip "
-            f"{options.data_slice_len}; --data_pad_end or --data_first_slice pads with zeros"
-        )
-    if labelled is not None and labelling is not None and labelling.known is None:
-        _require_clips(store)
+    require_clips(store, f"--data_dir={options.data_dir}", is_new=labelling is None or labelling.known is None)
     return store
 
 
-def _require_clips(store: ClipStore) -> None:
+def require_clips(store: ClipStore, shown: str, is_new: bool) -> None:
+    """Checks that there are clips.
+
+    Args:
+      store: the audio.
+      shown: where it is, for messages.
+      is_new: whether each label must have some, as in a run that is not continued.
+
+    Raises:
+      UserError: none can be cut, or none of a label.
+    """
+    if store.clips_per_epoch <= 0:
+        raise UserError(
+            f"{shown}: the longest file has {store.audio.lengths.max()} samples, a clip "
+            f"{store.slicing.slice_len}; --data_pad_end or --data_first_slice pads with zeros"
+        )
+    if store.labels and is_new:
+        _require_clips_of_labels(store)
+
+
+def _require_clips_of_labels(store: ClipStore) -> None:
     """Raises UserError if no clip can be cut of a label."""
     empty = [name for name, clips in zip(store.labels, store.label_clips, strict=True) if clips <= 0]
     if empty:
@@ -270,13 +285,29 @@ def clip_batches(
     return read_batches(rows, read, batch_size=batch_size, worker=worker, num_workers=num_workers)
 
 
-def first_epoch(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Dataset:
+def count_first_epoch(store: ClipStore, seed: int) -> int:
+    """How many clips `first_epoch` has."""
+    return len(_Order(store, seed).first_epoch())
+
+
+def first_epoch(
+    store: ClipStore, *, batch_size: int, seed: int, batches: range | None = None
+) -> tf.data.Dataset:
     """The clips of the first epoch of `clip_batches`, each once, in the order of the files and without labels.
+
+    Args:
+      store: from `load_clips`.
+      batch_size: clips in a batch.
+      seed: of the order.
+      batches: which of them, in a row; by default all.
 
     Returns:
       float32 [b, slice_len, c]; the last batch may be smaller.
     """
-    rows = tf.data.Dataset.from_tensor_slices(_Order(store, seed).first_epoch())
+    found = _Order(store, seed).first_epoch()
+    if batches is not None:
+        found = found[batches.start * batch_size : batches.stop * batch_size]
+    rows = tf.data.Dataset.from_tensor_slices(found)
     clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
     return clips.batch(batch_size).prefetch(2).with_options(stream_options())
 
@@ -285,8 +316,7 @@ def first_epoch(store: ClipStore, *, batch_size: int, seed: int) -> tf.data.Data
 def _read_clip(store: ClipStore, row: tf.Tensor) -> tf.Tensor:
     """Float32 [slice_len, c] of a row of `_Order.block`, zero-padded at the end."""
     start, samples = row[0], row[1]
-    # Not samples[a:b]: TensorFlow's strided slice crashes beyond 2**31 samples.
-    clip = tf.slice(store.audio.samples, [start, 0], [samples, -1])
+    clip = read_samples(store.audio.samples, start, samples)
     clip = tf.pad(clip, [[0, store.slicing.slice_len - samples], [0, 0]])
     return tf.ensure_shape(clip, [store.slicing.slice_len, store.audio.samples.shape[1]])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from wavegan_tf.core import effects
 from wavegan_tf.core.audio.labels import RULES
@@ -51,13 +52,26 @@ class Decoding:
     fast_wav: bool = False
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ClipOptions(Options):
-    """Where the audio is and how clips are cut from it; names and defaults are the original's."""
+def prepared(command: str) -> Any:
+    """Option data_prepared, of what `command` writes."""
+    help = f"Folder that {command} has written, instead of --data_dir; with the same options as there."
+    return option("", help, per_worker=True, path=True)
 
-    data_dir: str = option(
-        "", "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.", per_worker=True, path=True
+
+def verify() -> Any:
+    """Option data_verify."""
+    return option(
+        False,
+        "Read all of --data_prepared first and compare checksums; sizes always are.",
+        per_worker=True,
+        effect=[effects.only_with("data_prepared")],
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecodingOptions(Options):
+    """How files become waveforms; names and defaults are the original's."""
+
     data_sample_rate: int = option(
         16000,
         "Samples per second; files at other rates are resampled.",
@@ -65,10 +79,23 @@ class ClipOptions(Options):
         maximum=MAX_SAMPLE_RATE,
         resume="fixed",
     )
-    data_slice_len: int = option(16384, "Samples in a clip.", minimum=64, maximum=1 << 26, resume="fixed")
     data_num_channels: int = option(
         1, "Channels: files are averaged to 1; mono is duplicated to 2.", minimum=1, maximum=1024, resume="fixed"
     )
+    data_normalize: bool = option(True, "Scale each file to a peak of 1.", resume="fixed")
+    data_fast_wav: bool = option(False, "Read with scipy: 16-bit and float32 wav only, at the right rate.")
+    data_skip_bad: bool = option(True, "Report files that cannot be used and go on, instead of stopping at the first.")
+
+    def decoding(self) -> Decoding:
+        """How files are read."""
+        return Decoding(self.data_sample_rate, self.data_num_channels, self.data_normalize, self.data_fast_wav)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SlicingOptions(Options):
+    """How clips are cut; names and defaults are the original's."""
+
+    data_slice_len: int = option(16384, "Samples in a clip.", minimum=64, maximum=1 << 26, resume="fixed")
     data_overlap_ratio: float = option(
         0.0,
         "Overlap of successive clips of a file, 0 up to below 1.",
@@ -85,18 +112,6 @@ class ClipOptions(Options):
         False,
         "Zero-pad the last clip of a file instead of dropping it; always so with --data_first_slice.",
         resume="fixed",
-    )
-    data_normalize: bool = option(True, "Scale each file to a peak of 1.", resume="fixed")
-    data_fast_wav: bool = option(False, "Read with scipy: 16-bit and float32 wav only, at the right rate.")
-    data_cache_mb: int = option(
-        2048,
-        "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",
-        minimum=0,
-        per_worker=True,
-    )
-    data_skip_bad: bool = option(True, "Report files that cannot be used and go on, instead of stopping at the first.")
-    data_cache_dir: str = option(
-        "", "Folder for that file; default: data_cache in --train_dir.", per_worker=True, path=True
     )
 
     def __post_init__(self) -> None:
@@ -115,14 +130,39 @@ class ClipOptions(Options):
             random_start=not first,
         )
 
-    def decoding(self) -> Decoding:
-        """How files are read."""
-        return Decoding(self.data_sample_rate, self.data_num_channels, self.data_normalize, self.data_fast_wav)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClipOptions(DecodingOptions, SlicingOptions):
+    """Where the audio is and how clips are cut from it."""
+
+    data_dir: str = option(
+        "",
+        "Folder with audio files (wav, flac, ogg, mp3, ...), sub-folders included.",
+        per_worker=True,
+        path=True,
+        effect=[effects.not_with("data_prepared")],
+    )
+    data_prepared: str = prepared("audio_prepare")
+    data_verify: bool = verify()
+    data_cache_mb: int = option(
+        2048,
+        "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",
+        minimum=0,
+        per_worker=True,
+        effect=[effects.not_with("data_prepared")],
+    )
+    data_cache_dir: str = option(
+        "",
+        "Folder for that file; default: data_cache in --train_dir.",
+        per_worker=True,
+        path=True,
+        effect=[effects.not_with("data_prepared")],
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LabelOptions(Options):
-    """How clips get their labels."""
+class LabelRuleOptions(Options):
+    """How files get their labels."""
 
     data_labels: str = option(
         "none",
@@ -138,11 +178,18 @@ class LabelOptions(Options):
         path=True,
         effect=[effects.only_with("data_labels", values=("csv",))],
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LabelOptions(LabelRuleOptions):
+    """How clips get their labels."""
+
     data_balance: bool = option(
         False,
         "Draw all labels equally often, however many files they have.",
         resume="fixed",
         effect=[effects.not_with("data_labels", values=("none",))],
     )
+
 
 INVERSIONS = ("original", "exact", "fast")

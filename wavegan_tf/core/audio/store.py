@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,6 +19,7 @@ from wavegan_tf.core.audio import decode as audio
 from wavegan_tf.core.audio.cache import SampleSpool, cache_key, read_index
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.options import Decoding
+from wavegan_tf.core.audio.samples import Samples
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 
@@ -36,13 +37,13 @@ class AudioStore:
       lengths: int64 [files], samples of each.
       skipped: (file, reason) of those that could not.
       samples: float32 [total, c] of all files, on the CPU. Pages of a cache file are read as they are
-        touched.
+        touched. Of a prepared set, what reads them.
     """
 
-    files: tuple[str, ...]
+    files: Sequence[str]
     lengths: np.ndarray
     skipped: tuple[tuple[str, str], ...]
-    samples: tf.Tensor
+    samples: Samples
 
     @property
     def starts(self) -> np.ndarray:
@@ -81,7 +82,7 @@ def open_store(
         return contents
 
     def is_current(contents: dict[str, Any]) -> bool:
-        with ThreadPoolExecutor(_num_threads()) as pool:
+        with ThreadPoolExecutor(num_threads()) as pool:
             paths = [path for path, _ in contents["skipped"]]
             return not any(pool.map(functools.partial(_decodes, decoding), paths))
 
@@ -178,7 +179,7 @@ def _decode_all(files: list[str], decoding: Decoding, spool: SampleSpool, skip_b
     """Puts all files into the spool; returns what `AudioStore` says about them."""
     lengths, usable, skipped = [], [], []
     progress = _Progress(len(files), decoding.sample_rate)
-    with ThreadPoolExecutor(_num_threads()) as pool:
+    with ThreadPoolExecutor(num_threads()) as pool:
         decode = functools.partial(_decode_short, decoding)
         for path, result in zip(files, _map_in_order(pool, decode, files), strict=True):
             try:
@@ -196,7 +197,8 @@ def _decode_all(files: list[str], decoding: Decoding, spool: SampleSpool, skip_b
     return {"files": usable, "lengths": lengths, "skipped": skipped}
 
 
-def _num_threads() -> int:
+def num_threads() -> int:
+    """Threads that decode at a time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(8, cores)
 
@@ -206,7 +208,7 @@ def _map_in_order(pool: ThreadPoolExecutor, function: Callable[[str], Any], item
     waiting: collections.deque = collections.deque()
     for item in items:
         waiting.append(pool.submit(function, item))
-        if len(waiting) > 2 * _num_threads():
+        if len(waiting) > 2 * num_threads():
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()

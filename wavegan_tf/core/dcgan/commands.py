@@ -10,6 +10,7 @@ from absl import flags as absl_flags
 from wavegan_tf.core import commands, flags
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.options import GanOptions
+from wavegan_tf.core.preparation.options import in_place
 
 OptionsT = TypeVar("OptionsT", bound=GanOptions)
 
@@ -36,4 +37,4 @@ def train(options_class: type[OptionsT], train_one: Callable[[OptionsT, str], in
     saved = gan_options.load_run(options_class, train_dir) if gan_options.run_exists(train_dir) else None
     # Also when a run is continued: what the flag says counts for what may change.
     given = options_class.presets.get(absl_flags.FLAGS.preset or "", {})
-    train_one(flags.from_flags(options_class, saved, given), train_dir)
+    train_one(flags.from_flags(options_class, saved and in_place(saved, ["data_dir"]), given), train_dir)

@@ -18,6 +18,7 @@ from wavegan_tf.core.dcgan.model import AVERAGE, Gan
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.dcgan.updates import Updates, named_batch
 from wavegan_tf.core.nn import optimizers
+from wavegan_tf.core.preparation.loading import load_clips
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.stop import Stop
 from wavegan_tf.core.training import checkpoints, loop, precision, preview, runtime, tracking, update
@@ -138,7 +139,7 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
         run = run.without_xla_on_replicas(config.jit_compile, "batch normalisation")
     cache_dir = config.data_cache_dir or os.path.join(train_dir, "data_cache")
     labelling = gan_options.labelling(config, train_dir)
-    store = clips.load_clips(config, cache_dir, labelling, config.data_balance)
+    store = load_clips(config, cache_dir, labelling, config.data_balance)
     run.cluster.agree(
         {
             "labels": store.labels,

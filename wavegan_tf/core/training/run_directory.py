@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
-import shutil
-import socket
 from types import TracebackType
-from typing import BinaryIO
-
-from absl import logging
 
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.files import display_name, is_running
-from wavegan_tf.core.writing import why, writing
+from wavegan_tf.core.files import display_name
+from wavegan_tf.core.held_folder import LOCK, is_lock_at, remove_all, take
+from wavegan_tf.core.writing import writing
 
-_LOCK = ".lock"
 # Decoded audio serves the next start as well.
-_KEPT = (_LOCK, "data_cache")
+_KEPT = (LOCK, "data_cache")
 
 
 class RunDirectory:
@@ -49,49 +43,15 @@ class RunDirectory:
             shown = f"--{flag}={display_name(directory)}"
             raise UserError(f"{shown}: TensorFlow takes paths in UTF-8 only; choose another", **arguments) from None
         self._directory, self._options_file = directory, options_file
-        self._arguments = arguments
         self._made = _missing(directory)
         try:
             with writing(name, **arguments):
                 os.makedirs(directory, exist_ok=True)
-                self._file = self._take(name)
+                self._file = take(directory, name, "training", **arguments)
                 self._before = _names(directory)
         except UserError:
             self._remove_made()
             raise
-
-    def _take(self, name: str) -> BinaryIO:
-        path = os.path.join(self._directory, _LOCK)
-        while True:
-            file = open(path, "a+b", buffering=0)  # noqa: SIM115 - held until the directory is given back
-            file.seek(0)
-            owner, _, host = file.read().decode(errors="replace").strip().partition(" ")
-            try:
-                is_held = not _lock(file)
-            except OSError as error:
-                # Not on every network disk. A process of this machine that holds the directory is still seen.
-                is_held = host == socket.gethostname() and owner.isdecimal() and is_running(int(owner))
-                if not is_held:
-                    logging.warning(
-                        "%s: cannot be locked (%s); a process on another machine that trains here, too, "
-                        "would not be noticed", name, why(error),
-                    )  # fmt: skip
-            if is_held:
-                file.close()
-                where = f" of {host}" if host and host != socket.gethostname() else ""
-                message = f"{name}: process {owner or 'unknown'}{where} is already training in this directory"
-                raise UserError(message, **self._arguments) from None
-            # Whoever held it may have removed the file meanwhile; another process may hold a new one.
-            if _is_at(file, path):
-                try:
-                    file.truncate(0)
-                    file.write(f"{os.getpid()} {socket.gethostname()}".encode())
-                except OSError:
-                    _remove(path)
-                    file.close()
-                    raise
-                return file
-            file.close()
 
     def __enter__(self) -> RunDirectory:
         return self
@@ -99,16 +59,16 @@ class RunDirectory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        path = os.path.join(self._directory, _LOCK)
-        if not _is_at(self._file, path):
+        path = os.path.join(self._directory, LOCK)
+        if not is_lock_at(self._file, path):
             # The directory was removed or renamed meanwhile: what is there now belongs to somebody else.
             self._release()
             return
         is_undone = error is not None and not os.path.exists(os.path.join(self._directory, self._options_file))
         if is_undone:
             for name in _names(self._directory) - self._before - set(_KEPT):
-                _remove(os.path.join(self._directory, name))
-        _remove(path)
+                remove_all(os.path.join(self._directory, name))
+        remove_all(path)
         self._release()
         if is_undone:
             self._remove_made()
@@ -122,23 +82,6 @@ class RunDirectory:
         for folder in self._made:
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Locks a file; False if another process holds it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_at(file: BinaryIO, path: str) -> bool:
-    """True if an open file is what stands at a path."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except OSError:
-        return False
 
 
 def _names(directory: str) -> set[str]:
@@ -156,9 +99,3 @@ def _missing(directory: str) -> list[str]:
         missing.append(path)
         path = os.path.dirname(path)
     return missing
-
-
-def _remove(path: str) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        os.remove(path)

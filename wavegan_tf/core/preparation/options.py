@@ -1,0 +1,67 @@
+"""Where the sounds are that are to be prepared, and where to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+from wavegan_tf.core import effects
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.options import Options, OptionsT, option
+from wavegan_tf.core.preparation.manifest import COMMANDS
+
+# More would be files that a disk cannot hold well in one folder.
+MOST_SHARDS = 100_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PreparationOptions(Options):
+    """Where the sounds are, and where to prepare them."""
+
+    data_dir: str = option(
+        "",
+        "Folder with audio files, sub-folders included; here, or where Beam's filesystems reach (gs://, s3://, hdfs://).",
+        path=True,
+        effect=[effects.not_with("data_glob")],
+    )
+    data_glob: str = option("", "Pattern of audio files instead, such as gs://sounds/**/*.wav.", path=True)
+    output_dir: str = option("", "Folder to write, here or there.", path=True)
+    num_shards: int = option(
+        0,
+        "Files to write the samples to. Default: about 256 MB each, and for small sets up to 16.",
+        minimum=0,
+        maximum=MOST_SHARDS,
+    )
+
+    def require_places(self) -> None:
+        """Raises UserError unless one place to read from and one to write to are given."""
+        if bool(self.data_dir) == bool(self.data_glob):
+            given = "both" if self.data_dir else "none"
+            raise UserError(f"one of --data_dir and --data_glob must be given, not {given}")
+        if not self.output_dir:
+            raise UserError("--output_dir must be given")
+
+
+def in_place(saved: OptionsT, places: Sequence[str]) -> OptionsT:
+    """The options of a run that is continued, without a place of its data where the command line gives another.
+
+    Args:
+      saved: the options.
+      places: those that name where the data are, but for data_prepared.
+    """
+    given = [name for name in (*places, "data_prepared") if flags.FLAGS[name].present]
+    cleared: dict[str, Any] = {name: "" for name in (*places, "data_prepared") if given and name not in given}
+    if "data_prepared" in cleared:
+        cleared["data_verify"] = False
+    return dataclasses.replace(saved, **cleared)
+
+
+def require_one_place(data_dir: str, data_prepared: str) -> None:
+    """Raises UserError unless one of both is given."""
+    if bool(data_dir) == bool(data_prepared):
+        if data_dir:
+            raise UserError("--data_dir: cannot be combined with --data_prepared")
+        raise UserError(f"--data_dir must be given, or --data_prepared after {COMMANDS['audio']}")

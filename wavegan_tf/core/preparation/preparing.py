@@ -1,0 +1,330 @@
+"""A prepared set made: which files go into which shard, the pipeline that writes them, and the manifest of all."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import functools
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from wavegan_tf.core.audio.files import extension_of, report_skipped
+from wavegan_tf.core.audio.options import Decoding
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.files import display_name, remove_abandoned
+from wavegan_tf.core.held_folder import LOCK, held
+from wavegan_tf.core.preparation import filesystems, manifest, options, processes, shards, tables
+from wavegan_tf.core.preparation.filesystems import Found
+from wavegan_tf.core.preparation.manifest import MANIFEST_FILE, SKIPPED_FILE, Manifest, Shard
+from wavegan_tf.core.progress import Progress
+from wavegan_tf.core.reading import Unreadable, parse_json
+
+PLAN_FILE, _LISTS = "preparing.json", "lists"
+SHARD_BYTES = 256 << 20
+# A small set has several shards as well, as each is the work of one process.
+_FEWEST, _LEAST_BYTES = 16, 1 << 20
+
+_SMALL_FILES, _SMALL_BYTES = 1000, 1 << 24
+# Bytes of samples that a byte of a file is likely to become.
+_EXPANSION = {".flac": 2, ".mp3": 12, ".ogg": 12, ".oga": 12, ".opus": 16, ".m4a": 12, ".mp4": 12, ".aac": 12,
+              ".wma": 12, ".mp2": 8, ".spx": 20, ".amr": 20, ".webm": 16, ".weba": 16}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be prepared.
+
+    Attributes:
+      kind: `manifest.AUDIO` or `manifest.NOTES`.
+      folder: to be written.
+      options: on which samples and the choice of files depend, by flag.
+      decoding: how files are decoded.
+      skip_bad: report files that cannot be used and go on.
+      files: what is to be decoded, in order.
+      names: of the files, as runs are to know them.
+      classes: number of the label or pitch of each; None without.
+      labels: names of the labels.
+      skipped: (name, reason) of files that cannot be used without being decoded.
+      left_out: how many others were not chosen, by the flag that decided.
+      num_shards: how many; 0 for as many as are about `SHARD_BYTES` each.
+    """
+
+    kind: str
+    folder: str
+    options: Mapping[str, Any]
+    decoding: Decoding
+    skip_bad: bool
+    files: Sequence[Found]
+    names: Sequence[str]
+    classes: Sequence[int] | None = None
+    labels: tuple[str, ...] = ()
+    skipped: Sequence[tuple[str, str]] = ()
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    num_shards: int = 0
+
+    @functools.cached_property
+    def _weights(self) -> np.ndarray:
+        """About how many bytes of samples each file has."""
+        expansions = (_EXPANSION.get(extension_of(found.path), 1) for found in self.files)
+        return np.array([1 + found.size * expansion for found, expansion in zip(self.files, expansions, strict=True)])
+
+    @property
+    def is_small(self) -> bool:
+        """True if the files are decoded in less time than processes take to start."""
+        return len(self.files) <= _SMALL_FILES and int(self._weights.sum()) <= _SMALL_BYTES
+
+    @functools.cached_property
+    def parts(self) -> list[range]:
+        """Places of the files of each shard: successive ones, about as many bytes in each."""
+        weights = self._weights
+        ends, total = np.cumsum(weights, dtype=np.float64), float(weights.sum())
+        count = self.num_shards or max(-(-int(total) // SHARD_BYTES), min(_FEWEST, -(-int(total) // _LEAST_BYTES)))
+        count = min(count, len(self.files), options.MOST_SHARDS)
+        # A file is of the shard in which its middle lies.
+        shard = np.minimum((ends - weights / 2) * count // total, count - 1)
+        bounds = np.searchsorted(shard, np.arange(count + 1))
+        return [range(int(first), int(last)) for first, last in zip(bounds[:-1], bounds[1:], strict=True)]
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Names the files, by path, size and time, and all that decides about shards."""
+        options = {**self.options, "decoding": dataclasses.asdict(self.decoding)}
+        made = hashlib.sha256(json.dumps([shards.MAGIC.decode(), options, len(self.parts)], sort_keys=True).encode())
+        for found in self.files:
+            made.update(json.dumps([_absolute(found.path), found.size, found.changed]).encode())
+        if self.classes is not None:
+            made.update(json.dumps([list(self.labels), list(map(int, self.classes))]).encode())
+        return made.hexdigest()
+
+
+def _absolute(path: str) -> str:
+    return path if filesystems.is_remote(path) else os.path.abspath(path)
+
+
+def prepare(plan: Plan, arguments: Sequence[str]) -> Manifest:
+    """Writes the shards of a plan and their manifest; what another start has finished of the same plan is kept.
+
+    To be called in the folder's hands: see `holding`.
+
+    Args:
+      plan: what to prepare.
+      arguments: from `processes.beam_arguments`.
+
+    Raises:
+      UserError: the folder holds something else, no file can be used, one is bad without `skip_bad`, or something
+        cannot be written.
+    """
+    _require_none(plan.skipped, plan)
+    count = len(plan.parts)
+    settings = {
+        "folder": _absolute(plan.folder), "key": plan.key, "num_shards": count,
+        "decoding": dataclasses.asdict(plan.decoding), "skip_bad": plan.skip_bad,
+    }  # fmt: skip
+    done = _finished(plan)
+    units: list[dict[str, Any]] = [
+        {"number": number, "list": _list_path(plan, number)} for number in range(count) if number not in done
+    ]
+    if units:
+        logging.info("preparing %d files in %d shards, %d of them finished", len(plan.files), count, len(done))
+        filesystems.make_folder(filesystems.join(plan.folder, _LISTS))
+        for unit in units:
+            paths = [_absolute(plan.files[place].path) for place in plan.parts[unit["number"]]]
+            text = json.dumps(paths, ensure_ascii=False).encode(errors="surrogateescape")
+            filesystems.write(unit["list"], text)
+        with _shown(plan, count, "shard") as look:
+            processes.run("wavegan_tf.core.preparation.shards:write_shard", settings, units, arguments, look)
+    facts = _finished(plan)
+    missing = [number for number in range(count) if number not in facts]
+    if missing:
+        name = shards.shard_name(missing[0], count)
+        raise UserError(f"{display_name(plan.folder)}: {name} was not written; start again, finished shards are kept")
+    made = _completed(plan, [facts[number] for number in range(count)])
+    filesystems.remove([_list_path(plan, number) for number in range(count)])
+    if not filesystems.is_remote(plan.folder):
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.join(plan.folder, _LISTS))
+    return made
+
+
+def _require_none(skipped: Sequence[tuple[str, str]], plan: Plan) -> None:
+    """Raises UserError if files were skipped that must not be."""
+    if skipped and not plan.skip_bad:
+        name, reason = skipped[0]
+        raise UserError(f"{name}: {reason}; repair or remove it, or set --data_skip_bad=true")
+
+
+def _list_path(plan: Plan, number: int) -> str:
+    return filesystems.join(_absolute(plan.folder), f"{_LISTS}/{number:05d}.json")
+
+
+def _finished(plan: Plan) -> dict[int, shards.ShardFacts]:
+    """The facts of the shards that are whole, by number."""
+    count = len(plan.parts)
+    found = ((number, shards.read_facts(plan.folder, number, count, plan.key)) for number in range(count))
+    return {number: facts for number, facts in found if facts is not None}
+
+
+@contextlib.contextmanager
+def _shown(plan: Plan, total: int, label: str) -> Iterator[Callable[[], None]]:
+    """Yields what shows how many shards are there, of a local folder."""
+    progress = Progress(0, total, label=label, rate=f"{label}s/s")
+
+    def look() -> None:
+        if not filesystems.is_remote(plan.folder):
+            names = os.listdir(plan.folder)
+            progress.update(sum(name.endswith(".audio.npz") for name in names), {})
+
+    try:
+        yield look
+    finally:
+        progress.close()
+
+
+@contextlib.contextmanager
+def holding(folder: str, flag: str = "output_dir") -> Iterator[None]:
+    """Makes a folder, and keeps other processes from preparing data in it while it is entered.
+
+    Raises:
+      UserError: another process does that, or the folder cannot be written.
+    """
+    shown = f"--{flag}={display_name(folder)}"
+    filesystems.make_folder(folder)
+    if filesystems.is_remote(folder):
+        yield
+        return
+    with held(folder, shown, "preparing data"):
+        for place in (folder, *(os.path.join(folder, name) for name in (_LISTS, tables.FOLDER))):
+            remove_abandoned(place)
+        yield
+
+
+def claim(plan: Plan) -> None:
+    """Makes a folder that of a plan, or sees that it is.
+
+    Raises:
+      UserError: it holds other files, or data prepared from others or with other options.
+    """
+    shown = f"--output_dir={display_name(plan.folder)}"
+    path = filesystems.join(plan.folder, PLAN_FILE)
+    if filesystems.size_of(path) is None:
+        if not filesystems.is_remote(plan.folder) and set(os.listdir(plan.folder)) - {LOCK}:
+            raise UserError(f"{shown}: holds other files; choose another folder, or an empty one")
+        values = {"kind": plan.kind, "key": plan.key, "options": dict(plan.options), "shards": len(plan.parts)}
+        filesystems.write(path, (json.dumps(values, indent=1) + "\n").encode())
+        return
+    try:
+        values = parse_json(filesystems.read(path).decode())
+        kind, key, options, count = (values[name] for name in ("kind", "key", "options", "shards"))
+    except (OSError, Unreadable, UnicodeDecodeError, KeyError, TypeError):
+        raise UserError(f"{display_name(path)}: is damaged; choose another --output_dir") from None
+    if key == plan.key:
+        return
+    if kind != plan.kind:
+        raise UserError(f"{shown}: was begun by {manifest.COMMANDS.get(kind, kind)}; choose another folder")
+    for name, value in plan.options.items():
+        if options.get(name) != value:
+            raise UserError(f"--{name}={value}: {shown} was begun with {options.get(name)}; choose another folder")
+    if count != len(plan.parts):
+        raise UserError(f"--num_shards: {shown} was begun with {count} shards, not {len(plan.parts)}; keep that")
+    raise UserError(f"{shown}: was begun with other files, or with others of their names; choose another folder")
+
+
+def _completed(plan: Plan, facts: Sequence[shards.ShardFacts]) -> Manifest:
+    """Writes manifest, tables and the list of skipped files; returns the manifest.
+
+    Raises:
+      UserError: nothing can be used, or a file is bad without `skip_bad`.
+    """
+    places = np.concatenate(
+        [part.start + facts_.index for part, facts_ in zip(plan.parts, facts, strict=True)]
+    )
+    skipped = list(plan.skipped)
+    for part, facts_ in zip(plan.parts, facts, strict=True):
+        skipped += [(display_name(plan.files[part.start + place].path), reason) for place, reason in facts_.skipped]
+    write_skipped(plan.folder, skipped)
+    _require_none(skipped, plan)
+    report_skipped(skipped)
+    if not len(places):
+        name, reason = skipped[0]
+        raise UserError(f"none of the {len(plan.files)} audio files can be used; the first is {name}: {reason}")
+    columns = {name: np.concatenate([getattr(facts_, name) for facts_ in facts])
+               for name in ("length", "offset", "divisor", "peak", "power")}  # fmt: skip
+    classes = np.zeros(0, np.int32) if plan.classes is None else np.asarray(plan.classes, np.int32)[places]
+    arrays = {
+        "lengths": columns["length"], "offsets": columns["offset"], "divisors": columns["divisor"], "classes": classes,
+    }  # fmt: skip
+    digests = tables.write(plan.folder, [plan.names[place] for place in places], arrays)
+    rate = plan.decoding.sample_rate
+    made = Manifest(
+        kind=plan.kind,
+        key=plan.key,
+        options=plan.options,
+        sample_rate=rate,
+        num_channels=plan.decoding.num_channels,
+        files=len(places),
+        samples=int(columns["length"].sum()),
+        skipped=len(skipped),
+        left_out=plan.left_out,
+        labels=plan.labels,
+        shards=tuple(
+            Shard(shards.shard_name(number, len(facts)), facts_.size, len(facts_.index), facts_.sha256)
+            for number, facts_ in enumerate(facts)
+        ),
+        tables=digests,
+        histograms=manifest.histograms(columns["length"], columns["peak"], columns["power"], rate),
+        extras=_extras(plan),
+    )
+    manifest.write(plan.folder, made)
+    logging.info(
+        "%s: %d files, %.0f seconds, %d shards of %.0f MB in all, %d files skipped",
+        display_name(plan.folder), made.files, made.seconds, len(facts), sum(f.size for f in facts) / 1e6, len(skipped),
+    )  # fmt: skip
+    return made
+
+
+def _extras(plan: Plan) -> Mapping[str, Any]:
+    """What an earlier start has computed from the same set."""
+    path = filesystems.join(plan.folder, MANIFEST_FILE)
+    try:
+        before = manifest.parse(filesystems.read(path).decode(), path)
+    except (OSError, UserError, UnicodeDecodeError):
+        return {}
+    return before.extras if before.key == plan.key else {}
+
+
+def write_skipped(folder: str, skipped: Sequence[tuple[str, str]]) -> None:
+    """Writes skipped.csv: the files that cannot be used, and why.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "reason"])
+    writer.writerows(skipped)
+    filesystems.write(filesystems.join(folder, SKIPPED_FILE), text.getvalue().encode(errors="backslashreplace"))
+
+
+def read_skipped(folder: str, count: int) -> tuple[tuple[str, str], ...]:
+    """What `write_skipped` wrote into a local folder, `count` files.
+
+    Raises:
+      UserError: it is missing or damaged.
+    """
+    path = os.path.join(folder, SKIPPED_FILE)
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+        if any(len(row) != 2 for row in rows) or len(rows) != count + 1:
+            raise csv.Error(f"it does not have two columns and {count} files")
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{display_name(path)}: is missing or damaged ({error}); prepare the data anew") from None
+    return tuple((file, reason) for file, reason in rows[1:])
