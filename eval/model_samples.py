@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import soxr
@@ -10,6 +14,7 @@ import soxr
 from eval.classifiers.labels import class_numbers
 from eval.clips import nearest_int16
 from eval.samples import BATCH, UNKNOWN, Batch, ClipFormat
+from wavegan_tf.core.audio.cache import cache_key
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.model import GeneratorModel
 
@@ -39,8 +44,9 @@ class ModelSamples:
         Raises:
           UserError: the model cannot be used, or none of the pitches is its own.
         """
+        self._arguments = (model_dir, clip_format, n, seed, pitches, trust_model)
         self._model, self._format = GeneratorModel(model_dir, trust_model=trust_model), clip_format
-        self.place, self.model = model_dir, self._model.name
+        self.place, self.model, self.changed = model_dir, self._model.name, 0
         self.seed = seed
         self._rows = {"z": self._model.latents(n, seed)}
         known = self._model.pitches
@@ -74,16 +80,24 @@ class ModelSamples:
     def __len__(self) -> int:
         return len(self._rows["z"])
 
-    def batches(self) -> Iterator[Batch]:
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process goes how to load and draw the same."""
+        return ModelSamples, self._arguments
+
+    def identity(self) -> str:
+        """By the model's files and the inputs."""
+        model_dir, clip_format = self._arguments[:2]
+        files = [os.path.join(folder, name) for folder, _, names in os.walk(model_dir) for name in names]
+        inputs = {name: hashlib.sha256(rows.tobytes()).hexdigest() for name, rows in self._rows.items()}
+        return cache_key(sorted(files), {**dataclasses.asdict(clip_format), "inputs": inputs})
+
+    def batches(self, numbers: Iterable[int]) -> Iterator[Batch]:
         """Generates them."""
-        clips: list[np.ndarray] = []
-        done = 0
-        for clip in self._model.stream(self._rows, BATCH, "waveform_int16"):
-            clips.append(self._fit(clip))
-            if len(clips) == BATCH or done + len(clips) == len(self):
-                yield Batch(np.stack(clips), self._classes[done : done + len(clips)])
-                done += len(clips)
-                clips = []
+        for number in numbers:
+            chosen = slice(number * BATCH, (number + 1) * BATCH)
+            rows = {name: values[chosen] for name, values in self._rows.items()}
+            clips = [self._fit(clip) for clip in self._model.stream(rows, BATCH, "waveform_int16")]
+            yield Batch(np.stack(clips), self._classes[chosen])
 
     def _fit(self, clip: np.ndarray) -> np.ndarray:
         """16-bit samples [t, c] of the model -> int16 [length] at the right rate."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from eval.classifiers.labels import classes_of
 from eval.clips import CLIP_LEN, SAMPLE_RATE, fit_length, read_clip
 from gansynth_tf.notes.files import Note, notes_of_paths
+from wavegan_tf.core.audio.cache import cache_key
 from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
@@ -54,10 +55,17 @@ class ClipFormat:
 
 
 class Batch(NamedTuple):
-    """Clips int16 [b, t] and the classes int [b] that they are meant to be of, -1 where that is not known."""
+    """Clips of a set.
+
+    Attributes:
+      clips: int16 [b, t].
+      classes: int [b], that they are meant to be of, -1 where that is not known.
+      changed: how many of them had another length.
+    """
 
     clips: np.ndarray
     classes: np.ndarray
+    changed: int = 0
 
 
 class Samples(Protocol):
@@ -66,15 +74,25 @@ class Samples(Protocol):
     Attributes:
       place: where it is from.
       model: "wavegan", "specgan", "gansynth", or "" if that is not known.
+      changed: clips that had another length, once they have been gathered.
     """
 
     place: str
     model: str
+    changed: int
 
     def __len__(self) -> int: ...
 
-    def batches(self) -> Iterator[Batch]:
-        """All clips, in an order that is always the same."""
+    def identity(self) -> str:
+        """Names the clips: another if any of them may be another."""
+
+    def batches(self, numbers: Iterable[int]) -> Iterator[Batch]:
+        """Batches by number: 0 is the first `BATCH` clips of an order that is always the same, and so on."""
+
+
+def num_batches(samples: Samples) -> int:
+    """Batches that all clips of a set make."""
+    return -(-len(samples) // BATCH)
 
 
 def choose_files(paths: Sequence[str], n: int | None = None) -> list[str]:
@@ -140,21 +158,25 @@ class FolderSamples:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def batches(self) -> Iterator[Batch]:
-        """Decodes them; counts in `changed` those that were trimmed or padded.
+    def identity(self) -> str:
+        """By the files' names, sizes and times."""
+        options = {**dataclasses.asdict(self._format), "fix_length": self._fix_length, "classes": self.classes}
+        return cache_key(self.paths, options)
+
+    def batches(self, numbers: Iterable[int]) -> Iterator[Batch]:
+        """Decodes them.
 
         Raises:
           UserError: a file cannot be used.
         """
-        self.changed = 0
-        for start in range(0, len(self.paths), BATCH):
-            chosen = self.paths[start : start + BATCH]
+        for start in (number * BATCH for number in numbers):
+            chosen, changed = self.paths[start : start + BATCH], 0
             clips = []
             for path in chosen:
                 clip = read_clip(path, self._format.sample_rate)
                 if len(clip) != self._format.length:
                     if not self._fix_length:
                         raise UserError(f"{path}: has {len(clip)} samples, not {self._format.length}")
-                    self.changed += 1
+                    changed += 1
                 clips.append(self._format.fit(clip))
-            yield Batch(np.stack(clips), np.array(self.classes[start : start + BATCH]))
+            yield Batch(np.stack(clips), np.array(self.classes[start : start + BATCH]), changed)

@@ -17,7 +17,7 @@ from eval.metrics import arguments
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, Samples, find_clips
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.folders import output_folder, work_folder
+from wavegan_tf.core.folders import output_folder
 from wavegan_tf.core.reading import read_array
 from wavegan_tf.core.serving.commands import define_trust
 from wavegan_tf.core.serving.metadata import model_folder
@@ -31,7 +31,7 @@ _DEFAULT_MODEL_SAMPLES, _MAX_SAMPLES, _NOTE_LENGTH = 50_000, 1_000_000, 64_000
 _SOURCES = ("model_dir", "fake_dir", "watch_train_dir", "probabilities_file")
 _OF_CLIPS = effects.not_with("probabilities_file")
 _RULES = {
-    **{name: [_OF_CLIPS] for name in ("real_dir", "classifier_dir", "metrics", "seed")},
+    **{name: [_OF_CLIPS] for name in ("real_dir", "classifier_dir", "metrics", "seed", "num_workers")},
     "fix_length": [_OF_CLIPS, effects.only_with("fake_dir", "real_dir")],
     "data": [effects.only_with("probabilities_file")],
     "trust_model": [effects.only_with("model_dir")],
@@ -137,10 +137,16 @@ def score_samples(
     values = absl_flags.FLAGS
     fewer = "" if values.num_samples or isinstance(fake, FolderSamples) else " (--num_samples takes another number)"
     logging.info("%s: scoring %d clips of %s%s", name, len(fake), fake.place, fewer)
-    with work_folder(values.output_dir, "scoring") as work_dir:
-        scores, statistics = scoring.score(fake, real, found, metrics, work_dir, values.num_groups, values.seed)
+    from eval.gathering import kept, processes
+
+    count = values.num_workers
+    helpers = processes.Helpers(count, find_places(values.classifier_dir)) if count > 1 else None
+    with kept.work_folder(values.output_dir, name) as work_dir:
+        scores, statistics = scoring.score(
+            fake, real, found, metrics, work_dir, values.num_groups, values.seed, helpers
+        )
     for part, of in ((fake, "scored"), (real, "real")):
-        if isinstance(part, FolderSamples) and part.changed:
+        if part is not None and part.changed:
             logging.warning("%d of %d %s clips had another length: trimmed or zero-padded", part.changed, len(part), of)
     for classifier, probabilities in zip(found, statistics.probabilities, strict=True):
         file_name = set_names.probabilities_file(name, classifier.name)
@@ -237,7 +243,7 @@ def _score_clips(place: str) -> None:
 def _load(places: Sequence[Place], metrics: Sequence[str]) -> list[Classifier]:
     """The classifiers; raises UserError if none of them gives the one metric that is asked for."""
     from eval.classifiers import registry
-    from eval.gathering import why_no_fid
+    from eval.gathering.outputs import why_no_fid
 
     found = registry.load_all(places)
     if set(metrics) == {"fid"} and all(map(why_no_fid, found)):
@@ -272,6 +278,10 @@ def define_flags() -> None:
     absl_flags.DEFINE_integer(
         "num_samples", None, f"Clips to score. Default: {_DEFAULT_MODEL_SAMPLES} of a model, all of a folder.", 1,
         _MAX_SAMPLES,
+    )  # fmt: skip
+    absl_flags.DEFINE_integer(
+        "num_workers", 1, "Processes that generate, decode and ask the classifiers; figures do not depend on it.", 1,
+        1024,
     )  # fmt: skip
     absl_flags.DEFINE_integer("num_groups", 10, "Groups of the inception score.", 1, _MAX_SAMPLES)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the latents and of k-means.", 0, _SEED_MAX)

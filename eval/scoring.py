@@ -23,7 +23,8 @@ from wavegan_tf.core.progress import Progress
 
 if TYPE_CHECKING:
     from eval.classifiers.registry import Classifier
-    from eval.gathering import SetStatistics
+    from eval.gathering.processes import Helpers
+    from eval.gathering.statistics import SetStatistics
 
 _BINS = 50
 
@@ -180,7 +181,7 @@ def _distance_score(metric: str, train: FeatureSet, statistics: SetStatistics) -
 
 def score(
     fake: Samples, real: Samples | None, classifiers: Sequence[Classifier], metrics: Collection[str],
-    work_dir: str, k: int, seed: int,
+    work_dir: str, k: int, seed: int, helpers: Helpers | None = None,
 ) -> tuple[list[Score], SetStatistics]:  # fmt: skip
     """All metrics that were asked for and that apply; those that could not be computed have a note and no value.
 
@@ -192,21 +193,22 @@ def score(
       work_dir: for intermediate files.
       k: groups of the inception score (`inception`).
       seed: of k-means.
+      helpers: processes that compute; None for this one.
 
     Returns:
       The scores, and what was gathered of `fake`.
     """
-    from eval.gathering import gather  # TensorFlow, which scores of stored probabilities do without
+    from eval.gathering.statistics import gather  # TensorFlow, which scores of stored probabilities do without
 
     reference, bins = None, None
     if real is not None:
-        reference = gather(real, classifiers, set(metrics) - {"d_self"}, work_dir, "real")
+        reference = gather(real, classifiers, set(metrics) - {"d_self"}, work_dir, "real", None, helpers)
         if reference.rows is not None:
             logging.info("real: clustering %d clips for NDB", len(reference.rows))
             distinct = len({row.tobytes() for row in reference.rows})
             bins = _fitted(reference.rows, min(_BINS, distinct), seed)
             reference.rows = None
-    ours = gather(fake, classifiers, metrics, work_dir, "fake", None if bins is None else bins.centers)
+    ours = gather(fake, classifiers, metrics, work_dir, "fake", None if bins is None else bins.centers, helpers)
     found = classifier_scores(ours, classifiers, metrics, k, "fake")
     if reference is not None:
         found += classifier_scores(reference, classifiers, metrics, k, "real")

@@ -18,7 +18,7 @@ from eval.classifiers import places, registry
 from eval.classifiers.labels import LABELS
 from eval.classifiers.places import ClassifierInfo
 from eval.classifiers.registry import Classifier
-from eval.samples import ClipFormat, FolderSamples, find_clips
+from eval.samples import ClipFormat, FolderSamples, find_clips, num_batches
 from wavegan_tf.core.errors import UserError
 
 
@@ -69,3 +69,8 @@ def raises_user_error(match: str) -> Iterator[None]:
         yield
     lines = (error.value.on_command_line, str(error.value))
     assert any(re.search(match, line) for line in lines), f"{lines[0]!r} does not match {match!r}"
+
+
+def all_batches(samples):
+    """The batches of a set, one by one."""
+    return samples.batches(range(num_batches(samples)))

@@ -11,7 +11,7 @@ from eval.model_samples import ModelSamples
 from eval.samples import UNKNOWN, ClipFormat, choose_files, find_clips
 from gansynth_tf.features import crop_or_pad
 from tests import exported
-from tests.eval.small import folder_samples, raises_user_error, write_words
+from tests.eval.small import all_batches, folder_samples, raises_user_error, write_words
 from tests.eval.tiny_models import write_model
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.model import GeneratorModel
@@ -35,8 +35,9 @@ def test_a_folder_is_read_in_the_originals_order(tmp_path):
     write_words(tmp_path, 40)
     samples = folder_samples(tmp_path, ClipFormat(labels=LABELS), 35)
     paths = choose_files([str(path) for path in tmp_path.iterdir()], 35)
-    batches = list(samples.batches())
-    assert [len(batch.clips) for batch in batches] == [32, 3] and len(samples) == samples.changed == 35
+    batches = list(all_batches(samples))
+    assert [len(batch.clips) for batch in batches] == [32, 3]
+    assert len(samples) == sum(batch.changed for batch in batches) == 35
     for path, clip, label in zip(paths, np.concatenate([b.clips for b in batches]),
                                  np.concatenate([b.classes for b in batches]), strict=True):  # fmt: skip
         stored = soundfile.read(path, dtype="int16")[0]
@@ -48,7 +49,7 @@ def test_other_lengths_can_be_refused(tmp_path):
     write_words(tmp_path, 4)
     samples = folder_samples(tmp_path, ClipFormat(), fix_length=False)
     with raises_user_error("has 6000 samples, not 16384"):
-        list(samples.batches())
+        list(all_batches(samples))
 
 
 def test_messages_name_the_flag_that_was_given(tmp_path):
@@ -81,7 +82,7 @@ def test_pitches_of_names():
 def test_a_models_clips_are_those_of_its_16_bit_output(channels, tmp_path):
     model_dir = write_model(tmp_path / "1", channels=channels)
     samples = ModelSamples(model_dir, ClipFormat(), 35, seed=3)
-    batches = list(samples.batches())
+    batches = list(all_batches(samples))
     assert [len(batch.clips) for batch in batches] == [32, 3] and samples.model == "wavegan"
     served = GeneratorModel(model_dir, "wavegan")
     z = served.latents(35, 3)
@@ -96,7 +97,7 @@ def test_a_models_clips_are_those_of_its_16_bit_output(channels, tmp_path):
 
 def test_a_model_at_another_rate_is_resampled(tmp_path):
     model_dir = write_model(tmp_path / "1", sample_rate=8000)
-    (batch,) = ModelSamples(model_dir, ClipFormat(32768), 4, seed=0).batches()
+    (batch,) = all_batches(ModelSamples(model_dir, ClipFormat(32768), 4, seed=0))
     spectrum = np.abs(np.fft.rfft(batch.clips.astype(float), axis=1))
     assert batch.clips.shape == (4, 32768)
     assert spectrum[:, 17000 // 2 + 500 :].max() < 0.02 * spectrum.max()
@@ -106,14 +107,14 @@ def test_a_model_with_labels_is_asked_for_each_equally_often(tmp_path):
     labels = ("cow", "one", "7")
     folder = exported.wavegan(tmp_path / "1", labels=labels)
     samples = ModelSamples(folder, ClipFormat(labels=LABELS), 9, seed=1)
-    classes = np.concatenate([batch.classes for batch in samples.batches()])
+    classes = np.concatenate([batch.classes for batch in all_batches(samples)])
     assert sorted(classes) == [UNKNOWN] * 3 + [1] * 3 + [7] * 3 and list(classes) != sorted(classes)
     model = wavegan_tf.load_model(folder)
-    clips = np.concatenate([batch.clips for batch in samples.batches()])
+    clips = np.concatenate([batch.clips for batch in all_batches(samples)])
     z = model.latents(9, 1)
     for row, number in enumerate(classes):
         label = {UNKNOWN: "cow", 1: "one", 7: "7"}[int(number)]
         expected = np.clip(model.generate(z=z[row], label=label)[0, :16000, 0] * 32767, -32767, 32767)
         assert np.abs(clips[row, :16000] - expected).max() <= 1
     without = ModelSamples(folder, ClipFormat(), 3, seed=1)
-    assert np.concatenate([batch.classes for batch in without.batches()]).tolist() == [UNKNOWN] * 3
+    assert np.concatenate([batch.classes for batch in all_batches(without)]).tolist() == [UNKNOWN] * 3

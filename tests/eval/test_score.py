@@ -1,24 +1,22 @@
 import functools
 import json
 import logging
-import shutil
-import socket
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from eval import listening_page, score
+from eval import listening_page, samples, score
 from eval.classifiers.labels import LABELS
 from eval.classifiers.places import ClassifierInfo
+from eval.clips import read_clip
+from eval.gathering import kept, statistics
 from eval.metrics.inception_score import inception_score
 from eval.page.render import Page, render
 from tests import commands
 from tests.eval.small import call, raises_user_error, save_classifier, write_words
 from tests.eval.tiny_models import write_model
 from tests.originals import EVAL
-from wavegan_tf.core import files
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +58,31 @@ def test_a_folder_from_the_command_line(place, tmp_path):
     assert all(f"{metric} clip {done}/20" in errors for metric in ("d_self", "d_train") for done in (0, 20))
 
 
-def test_the_work_folder_of_a_process_that_was_killed_is_removed_and_not_scored(place, tmp_path):
-    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    left = tmp_path / f".scoring.tmp-{socket.gethostname()}-{int(child.stdout)}-0123abcd"
-    left.mkdir()
-    (left / "fake.f32").write_bytes(bytes(1000))
-    shutil.copy(next((place / "fake").glob("*.wav")), left / "zero_0.wav")
-    files._tidied.clear()  # as in a new process
-    call(score, f"--fake_dir={place}/fake", f"--output_dir={tmp_path}", "--metrics=d_self")
+def test_a_score_that_was_killed_continues_and_leaves_nothing(place, tmp_path, caplog, monkeypatch):
+    caplog.set_level(logging.INFO, logger="absl")
+    arguments = (f"--fake_dir={place}/fake", f"--output_dir={tmp_path}", "--metrics=d_self")
+    for module in (kept, statistics, samples):
+        monkeypatch.setattr(module, "BATCH", 8)
+    call(score, *arguments)
+    decoded: list[str] = []
+
+    def killed(path, rate):
+        decoded.append(path)
+        if len(decoded) == 18:
+            raise KeyboardInterrupt
+        return read_clip(path, rate)
+
+    monkeypatch.setattr(samples, "read_clip", killed)
+    with pytest.raises(KeyboardInterrupt):
+        call(score, *arguments)
+    (left,) = tmp_path.glob(".scoring-*")
+    assert len(list(left.glob("fake-*.npz"))) == 2
+    call(score, *arguments)
+    assert len(decoded) == 18 + 4 and len(set(decoded)) == 20
+    assert "fake: 16 of 20 clips are finished already" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == ["scores.jsonl"]
-    assert [line["n"] for line in lines_of(tmp_path)] == [20]
+    first, second = lines_of(tmp_path)
+    assert (first["value"], first["spread"]) == (second["value"], second["spread"])
 
 
 def test_a_model_and_its_seed(place, tmp_path):

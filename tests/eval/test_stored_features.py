@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from eval.gathering import gather
+from eval.gathering.statistics import gather
+from eval.gathering.stored_features import StoredFeatures
 from eval.metrics import similarity
 from eval.samples import ClipFormat
-from eval.stored_features import StoredFeatures
 from tests.eval.small import folder_samples
 from tests.originals import EVAL, assert_near
 from wavegan_tf.core.errors import UserError

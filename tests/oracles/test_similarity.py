@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from eval.gathering.stored_features import StoredFeatures
 from eval.metrics import nearest_distances, similarity
-from eval.stored_features import StoredFeatures
 from tests.oracles import profile
 
 BLOCK = 4

@@ -1,0 +1,93 @@
+"""Scores by several processes: the figures of one, to the last digit, also after one of them was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from eval import score
+from eval.classifiers.labels import LABELS
+from eval.classifiers.places import ClassifierInfo
+from tests import commands
+from tests.eval.small import call, save_classifier, write_words
+from tests.eval.tiny_models import write_model
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("place")
+    save_classifier(folder / "classifier" / "waveform", ClassifierInfo("sc09", "waveform", LABELS))
+    write_words(folder / "fake", 70)
+    write_words(folder / "real", 60, seed=1)
+    write_model(folder / "model" / "1")
+    return folder
+
+
+def figures(folder: Path) -> list[tuple]:
+    lines = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+    return [(line["metric"], line["of"], line["value"], line["spread"], line["n"]) for line in lines]
+
+
+def common(place: Path) -> list[str]:
+    return [f"--real_dir={place}/real", f"--classifier_dir={place}/classifier"]
+
+
+def test_a_folder_and_a_model_have_the_same_figures(place, tmp_path):
+    sources = [f"--fake_dir={place}/fake"], [f"--model_dir={place}/model/1", "--num_samples=40"]
+    for number, source in enumerate(sources):
+        found = []
+        for workers in (1, 2):
+            output = tmp_path / f"{number}-{workers}"
+            call(score, *source, *common(place), f"--output_dir={output}", f"--num_workers={workers}")
+            assert not list(output.glob(".scoring*"))
+            found.append((figures(output), (next(output.glob("*_probabilities.npy"))).read_bytes()))
+        assert found[0] == found[1] and len(found[0][0]) >= 9
+
+
+def test_what_a_process_cannot_read_is_named(place, tmp_path):
+    folder = tmp_path / "clips"
+    write_words(folder, 40)
+    (folder / "zero_000.wav").write_bytes(b"RIFF")
+    arguments = [f"--fake_dir={folder}", "--metrics=d_self", "--num_workers=2", f"--output_dir={tmp_path}/out"]
+    process = commands.command("eval.score", *arguments)
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 1 and errors.splitlines()[-1].startswith(f"error: {folder}/zero_000.wav: ")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_the_score_which_continues(place, tmp_path):
+    folder, output = tmp_path / "clips", tmp_path / "out"
+    write_words(folder, 700)
+    arguments = [f"--fake_dir={folder}", *common(place), f"--output_dir={output}"]
+    process = commands.command("eval.score", *arguments, "--num_workers=2")
+    while len(list(output.glob(".scoring-*/fake-*.npz"))) < 3:
+        time.sleep(0.05)
+        assert process.poll() is None
+    children = [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    os.kill(children[0].pid, signal.SIGKILL)
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 1 and "--num_workers: a process ended before its time" in errors.splitlines()[-1]
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    # Killed whole: the processes that helped end, too.
+    process = commands.command("eval.score", *arguments, "--num_workers=2")
+    before = len(list(output.glob(".scoring-*/fake-*.npz")))
+    while len(list(output.glob(".scoring-*/fake-*.npz"))) < before + 2:
+        time.sleep(0.05)
+        assert process.poll() is None
+    children = psutil.Process(process.pid).children()
+    process.kill()
+    _, errors = process.communicate(timeout=200)
+    assert "clips are finished already" in errors
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    call(score, *arguments)
+    call(score, *arguments[:-1], f"--output_dir={tmp_path}/other")
+    assert figures(output) == figures(tmp_path / "other") and not list(output.glob(".scoring*"))
