@@ -151,7 +151,7 @@ def render_midi(
       batch_size: notes to compute at a time.
 
     Returns:
-      float32 [t, 1], with a peak of one half.
+      float32 [t, c], with a peak of one half.
 
     Raises:
       UserError: the file cannot be used, or an argument is impossible.

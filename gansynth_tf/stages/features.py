@@ -31,7 +31,10 @@ _MIB = 1 << 20
 def feature_key(config: GANSynthConfig) -> dict[str, Any]:
     """The options that decide what the features of a waveform are."""
     resolutions = config.resolutions.final_resolutions
-    return {"data_type": config.data_type, "use_unwrap": config.use_unwrap, "resolutions": list(resolutions)}
+    return {
+        "data_type": config.data_type, "use_unwrap": config.use_unwrap, "resolutions": list(resolutions),
+        "num_channels": config.num_channels,
+    }  # fmt: skip
 
 
 def make_features(config: GANSynthConfig) -> Features:
@@ -46,11 +49,12 @@ def make_features(config: GANSynthConfig) -> Features:
         config.audio_length,
         config.sample_rate,
         use_unwrap=config.use_unwrap,
+        num_channels=config.num_channels,
     )
 
 
 def all_waves(store: NoteStore) -> tf.data.Dataset:
-    """Batches of the waveforms [b, t, 1] of all notes, in their order."""
+    """Batches of the waveforms [b, t, c] of all notes, in their order."""
     waves = tf.data.Dataset.range(len(store)).map(store.wave, num_parallel_calls=tf.data.AUTOTUNE).batch(_BATCH)
     return waves.prefetch(2).with_options(stream_options())
 
@@ -83,7 +87,8 @@ def stage_reader(
         started, done = time.monotonic(), 0
         progress = Progress(0, len(store), label="features of {} x {} pixels: note".format(*size), rate="notes/s")
         # Not within the stream of waves, where products of matrices are slower.
-        transform = tf.function(downsampled, input_signature=[tf.TensorSpec([None, config.audio_length, 1])])
+        waves_spec = tf.TensorSpec([None, config.audio_length, features.num_channels])
+        transform = tf.function(downsampled, input_signature=[waves_spec])
         for waves in all_waves(store):
             spool.extend([transform(waves).numpy().reshape(-1, row)])
             progress.update(done := done + len(waves), {})
@@ -121,6 +126,14 @@ def run_normalizer(
     Raises:
       UserError: the file in the run's directory cannot be used, or there is none and no notes are at hand.
     """
+    found = _normalizer_of_a_channel(config, store, features, run_dir, is_chief)
+    return found.of_channels(features.num_channels)
+
+
+def _normalizer_of_a_channel(
+    config: GANSynthConfig, store: NoteStore | None, features: Features, run_dir: str, is_chief: bool
+) -> normalizer.Normalizer:
+    """`run_normalizer` for one channel; all have the same, taken from all, which keeps their balance."""
     kind = config.data_normalizer
     if kind == PRESPECIFIED:
         names = ("mag_normalizer_a", "mag_normalizer_b", "p_normalizer_a", "p_normalizer_b")
@@ -132,7 +145,7 @@ def run_normalizer(
         return normalizer.load(path, kind, features.spec_shape[1])
     statistics = normalizer.RangeStatistics()
     batches = note_batches(store, store.wave, batch_size=_NORMALIZER_BATCH, seed=config.seed)
-    transform = tf.function(features.waves_to_data)
+    transform = tf.function(lambda waves: features.apart(features.waves_to_data(waves)))
     # After all notes the range stays as it is.
     num_examples = min(config.normalizer_num_examples, len(store))
     for waves, _ in batches.take(-(-num_examples // _NORMALIZER_BATCH)):
