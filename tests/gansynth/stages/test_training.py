@@ -152,7 +152,7 @@ def test_a_run_in_stereo_stopped_and_gone_on_is_the_straight_one(tmp_path, monke
     assert metadata["num_channels"] == 2 and metadata["data_shape"] == [4, 32, 4]
     model = gansynth_tf.load_model(tmp_path / "1")
     waves = model.generate(z=np.load(straight / "preview" / "z.npy"), pitch=[24, 84])
-    np.testing.assert_allclose(waves[0], preview[:100], atol=1e-4)
+    np.testing.assert_allclose(np.clip(waves[0], -1, 1), preview[:100], atol=1e-4)  # as 16 bits have it
 
 
 def test_stages_of_a_run_directory(tmp_path):
