@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,7 +147,7 @@ def test_what_other_options_rule_out_is_not_suggested():
 def test_suggestions_are_taken(start_width, bins):
     """At another STFT size, every suggestion makes a configuration."""
     for length, rate in itertools.product((1, 100_000, 999_999), (8000, 48000)):
-        values = {"audio_length": length, "sample_rate": rate, "start_width": start_width}
+        values: dict[str, Any] = {"audio_length": length, "sample_rate": rate, "start_width": start_width}
         values["num_resolutions"] = 1 + int(math.log2(bins // start_width))
         sizes = dataclasses.replace(DEFAULT, **values)
         assert sizes.shape[1] == bins

@@ -217,8 +217,8 @@ def test_a_record_file_that_could_not_be_read_is_tried_again(tmp_path):
 
 def test_channels_are_averaged_duplicated_or_taken_as_they_are(tmp_path, records):
     rng = np.random.default_rng(0)
-    waves = {"mono_C4": 1, "stereo_C4": 2, "three_C4": 3}
-    waves = {name: rng.normal(0, 0.1, [500, channels]).astype(np.float32) for name, channels in waves.items()}
+    numbers = {"mono_C4": 1, "stereo_C4": 2, "three_C4": 3}
+    waves = {name: rng.normal(0, 0.1, [500, number]).astype(np.float32) for name, number in numbers.items()}
     (tmp_path / "notes").mkdir()
     for name, wave in waves.items():
         soundfile.write(tmp_path / "notes" / f"{name}.wav", wave, 16000, "FLOAT")

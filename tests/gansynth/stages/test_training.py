@@ -146,9 +146,8 @@ def test_a_run_in_stereo_stopped_and_gone_on_is_the_straight_one(tmp_path, monke
     assert board["images"]["interp_images"][14][0].shape == (4 * 64, 8 * 4, 3)  # both channels' frequencies
     with pytest.raises(UserError, match="num_channels=1: the run in this directory was started with 2"):
         gansynth_tf.train(GANSynthConfig(**{**SMALLER, **changes, "num_channels": 1}), straight)
-    metadata = gansynth_tf.export_model(straight, tmp_path / "1") and json.loads(
-        (tmp_path / "1" / METADATA_FILE).read_text()
-    )
+    gansynth_tf.export_model(straight, tmp_path / "1")
+    metadata = json.loads((tmp_path / "1" / METADATA_FILE).read_text())
     assert metadata["num_channels"] == 2 and metadata["data_shape"] == [4, 32, 4]
     model = gansynth_tf.load_model(tmp_path / "1")
     waves = model.generate(z=np.load(straight / "preview" / "z.npy"), pitch=[24, 84])
