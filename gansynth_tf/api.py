@@ -151,7 +151,7 @@ def render_midi(
       batch_size: notes to compute at a time.
 
     Returns:
-      float32 [t, 1], whose largest sample is one half, as in the original; negative ones may be larger in magnitude.
+      float32 [t, c], whose largest sample is one half, as in the original; negative ones may be larger in magnitude.
 
     Raises:
       UserError: the file cannot be used, or an argument is impossible.

@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gansynth_tf import geometry
 from gansynth_tf.notes.options import NoteOptions
-from gansynth_tf.representation import (
-    DATA_TYPES,
-    FREQ,
-    NORMALIZERS,
-    PRESPECIFIED,
-    SIMPLE,
-    TO_RGB_ACTIVATIONS,
-    num_samples,
-)
+from gansynth_tf.presets import CONFIGS
+from gansynth_tf.representation import DATA_TYPES, FREQ, NORMALIZERS, PRESPECIFIED, SIMPLE, TO_RGB_ACTIVATIONS
 from gansynth_tf.schedule import SCALE_MODES, ResolutionSchedule, TrainingSchedule, num_filters
 from wavegan_tf.core import effects
 from wavegan_tf.core.errors import UserError
@@ -29,18 +23,9 @@ if TYPE_CHECKING:
 
 MODEL = "gansynth"
 CONFIG_FILE = "experiment.json"
-_NORMAL_RESOLUTION = {"start_height": 4, "start_width": 8}
-# The rows of the paper's table 1; the first is the default. "hires" is its "+ H".
-CONFIGS: dict[str, dict[str, Any]] = {
-    "mel_prog_hires": {},
-    "mel_prog": _NORMAL_RESOLUTION,
-    "linear_prog_hires": {"data_type": "linear"},
-    "linear_prog": {"data_type": "linear", **_NORMAL_RESOLUTION},
-    "phase_prog_hires": {"data_type": "phase"},
-    "phase_prog": {"data_type": "phase", **_NORMAL_RESOLUTION},
-}
 # Of losses and of scales: their squares fit into float32, and their inverses too.
 _SMALLEST, _LARGEST = 1e-6, 1e9
+MAX_RESOLUTIONS = 20
 _BY_RANGE = [effects.only_with("data_normalizer", values=(SIMPLE, FREQ))]
 _BY_NUMBERS = [effects.only_with("data_normalizer", values=(PRESPECIFIED,))]
 # Magenta's experiment.json and --hparams name the run's directory among the hyperparameters.
@@ -65,8 +50,16 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
 
     config: str = option(
         "mel_prog_hires",
-        "Which row of the paper's table 1: values of other options, over which --hparams and flags take precedence.",
+        "A row of the paper's table 1, or mel_44k or mel_44k_stereo, for notes at 44.1 kHz: values of other options, "
+        "over which --hparams and flags take precedence.",
         choices=tuple(CONFIGS),
+        resume="fixed",
+    )
+    num_channels: int = option(
+        1,
+        "Channels of a note, which share its pitch: files are averaged to 1; mono is duplicated to 2.",
+        minimum=1,
+        maximum=1024,
         resume="fixed",
     )
 
@@ -151,7 +144,9 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
         "ALL", "Axes that grow: both (ALL), or time alone (H).", choices=SCALE_MODES, resume="fixed"
     )
     scale_base: int = option(2, "How much larger each resolution is than the one before.", minimum=2, resume="fixed")
-    num_resolutions: int = option(7, "Resolutions of the progressive networks.", minimum=1, maximum=20, resume="fixed")
+    num_resolutions: int = option(
+        7, "Resolutions of the progressive networks.", minimum=1, maximum=MAX_RESOLUTIONS, resume="fixed"
+    )
     simple_arch: bool = option(
         False, "Strided convolutions with ReLU, without pixel norm and weight scaling.", resume="fixed"
     )
@@ -185,13 +180,13 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_channels()
-        self._check_resolutions()
-        self._check_times()
         if len(self.batch_size_schedule) > self.num_resolutions:
             sizes = ",".join(map(str, self.batch_size_schedule))
             raise UserError(
                 f"--batch_size_schedule={sizes}: has more elements than --num_resolutions={self.num_resolutions}"
             )
+        self._check_sizes()
+        self._check_times()
 
     def _check_channels(self) -> None:
         if self.filters(self.num_resolutions)[-1] < 1:
@@ -201,26 +196,14 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
                 f"at least 2^(num_resolutions * fmap_decay) = 2^{self.num_resolutions * self.fmap_decay:g}"
             )
 
-    def _check_resolutions(self) -> None:
-        """The sizes that `features.Features` can take, by the flags that make them."""
-        frames, bins = self.resolutions.final_resolutions
-        if self.data_type == "wave":
-            if bins != 1:
-                raise UserError(f"--data_type=wave: has one frequency (--start_width=1 --scale_mode=H), not {bins}")
-        elif bins & (bins - 1):
-            name = "start_width" if self.start_width & (self.start_width - 1) else "scale_base"
-            raise UserError(
-                f"--{name}={getattr(self, name)}: must be a power of two, so that the frequencies at the last "
-                "resolution are one"
-            )
-        held = num_samples(self.data_type, (frames, bins))
-        if held < self.audio_length:
-            names = ("start_height", "start_width", "scale_base", "scale_mode", "num_resolutions", "data_type")
-            made_by = " ".join(f"--{name}={getattr(self, name)}" for name in names)
-            raise UserError(
-                f"--audio_length={self.audio_length}: {frames} frames of {bins} frequencies ({made_by}) hold only "
-                f"{held} samples"
-            )
+    def _check_sizes(self) -> None:
+        """The sizes that `features.Features` can take."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(geometry.Sizes)}
+        sizes = geometry.Sizes(**values)
+        if not sizes.fits:
+            possible = range(len(self.batch_size_schedule), MAX_RESOLUTIONS + 1)
+            wide = [count for count in possible if self.filters(count)[-1] >= 1]
+            raise UserError(geometry.explain(sizes, wide[0], wide[-1]))
 
     def _check_times(self) -> None:
         if self.train_time_limit is None:
@@ -277,6 +260,7 @@ class GANSynthConfig(NoteOptions, PaceOptions, RuntimeOptions):
             "block_scale": self.resolutions.block_scale,
             "kernel_size": self.kernel_size,
             "num_pitches": num_pitches,
+            "num_channels": self.num_channels,
             "simple_arch": self.simple_arch,
         }
 

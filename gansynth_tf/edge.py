@@ -34,9 +34,15 @@ def cumulative_phase(frequency: tf.Tensor) -> tf.Tensor:
 
 
 def data_to_waves(features: Features, data: tf.Tensor) -> tf.Tensor:
-    """`Features.data_to_waves` of one sound, float32 [1, *data_shape] -> [1, t, 1], without complex numbers."""
+    """`Features.data_to_waves` of one sound, float32 [1, *data_shape] -> [1, t, c], without complex numbers."""
     if not features.is_spectral:
         return features.data_to_waves(data)
+    channels = tf.split(data, features.num_channels, axis=-1)
+    return tf.concat([_channel_to_wave(features, channel) for channel in channels], axis=-1)
+
+
+def _channel_to_wave(features: Features, data: tf.Tensor) -> tf.Tensor:
+    """`data_to_waves` of one channel's spectral data."""
     specgrams = features.melspecgrams_to_specgrams(data) if features.data_type == "mel" else data
     second = specgrams[..., 1]
     angles = math.pi * (second if features.data_type == "phase" else cumulative_phase(second))
@@ -60,7 +66,15 @@ def make_portable(signatures: Any, metadata: Mapping[str, Any]) -> Portable:
     given = signatures["specgram"].structured_outputs["data"].shape.as_list()
     if given[1:] != [frames, bins, channels]:
         raise Unreadable(f"data_shape is {metadata['data_shape']}, and the model gives {given[1:]}")
-    features = Features(metadata["data_type"], (frames, bins), metadata["audio_length"], metadata["sample_rate"])
+    features = Features(
+        metadata["data_type"],
+        (frames, bins),
+        metadata["audio_length"],
+        metadata["sample_rate"],
+        num_channels=metadata.get("num_channels", 1),
+    )
+    if features.data_shape[-1] != channels:
+        raise Unreadable(f"data_shape is {metadata['data_shape']}, and num_channels {features.num_channels}")
     return Portable(signatures["specgram"], "data", "normal", lambda data: data_to_waves(features, data))
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from gansynth_tf import mel, phase
 from gansynth_tf.mel import BandedMatrix
-from gansynth_tf.representation import DATA_TYPES, num_samples
+from gansynth_tf.representation import DATA_TYPES, PARTS, fault, num_samples
 from wavegan_tf.core.audio import spectral
 from wavegan_tf.core.errors import UserError
 
@@ -43,11 +43,34 @@ def crop_or_pad(waves: tf.Tensor, length: int, channels: int = 1) -> tf.Tensor:
     return tf.ensure_shape(waves, [None, length, channels])
 
 
+def split_channels(x: tf.Tensor, num_channels: int) -> tf.Tensor:
+    """What the channels of sounds have in turn, [b, ..., c k], as that of sounds of one channel, [b c, ..., k]."""
+    if num_channels == 1:
+        return x
+    *inner, last = x.shape[1:]
+    axes = len(inner)
+    x = tf.reshape(x, [-1, *inner, num_channels, last // num_channels])
+    x = tf.transpose(x, [0, axes + 1, *range(1, axes + 1), axes + 2])
+    return tf.reshape(x, [-1, *inner, last // num_channels])
+
+
+def join_channels(x: tf.Tensor, num_channels: int) -> tf.Tensor:
+    """Undoes `split_channels`: [b c, ..., k] -> [b, ..., c k]."""
+    if num_channels == 1:
+        return x
+    *inner, last = x.shape[1:]
+    axes = len(inner)
+    x = tf.reshape(x, [-1, num_channels, *inner, last])
+    x = tf.transpose(x, [0, *range(2, axes + 2), 1, axes + 2])
+    return tf.reshape(x, [-1, *inner, num_channels * last])
+
+
 class Features:
     """A representation of sounds of one length, and the way there and back.
 
     "Specgrams" are [b, frames, bins, 2]: natural log of the magnitude (of the power, on the mel axis), and
-    instantaneous frequency in half turns a frame (or phase in half turns, for "phase").
+    instantaneous frequency in half turns a frame (or phase in half turns, for "phase"). Spectra and specgrams are those
+    of one channel; the data of a sound are its channels' specgrams, each after the other along the last axis.
     """
 
     def __init__(
@@ -60,6 +83,7 @@ class Features:
         mel_downscale: int = 1,
         discard_dc: bool = True,
         use_unwrap: bool = True,
+        num_channels: int = 1,
     ):
         """Sets the sizes.
 
@@ -72,6 +96,7 @@ class Features:
           mel_downscale: linear bins for each mel bin.
           discard_dc: skip the bin of 0 Hz, else that of half the sample rate.
           use_unwrap: see `phase.instantaneous_frequency`.
+          num_channels: of the sounds.
 
         Raises:
           UserError: the sizes do not fit together.
@@ -81,14 +106,14 @@ class Features:
         self.data_type, self.spec_shape, self.audio_length = data_type, spec_shape, audio_length
         self.sample_rate, self._mel_downscale = sample_rate, mel_downscale
         self._discard_dc, self._use_unwrap = discard_dc, use_unwrap
+        self.num_channels = num_channels
         frames, bins = self.spec_shape
+        reason = fault(data_type, spec_shape)
+        if reason:
+            raise UserError(reason)
         if self.is_spectral:
-            if bins & (bins - 1):
-                raise UserError(f"{bins} frequencies: the features need a power of two")
             self.frame_length = 2 * bins
             self.frame_step = int((1.0 - overlap) * self.frame_length)
-        elif bins != 1:
-            raise UserError(f"{bins} frequencies: waves have 1 (--start_width=1 --scale_mode=H)")
         samples = num_samples(data_type, spec_shape, overlap)
         if samples < audio_length:
             raise UserError(
@@ -104,7 +129,11 @@ class Features:
     @property
     def data_shape(self) -> tuple[int, int, int]:
         """Shape of the data of a sound."""
-        return (*self.spec_shape, 2)
+        return (*self.spec_shape, PARTS * self.num_channels)
+
+    def apart(self, data: tf.Tensor) -> tf.Tensor:
+        """Data of sounds [b, t, f, 2 c] -> those of their channels, [b c, t, f, 2]."""
+        return split_channels(data, self.num_channels)
 
     @property
     def missing_bins(self) -> tuple[int, int]:
@@ -169,7 +198,12 @@ class Features:
         return phase.wrap_frames(matrix.product(frequency), use_unwrap=self._use_unwrap)
 
     def waves_to_data(self, waves: tf.Tensor) -> tf.Tensor:
-        """Waves [b, t, 1] -> float32 [b, *data_shape]."""
+        """Waves [b, t, c] -> float32 [b, *data_shape]."""
+        waves = split_channels(waves, self.num_channels)
+        return join_channels(self._to_data(waves), self.num_channels)
+
+    def _to_data(self, waves: tf.Tensor) -> tf.Tensor:
+        """`waves_to_data` of one channel."""
         if not self.is_spectral:
             before = self.padding // 2
             padded = tf.pad(waves, [[0, 0], [before, self.padding - before], [0, 0]])[:, :, None]
@@ -182,14 +216,17 @@ class Features:
         return self._to_melspecgrams(tf.square(magnitudes + LOG_EPSILON), frequency)
 
     def data_to_waves(self, data: tf.Tensor) -> tf.Tensor:
-        """Float32 [b, *data_shape] -> waves [b, t, 1]."""
-        if not self.is_spectral:
+        """Float32 [b, *data_shape] -> waves [b, t, c]."""
+        if self.is_spectral:
+            waves = self.spectra_to_waves(self.data_to_spectra(data))
+        else:
             before = self.padding // 2
-            return data[:, before : before + self.audio_length, 0, :1]
-        return self.spectra_to_waves(self.data_to_spectra(data))
+            waves = self.apart(data)[:, before : before + self.audio_length, 0, :1]
+        return join_channels(waves, self.num_channels)
 
     def data_to_spectra(self, data: tf.Tensor) -> tf.Tensor:
-        """Float32 [b, *data_shape] -> complex64 [b, frames, bins]; not for waves."""
+        """Float32 [b, *data_shape] -> complex64 [b c, frames, bins] of all channels; not for waves."""
+        data = self.apart(data)
         specgrams = self.melspecgrams_to_specgrams(data) if self.data_type == "mel" else data
         return self.specgrams_to_spectra(specgrams)
 

@@ -114,7 +114,7 @@ def _render_midi(model: GeneratorModel) -> None:
     output.prepare([name])
     with output.latents(len(played.instruments), model) as kept:
         kept.append(played.instruments)
-    waves = (wave[:, 0] for wave in model.stream(played.rows(), output.batch_size))
+    waves = model.stream(played.rows(), output.batch_size)
     shown = generation.with_progress(waves, len(played.notes), "note")
     path = os.path.join(output.folder, name)
     rendering.write_clip(path, mixing.mix(shown, played.notes, model.sample_rate), model.sample_rate)

@@ -9,7 +9,8 @@ from typing import Any
 
 from absl import logging
 
-from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
+from gansynth_tf.config import CONFIG_FILE, DIRECTORY_KEY, MODEL, GANSynthConfig
+from gansynth_tf.presets import PAPER
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.reading import MAX_DESCRIPTION_BYTES, parse_json, read_json
 
@@ -121,7 +122,7 @@ def config_of_experiment(values: Mapping[str, Any], num_pitches: int, min_pitch:
     except UserError as error:
         raise UserError(f"{CONFIG_FILE}: {error}") from None
     paper, keys = GANSynthConfig(), ("data_type", "start_height", "start_width")
-    for name, row in CONFIGS.items():
+    for name, row in PAPER.items():
         if all(getattr(config, key) == row.get(key, getattr(paper, key)) for key in keys):
             return dataclasses.replace(config, config=name)
     return config

@@ -48,10 +48,10 @@ def consistency_loss(features: Features, data: tf.Tensor) -> tf.Tensor:
 
     Args:
       features: of the data; spectral.
-      data: full-size features [b, t, f, 2].
+      data: full-size features [b, t, f, 2 c].
 
     Returns:
-      Mean of squares, each example relative to the largest magnitude of both, or to 1 if that is larger
+      Mean of squares, each channel relative to the largest magnitude of both, or to 1 if that is larger
       (`_compute_gl_consistency_loss`).
     """
     spectra = features.data_to_spectra(data)

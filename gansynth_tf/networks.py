@@ -15,7 +15,6 @@ from keras import layers, ops
 from gansynth_tf.boxes import BoxDownscale, BoxUpscale
 from gansynth_tf.layers import MinibatchStdDev, PixelNorm, ScaledConv2D, ScaledDense
 from gansynth_tf.progressive import Progressive, discriminator_alpha, generator_alpha
-from gansynth_tf.representation import CHANNELS
 from gansynth_tf.schedule import Size
 from wavegan_tf.core.nn import activations
 from wavegan_tf.core.nn.layers import PACKAGE, Conv2D, Conv2DTranspose
@@ -39,6 +38,7 @@ class ProgressiveGenerator(Progressive):
       kernel_size: of the convolutions.
       latent_dim: length of a latent vector.
       num_pitches: length of a one-hot pitch.
+      num_channels: of the sounds; an image has two for each.
       to_rgb_activation: of the images; one of `representation.TO_RGB_ACTIVATIONS`.
       simple_arch: transposed convolutions with ReLU, without pixel norm and weight scaling.
     """
@@ -54,6 +54,7 @@ class ProgressiveGenerator(Progressive):
         kernel_size: int = 3,
         latent_dim: int = 256,
         num_pitches: int = 61,
+        num_channels: int = 1,
         to_rgb_activation: str = "tanh",
         simple_arch: bool = False,
         name: str = "progressive_gan_generator",
@@ -62,7 +63,7 @@ class ProgressiveGenerator(Progressive):
         arguments = {
             "filters": list(filters), "start_shape": list(start_shape), "block_scale": list(block_scale),
             "kernel_size": kernel_size, "latent_dim": latent_dim, "num_pitches": num_pitches,
-            "to_rgb_activation": to_rgb_activation, "simple_arch": simple_arch,
+            "num_channels": num_channels, "to_rgb_activation": to_rgb_activation, "simple_arch": simple_arch,
         }  # fmt: skip
         super().__init__(arguments, name=name, **kwargs)
         self._pixel_norm = PixelNorm(name="pixel_norm", dtype=self.dtype_policy)
@@ -81,7 +82,7 @@ class ProgressiveGenerator(Progressive):
                     block, "conv0", ScaledConv2D, filters, self._kernel_size, he_slope=0.0, upscale=self._block_scale
                 )
             self._add(block, "conv1", ScaledConv2D, filters, self._kernel_size, he_slope=0.0)
-            self._add(block, "to_rgb", ScaledConv2D, CHANNELS, 1)
+            self._add(block, "to_rgb", ScaledConv2D, self._image_channels, 1)
 
     def _make_simple_layers(self) -> None:
         inputs = self._latent_dim + self._num_pitches
@@ -95,7 +96,7 @@ class ProgressiveGenerator(Progressive):
                     block, "conv2d_transpose", Conv2DTranspose, filters, self._kernel_size, self._block_scale,
                     kernel_initializer=initializer,
                 )  # fmt: skip
-            self._add(block, "to_rgb", Conv2D, CHANNELS, 1, kernel_initializer=_slim_normal(filters))
+            self._add(block, "to_rgb", Conv2D, self._image_channels, 1, kernel_initializer=_slim_normal(filters))
 
     def build(self, input_shape) -> None:
         """Makes all variables."""
@@ -123,7 +124,7 @@ class ProgressiveGenerator(Progressive):
           training: makes gradients faster and changes nothing else.
 
         Returns:
-          float32 [b, h, w, 2] at the resolution of the last block.
+          float32 [b, h, w, 2 c] at the resolution of the last block.
         """
         x = ops.concatenate([ops.cast(z, self.compute_dtype), ops.cast(pitches, self.compute_dtype)], axis=1)
         images = []
@@ -147,8 +148,8 @@ class ProgressiveGenerator(Progressive):
         return ops.relu(self.layer_of(block, "conv2d_transpose")(x, training=training))
 
     def compute_output_shape(self, z_shape, pitches_shape=None, progress_shape=None):
-        """[b, h, w, 2]."""
-        return (z_shape[0], *self._size(self.num_blocks), CHANNELS)
+        """[b, h, w, 2 c]."""
+        return (z_shape[0], *self._size(self.num_blocks), self._image_channels)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -161,6 +162,7 @@ class ProgressiveDiscriminator(Progressive):
       block_scale: along each axis, from one block to the next.
       kernel_size: of the convolutions.
       num_pitches: of the auxiliary classifier.
+      num_channels: of the sounds; an image has two for each.
       simple_arch: strided convolutions with ReLU, without weight scaling.
     """
 
@@ -174,13 +176,15 @@ class ProgressiveDiscriminator(Progressive):
         block_scale: Size = (2, 2),
         kernel_size: int = 3,
         num_pitches: int = 61,
+        num_channels: int = 1,
         simple_arch: bool = False,
         name: str = "progressive_gan_discriminator",
         **kwargs,
     ):
         arguments = {
             "filters": list(filters), "start_shape": list(start_shape), "block_scale": list(block_scale),
-            "kernel_size": kernel_size, "num_pitches": num_pitches, "simple_arch": simple_arch,
+            "kernel_size": kernel_size, "num_pitches": num_pitches, "num_channels": num_channels,
+            "simple_arch": simple_arch,
         }  # fmt: skip
         super().__init__(arguments, name=name, **kwargs)
         self._downscale = BoxDownscale(self._block_scale, name="downscale", dtype=self.dtype_policy)
@@ -191,7 +195,7 @@ class ProgressiveDiscriminator(Progressive):
         (self._make_simple_layers if simple_arch else self._make_layers)()
         # Both heads compute in float32 whatever the other layers do: scores and logits enter losses unrounded.
         self._add(1, "classification_logits", ScaledDense, num_pitches, dtype="float32")
-        self.build((None, *self._size(self.num_blocks), CHANNELS))
+        self.build((None, *self._size(self.num_blocks), self._image_channels))
 
     def _make_layers(self) -> None:
         for block in range(self.num_blocks, 0, -1):
@@ -204,7 +208,7 @@ class ProgressiveDiscriminator(Progressive):
     def _make_simple_layers(self) -> None:
         for block in range(self.num_blocks, 0, -1):
             filters = self._filters[block]
-            self._add(block, "from_rgb", Conv2D, filters, 1, kernel_initializer=_slim_normal(CHANNELS))
+            self._add(block, "from_rgb", Conv2D, filters, 1, kernel_initializer=_slim_normal(self._image_channels))
             if block > 1:
                 self._add(
                     block, "conv", Conv2D, self._filters[block - 1], self._kernel_size, self._block_scale,
@@ -220,7 +224,7 @@ class ProgressiveDiscriminator(Progressive):
             filters, size = self._filters[block], self._size(block)
             last = (None, self._filters[0])
             shape = {
-                "from_rgb": (None, *size, CHANNELS),
+                "from_rgb": (None, *size, self._image_channels),
                 "conv0": (None, *size, filters + (block == 1)),
                 "last_conv": (None, math.prod(size) * (filters + 1)),
                 "logits": last,
@@ -233,7 +237,7 @@ class ProgressiveDiscriminator(Progressive):
         """Judges images.
 
         Args:
-          images: [b, h, w, 2] at the resolution of the last block.
+          images: [b, h, w, 2 c] at the resolution of the last block.
           progress: scalar, 0 to num_blocks - 1.
           training: makes gradients faster and changes nothing else.
 

@@ -19,7 +19,7 @@ class Normalizer:
     """A scale and an offset for each channel, or for each frequency and channel.
 
     Attributes:
-      scale: float64 [1, 1, 1 or f, 2].
+      scale: float64 [1, 1, 1 or f, 2 c]; the same for all channels of a sound.
       offset: likewise.
       clip: whether normalised features are clipped to [-1, 1].
     """
@@ -33,8 +33,13 @@ class Normalizer:
         """True if there is a scale for each frequency."""
         return self.scale.shape[2] > 1
 
+    def of_channels(self, num_channels: int) -> Normalizer:
+        """That of one channel, for each of several."""
+        scale, offset = (np.tile(part, num_channels) for part in (self.scale, self.offset))
+        return dataclasses.replace(self, scale=scale, offset=offset)
+
     def normalize(self, x: tf.Tensor) -> tf.Tensor:
-        """Features [b, t, f, 2] -> clip(scale x + offset, -1, 1)."""
+        """Features [b, t, f, 2 c] -> clip(scale x + offset, -1, 1)."""
         y = x * self.scale.astype(np.float32) + self.offset.astype(np.float32)
         return tf.clip_by_value(y, -1.0, 1.0) if self.clip else y
 

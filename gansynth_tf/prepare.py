@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from absl import flags as absl_flags
 from absl import logging
 
-from gansynth_tf.config import CONFIGS, GANSynthConfig
+from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.notes.options import SPLITS, NoteChoiceOptions
+from gansynth_tf.presets import CONFIGS
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import MAX_SEED, Options, option
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # Options of a training that decide what features are.
 _OF_FEATURES = (
     "config", "data_type", "use_unwrap", "start_height", "start_width", "scale_mode", "scale_base", "num_resolutions",
+    "num_channels",
 )  # fmt: skip
 _TYPES = typing.get_type_hints(GANSynthConfig)
 _FIELDS = {field.name: field for field in dataclasses.fields(GANSynthConfig)}
@@ -153,8 +155,8 @@ def plan_of(options: NotePreparationOptions) -> Plan:
     return Plan(
         kind=manifest.NOTES,
         folder=options.output_dir,
-        options=prepared_options(options, options.data_split),
-        decoding=Decoding(options.sample_rate, 1, options.data_normalize),
+        options=prepared_options(options, options.data_split, options.num_channels),
+        decoding=Decoding(options.sample_rate, options.num_channels, options.data_normalize),
         skip_bad=options.data_skip_bad,
         files=[found[path] for path in by_path],
         names=[note.name for note in by_path.values()],

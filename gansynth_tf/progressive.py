@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from gansynth_tf.layers import FadeIn, ScaledConv2D, ScaledDense
+from gansynth_tf.representation import PARTS
 from gansynth_tf.schedule import Size
 from wavegan_tf.core.nn import activations
 
@@ -32,6 +33,7 @@ class Progressive(keras.Model):
         for name, value in arguments.items():
             setattr(self, f"_{name}", tuple(value) if isinstance(value, list | tuple) else value)
         self.num_blocks = len(self._filters) - 1
+        self._image_channels = PARTS * arguments["num_channels"]
         self._fade_in = FadeIn(name="fade_in", dtype=self.dtype_policy)
         self._block_layers: dict[str, keras.layers.Layer] = {}
 

@@ -16,36 +16,39 @@ _MAX_PIXELS = 256
 
 
 def rainbowgrams(features: Features, data: tf.Tensor) -> np.ndarray:
-    """Pictures of features, time from left to right and frequency from the bottom up.
+    """Pictures of features, time from left to right and frequency from the bottom up; channels one above another.
 
     Args:
       features: of the data.
       data: float32 [b, *features.data_shape].
 
     Returns:
-      uint8 [b, height, width, 3]. Hue goes once round the circle from -1 to 1 half turns a frame; the brightest pixel
-      of a sound is white's, and 80 dB less is black.
+      uint8 [b, height, width, 3], the first channel at the top. Hue goes once round the circle from -1 to 1 half turns
+      a frame; the brightest pixel of a sound is white's, and 80 dB less is black.
     """
     if not features.is_spectral:
-        return wave_rainbowgrams(features.data_to_waves(data)[:, :, 0], features.sample_rate)
+        return wave_rainbowgrams(features.data_to_waves(data), features.sample_rate)
+    data = features.apart(data)
     frequency = data[..., 1]
     if features.data_type == "phase":
         frequency = phase.instantaneous_frequency(frequency * math.pi)
     decibels = data[..., 0] * ((10.0 if features.data_type == "mel" else 20.0) / math.log(10.0))
-    loudest = tf.reduce_max(decibels, axis=(1, 2), keepdims=True)
+    loudest = tf.reduce_max(tf.reshape(decibels, [-1, features.num_channels, *decibels.shape[1:]]), axis=(1, 2, 3))
+    loudest = tf.repeat(loudest, features.num_channels)[:, None, None]
     brightness = tf.clip_by_value(1.0 + (decibels - loudest) / _RANGE_DB, 0.0, 1.0)
     hue = tf.math.floormod(frequency * 0.5 + 0.5, 1.0)
     colours = tf.image.hsv_to_rgb(tf.stack([hue, tf.ones_like(hue), brightness], axis=-1))
     pictures = tf.reverse(tf.transpose(colours, [0, 2, 1, 3]), [1])
+    pictures = tf.reshape(pictures, [-1, features.num_channels * pictures.shape[1], *pictures.shape[2:]])
     return tf.cast(tf.round(pictures * 255.0), tf.uint8).numpy()
 
 
 def wave_rainbowgrams(waves: tf.Tensor, sample_rate: int, bins: int = _WAVE_BINS) -> np.ndarray:
-    """Pictures of waveforms [b, t] by frames of 2 * `bins` samples, a quarter of a frame apart; see `rainbowgrams`."""
+    """Pictures of waves [b, t, c] by frames of 2 * `bins` samples, a quarter of a frame apart; see `rainbowgrams`."""
     samples = waves.shape[1]
     frames = max(2, math.ceil((samples - 2 * bins) / (bins // 2)) + 1)
-    features = Features("linear", (frames, bins), samples, sample_rate)
-    return rainbowgrams(features, features.waves_to_data(tf.convert_to_tensor(waves, tf.float32)[..., None]))
+    features = Features("linear", (frames, bins), samples, sample_rate, num_channels=waves.shape[2])
+    return rainbowgrams(features, features.waves_to_data(tf.convert_to_tensor(waves, tf.float32)))
 
 
 def grid(pictures: np.ndarray, columns: int) -> np.ndarray:

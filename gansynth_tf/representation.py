@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DATA_TYPES = ("linear", "phase", "mel", "wave")
-CHANNELS = 2
+PARTS = 2  # of each channel of a sound: magnitude and phase; of waves, the samples twice
 NONE, PRESPECIFIED, SIMPLE, FREQ = NORMALIZERS = (
     "none",
     "specgrams_prespecified_normalizer",
@@ -11,6 +11,16 @@ NONE, PRESPECIFIED, SIMPLE, FREQ = NORMALIZERS = (
     "specgrams_freq_normalizer",
 )
 TO_RGB_ACTIVATIONS = ("tanh", "linear")
+
+
+def fault(data_type: str, spec_shape: tuple[int, int]) -> str:
+    """Why no sound has data of this shape, whatever its length; empty if sounds have."""
+    bins = spec_shape[1]
+    if data_type == "wave":
+        return "" if bins == 1 else f"{bins} frequencies: waves have 1 (--start_width=1 --scale_mode=H)"
+    # A frame has twice as many samples, and a quarter of them, at least one, is the step to the next.
+    is_possible = bins >= 2 and not bins & (bins - 1)
+    return "" if is_possible else f"{bins} frequencies: the features need a power of two, at least 2"
 
 
 def num_samples(data_type: str, spec_shape: tuple[int, int], overlap: float = 0.75) -> int:

@@ -31,7 +31,7 @@ from gansynth_tf.schedule import ResolutionSchedule, Size
 class StageData:
     """Conversions between data and networks with `num_blocks` blocks.
 
-    "Images" are what networks see and make, [b, h, w, 2] at the resolution of the last block. "Data" are in the
+    "Images" are what networks see and make, [b, h, w, 2 c] at the resolution of the last block. "Data" are in the
     units of the features, at the same resolution, or with a normaliser for each frequency at the full one along
     frequency.
 
@@ -57,7 +57,7 @@ class StageData:
         return math.sqrt(self._frequency_scale[1] / math.prod(scales))
 
     def downsample(self, features: tf.Tensor) -> tf.Tensor:
-        """Full-size features [b, t, f, 2] -> [b, h, w, 2], in the features' units."""
+        """Full-size features [b, t, f, 2 c] -> [b, h, w, 2 c], in the features' units."""
         return box_downscale(features, self.resolutions.scales(self.num_blocks))
 
     def blend(self, downsampled: tf.Tensor, progress: tf.Tensor | float) -> tf.Tensor:
@@ -87,6 +87,6 @@ class StageData:
         return self.normalizer.denormalize(box_upscale(images, self._frequency_scale))
 
     def to_features(self, data: tf.Tensor) -> tf.Tensor:
-        """Data -> full-size features [b, t, f, 2]."""
+        """Data -> full-size features [b, t, f, 2 c]."""
         scales = self.resolutions.scales(self.num_blocks)
         return box_upscale(data, (scales[0], scales[1] // self._frequency_scale[1]))

@@ -3,9 +3,10 @@
 z is float32 [n, latent_dim], pitch int32 [n] of MIDI numbers; a pitch that the model has not learned is an error. Notes
 come from the moving average of the generator.
 
-- `serving_default`: z, pitch -> audio, float32 [n, audio_length];
+- `serving_default`: z, pitch -> audio, float32 [n, audio_length], or [n, audio_length, c] of several channels;
 - `pcm16`: z, pitch -> audio_int16;
-- `specgram`: z, pitch -> data, float32 [n, frames, frequencies, 2]: what `features.Features` calls the data of a sound;
+- `specgram`: z, pitch -> data, float32 [n, frames, frequencies, 2 c]: what `features.Features` calls the data of a
+  sound;
 - `latents`: num_samples, seed -> z;
 - `sample`: pitch, seed -> z and audio.
 """
@@ -62,7 +63,8 @@ class GANSynthModule(saved_model.ServedModule):
         specgram = tf.function(specgram, input_signature=[z_spec, pitch_spec], autograph=False)
 
         def audio(z: tf.Tensor, pitch: tf.Tensor) -> tf.Tensor:
-            return features.data_to_waves(specgram(z, pitch))[:, :, 0]
+            waves = features.data_to_waves(specgram(z, pitch))
+            return waves[:, :, 0] if config.num_channels == 1 else waves
 
         audio = tf.function(audio, input_signature=[z_spec, pitch_spec], autograph=False)
 

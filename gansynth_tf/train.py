@@ -7,9 +7,10 @@ import os
 from absl import flags as absl_flags
 
 from gansynth_tf import api
-from gansynth_tf.config import CONFIG_FILE, CONFIGS, DIRECTORY_KEY, MODEL, GANSynthConfig
+from gansynth_tf.config import CONFIG_FILE, DIRECTORY_KEY, MODEL, GANSynthConfig
 from gansynth_tf.hparams import parse_hparams
 from gansynth_tf.notes.options import PLACES
+from gansynth_tf.presets import CONFIGS
 from wavegan_tf.core import flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import load_options

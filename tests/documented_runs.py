@@ -18,6 +18,7 @@ NOT_RUN = {
     "--distribution=multiworker": "needs several machines; tests/core/workers starts two workers",
     "--tfds_data_dir=data/tfds": "needs NSynth as TensorFlow Datasets prepares it, of which nothing is here",
     "tests.benchmarks.pitch": "needs a preview of a run of an hour and more",
+    "tests.benchmarks.presets": "times networks larger than the paper's for minutes",
     "tests.benchmarks.trained": "needs 321 drum hits, most of which are not here",
     "tests.benchmarks.precision": "times networks of the paper's size for a minute",
     "tests.device": "takes minutes; tests/device runs it small",

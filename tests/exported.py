@@ -84,14 +84,16 @@ def gansynth(
     if config.data_normalizer == FREQ:
         rng = np.random.default_rng(1)
         normalizer = of_rows(np.tile(numbers, (features.data_shape[1], 1)) * rng.uniform(0.8, 1.2, [1, 4]))
+    normalizer = normalizer.of_channels(config.num_channels)
     progress = float(stage.num_blocks - 1 if progress is None else progress)
     data = StageData(config.resolutions, stage.num_blocks, normalizer)
     served = _half(network) if float16 else network
     module = gansynth_tf.signatures.GANSynthModule(served, progress, data, features, config)
     metadata = {
         "model": "gansynth", "sample_rate": config.sample_rate, "latent_dim": config.latent_vector_size,
-        "audio_length": config.audio_length, "min_pitch": config.data_min_pitch, "max_pitch": config.data_max_pitch,
-        "data_type": config.data_type, "data_shape": list(features.data_shape), "progress": progress,
+        "audio_length": config.audio_length, "num_channels": config.num_channels, "min_pitch": config.data_min_pitch,
+        "max_pitch": config.data_max_pitch, "data_type": config.data_type, "data_shape": list(features.data_shape),
+        "progress": progress,
     }  # fmt: skip
     return _export(module, folder, metadata)
 

@@ -71,7 +71,7 @@ def rainbowgram(clip: np.ndarray, sample_rate: int) -> np.ndarray:
 
     bins = _power_of_two(sample_rate / 32)
     wave = np.pad(clip.mean(axis=1), (0, max(0, 2 * bins - len(clip))))
-    picture = wave_rainbowgrams(wave[None], sample_rate, bins)[0]
+    picture = wave_rainbowgrams(wave[None, :, None], sample_rate, bins)[0]
     return picture[:, :: math.ceil(picture.shape[1] / _MAX_COLUMNS)]
 
 

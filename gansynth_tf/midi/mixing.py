@@ -56,16 +56,16 @@ def shape_note(wave: np.ndarray, note_length: float, velocity: float, sample_rat
     """A note as it sounds in a clip: its waveform under the envelope, of peak velocity / 127.
 
     Args:
-      wave: float [t]. One without sound stays silent; the original divides by zero.
+      wave: float [t] or [t, c]. One without sound stays silent; the original divides by zero.
       note_length: seconds that the key is held.
       velocity: MIDI velocity.
       sample_rate: Hz.
 
     Returns:
-      float64 [samples], no longer than `wave`.
+      float64 [samples] or [samples, c], no longer than `wave`; its peak is that of all channels.
     """
     envelope = note_envelope(note_length, sample_rate=sample_rate, max_samples=len(wave))
-    note = wave[: len(envelope)] * envelope
+    note = wave[: len(envelope)] * envelope.reshape(-1, *[1] * (wave.ndim - 1))
     peak = peak_of([note])
     # What is not a number stays so, for the writer of the clip to refuse.
     return note if peak == 0 else note / peak * (velocity / MAX_VELOCITY)
@@ -75,12 +75,12 @@ def mix(waves: Iterable[np.ndarray], notes: NoteSequence, sample_rate: int) -> I
     """The sum of notes, as soon as no further note can change it.
 
     Args:
-      waves: of the notes, float [t] each; taken one by one.
+      waves: of the notes, float [t] or [t, c] each, all alike; taken one by one.
       notes: as many, in the order of their starts.
       sample_rate: Hz.
 
     Yields:
-      float64 [samples] pieces of a clip of `clip_samples`.
+      float64 [samples] or [samples, c] pieces of a clip of `clip_samples`.
     """
     position, pending = 0, np.zeros(0)
 
@@ -89,16 +89,23 @@ def mix(waves: Iterable[np.ndarray], notes: NoteSequence, sample_rate: int) -> I
         while position < end:
             length = min(end - position, _BLOCK)
             block, pending = pending[:length], pending[length:]
-            yield np.pad(block, (0, length - len(block)))
+            yield _padded(block, length)
             position += length
 
     for index, wave in enumerate(waves):
         start, end = float(notes.start_times[index]), float(notes.end_times[index])
+        if not index:
+            pending = np.zeros((0, *wave.shape[1:]))
         yield from up_to(int(start * sample_rate))
         note = shape_note(wave, end - start, float(notes.velocities[index]), sample_rate)
-        pending = np.pad(pending, (0, max(0, len(note) - len(pending))))
+        pending = _padded(pending, len(note))
         pending[: len(note)] += note
     yield from up_to(clip_samples(notes.end_times, sample_rate))
+
+
+def _padded(block: np.ndarray, length: int) -> np.ndarray:
+    """[t, ...] with zeros at the end where it is shorter."""
+    return np.pad(block, [(0, max(0, length - len(block))), *[(0, 0)] * (block.ndim - 1)])
 
 
 def clip_gain(peak: float) -> float:
@@ -114,10 +121,10 @@ def peak_of(waves: Iterable[np.ndarray]) -> float:
 
 
 def combine_notes(audio_notes: Sequence[np.ndarray] | np.ndarray, notes: NoteSequence, sample_rate: int) -> np.ndarray:
-    """Notes mixed into a clip, in memory; float64 [samples], of peak 0.5.
+    """Notes mixed into a clip, in memory; float64 [samples] or [samples, c], of peak 0.5.
 
     Args:
-      audio_notes: waveforms, float [n, t].
+      audio_notes: waveforms, float [n, t] or [n, t, c].
       notes: in the order of their starts, [n].
       sample_rate: Hz.
     """

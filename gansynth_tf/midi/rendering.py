@@ -101,14 +101,15 @@ def render_midi(
     given = None if z is None else checked_latents(z, model.latent_dim, "z")
     played = prepare(model, midi_file, given, secs_per_instrument, checked_seed(seed), sustain, drums)
     _require_room(midi_file, played.notes, model)
-    waves = [wave[:, 0] for wave in model.stream(played.rows(), batch_size)]
-    return mixing.combine_notes(waves, played.notes, model.sample_rate).astype(np.float32)[:, None]
+    waves = list(model.stream(played.rows(), batch_size))
+    return mixing.combine_notes(waves, played.notes, model.sample_rate).astype(np.float32)
 
 
 def _require_room(midi_file: str, notes: reading.NoteSequence, model: GeneratorModel) -> None:
     """Raises UserError if this machine has no room for all notes and, in float64 and float32, the clip."""
     samples = mixing.clip_samples(notes.end_times, model.sample_rate)
-    size = memory.FLOAT * (len(notes) * samples_of_clip(model.metadata) + 3 * samples)
+    values = 3 * samples * model.metadata.get("num_channels", 1)
+    size = memory.FLOAT * (len(notes) * samples_of_clip(model.metadata) + values)
     what = f"{len(notes):,} notes and a clip of {samples / model.sample_rate:,.0f} seconds"
     memory.require_room("midi_file", display_name(midi_file), what, size)
 
@@ -120,7 +121,7 @@ def _check_length(seconds: Any) -> None:
 
 
 def write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> None:
-    """Writes a clip that comes in blocks [t], with a peak of one half; it waits on disk until its peak is known.
+    """Writes a clip that comes in blocks [t, c], with a peak of one half; it waits on disk until its peak is known.
 
     Raises:
       UserError: it cannot be written.
@@ -129,14 +130,16 @@ def write_clip(path: str, blocks: Iterable[np.ndarray], sample_rate: int) -> Non
     with writing(shown):
         waiting = tempfile.TemporaryFile(dir=os.path.dirname(path), buffering=0)  # noqa: SIM115 - entered below
     with waiting as file:
-        peaks = []
+        peaks, channels = [], 1
         for block in blocks:
-            peaks.append(block[[block.argmax(), block.argmin()]])
+            channels = block.shape[1]
+            peaks.append(np.array([block.max(), block.min()]))
             with writing(shown):
                 write_all(file, block.astype(np.float32).tobytes())
         file.seek(0)
         gain = mixing.clip_gain(mixing.peak_of(peaks))
         pieces: Iterator[np.ndarray] = (
-            np.frombuffer(data, np.float32) * gain for data in iter(lambda: file.read(4 * _BLOCK), b"")
+            np.frombuffer(data, np.float32).reshape(-1, channels) * gain
+            for data in iter(lambda: file.read(4 * _BLOCK * channels), b"")
         )
-        decode.write_blocks(path, pieces, sample_rate, 1)
+        decode.write_blocks(path, pieces, sample_rate, channels)

@@ -35,12 +35,13 @@ SUBSET_PITCH_COUNTS = (
 )  # fmt: skip
 
 
-def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
+def load_notes(options: NoteOptions, cache_dir: str, num_channels: int = 1) -> NoteStore:
     """Finds and decodes the notes of a run.
 
     Args:
       options: where they are and which to take.
       cache_dir: where decoded audio goes that does not fit `data_cache_mb`, unless `data_cache_dir` is set.
+      num_channels: of the waveforms: files are averaged to 1; mono is duplicated to 2; else they must agree.
 
     Raises:
       UserError: none or several places are given, nothing there can be used, or a note is bad and `data_skip_bad`
@@ -51,7 +52,7 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
         "data_prepared": _load_prepared,
     }  # fmt: skip
     load = loads[options.place]
-    store = load(options, options.data_cache_dir or cache_dir)
+    store = load(options, options.data_cache_dir or cache_dir, num_channels)
     for flag, count in store.left_out.items():
         logging.info("notes skipped by %s: %d", flag, count)
     logging.info(
@@ -62,13 +63,13 @@ def load_notes(options: NoteOptions, cache_dir: str) -> NoteStore:
     return store
 
 
-def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
+def _load_folder(options: NoteOptions, cache_dir: str, num_channels: int) -> NoteStore:
     listed = list_notes(options.data_dir, options.data_split, options.data_skip_bad)
     by_path, left_out = choose_notes(listed, options, options.data_split, options.data_dir)
     _check_bad(listed.bad, options)
     decoded = audio_store.open_store(
         list(by_path),
-        Decoding(options.sample_rate, 1, options.data_normalize),
+        Decoding(options.sample_rate, num_channels, options.data_normalize),
         cache_dir=cache_dir,
         memory_limit=options.data_cache_mb << 20,
         skip_bad=options.data_skip_bad,
@@ -80,7 +81,7 @@ def _load_folder(options: NoteOptions, cache_dir: str) -> NoteStore:
     report_skipped(odd, "changed")
     contents = {"names": [note.name for note in notes], "pitches": [note.pitch for note in notes]}
     bad = [*listed.bad, *((by_path[path].name, reason) for path, reason in decoded.skipped)]
-    key = cache.cache_key([note.path for note in notes], _decoding_key(options, contents))
+    key = cache.cache_key([note.path for note in notes], _decoding_key(options, num_channels, contents))
     contents |= {"lengths": decoded.lengths, "bad": bad, "left_out": left_out}
     return _store(options, contents, decoded.samples, key)
 
@@ -118,20 +119,21 @@ def choose_notes(
     return by_path, dict(left_out)
 
 
-def prepared_options(options: NoteChoiceOptions, split: str) -> dict[str, Any]:
+def prepared_options(options: NoteChoiceOptions, split: str, num_channels: int) -> dict[str, Any]:
     """The options on which prepared notes depend, by flag."""
     names = (
         "sample_rate", "data_normalize", "data_sources", "data_families", "data_velocities", "data_min_pitch",
         "data_max_pitch",
     )  # fmt: skip
-    return {**{name: getattr(options, name) for name in names}, "data_split": split}
+    found = {name: getattr(options, name) for name in names}
+    return {**found, "data_split": split, "num_channels": num_channels}
 
 
-def _load_prepared(options: NoteOptions, cache_dir: str) -> NoteStore:
+def _load_prepared(options: NoteOptions, cache_dir: str, num_channels: int) -> NoteStore:
     opened = open_prepared(
         options.data_prepared,
         NOTES,
-        prepared_options(options, options.data_split),
+        prepared_options(options, options.data_split, num_channels),
         verify=options.data_verify,
         skip_bad=options.data_skip_bad,
     )
@@ -143,11 +145,12 @@ def _load_prepared(options: NoteOptions, cache_dir: str) -> NoteStore:
         "left_out": opened.manifest.left_out,
     }  # fmt: skip
     named = {"content": opened.samples.content, "tables": dict(opened.manifest.tables)}
-    return _store(options, contents, opened.samples, cache.cache_key([], _decoding_key(options, named)))
+    return _store(options, contents, opened.samples, cache.cache_key([], _decoding_key(options, num_channels, named)))
 
 
-def _load_tfds(options: NoteOptions, cache_dir: str) -> NoteStore:
-    store = _load_record_files(options, records.tfds_files(options.tfds_data_dir, options.data_split), cache_dir)
+def _load_tfds(options: NoteOptions, cache_dir: str, num_channels: int) -> NoteStore:
+    files = records.tfds_files(options.tfds_data_dir, options.data_split)
+    store = _load_record_files(options, files, cache_dir, num_channels)
     if options.data_split != "train" or options.data_families or options.data_velocities:
         return store
     pitches = range(options.data_min_pitch, options.data_max_pitch + 1)
@@ -155,30 +158,32 @@ def _load_tfds(options: NoteOptions, cache_dir: str) -> NoteStore:
     return dataclasses.replace(store, pitch_counts=np.array([table.get(pitch, 0) for pitch in pitches], np.float64))
 
 
-def _load_records(options: NoteOptions, cache_dir: str) -> NoteStore:
-    return _load_record_files(options, records.nsynth_files(options.train_data_path), cache_dir)
+def _load_records(options: NoteOptions, cache_dir: str, num_channels: int) -> NoteStore:
+    return _load_record_files(options, records.nsynth_files(options.train_data_path), cache_dir, num_channels)
 
 
-def _load_record_files(options: NoteOptions, files: list[str], cache_dir: str) -> NoteStore:
+def _load_record_files(options: NoteOptions, files: list[str], cache_dir: str, num_channels: int) -> NoteStore:
     def is_current(contents: dict[str, Any]) -> bool:
         return all(records.first_damage(path) == place for path, place in contents["damaged"])
 
-    key = cache.cache_key(files, _decoding_key(options, {}))
+    key = cache.cache_key(files, _decoding_key(options, num_channels, {}))
     contents, samples = audio_store.spooled(
         os.path.join(cache_dir, f"notes-{key}.f32"),
         key,
-        1,
+        num_channels,
         options.data_cache_mb << 20,
-        lambda spool: _read_records(options, files, spool),
+        lambda spool: _read_records(options, files, num_channels, spool),
         is_current,
     )
     _check_bad(contents["bad"], options)
     report_skipped(contents["odd"], "changed")
     read = {"names": contents["names"], "pitches": contents["pitches"]}  # not all of the files may be readable
-    return _store(options, contents, samples, cache.cache_key(files, _decoding_key(options, read)))
+    return _store(options, contents, samples, cache.cache_key(files, _decoding_key(options, num_channels, read)))
 
 
-def _read_records(options: NoteOptions, files: list[str], spool: cache.SampleSpool) -> dict[str, Any]:
+def _read_records(
+    options: NoteOptions, files: list[str], num_channels: int, spool: cache.SampleSpool
+) -> dict[str, Any]:
     """Puts the chosen notes of record files into the spool; returns what `NoteStore` says about them."""
     names, pitches, lengths, bad, odd, damaged = [], [], [], [], [], []
     left_out: collections.Counter[str] = collections.Counter()
@@ -193,7 +198,7 @@ def _read_records(options: NoteOptions, files: list[str], spool: cache.SampleSpo
                 left_out[reason] += 1
                 continue
             rate = options.sample_rate if rate is None else rate
-            wave = np.concatenate(list(convert([wave[:, None]], rate, options.sample_rate)))
+            wave = np.concatenate(list(convert([wave[:, None]], rate, options.sample_rate, num_channels)))
         except BadNote as error:
             bad.append((place, str(error)))
             continue
@@ -240,10 +245,10 @@ def _no_notes(place: str, left_out: Mapping[str, int], bad: list) -> UserError:
     return UserError(f"{place}: none of its {sum(left_out.values())} notes is chosen: {', '.join(counts)}")
 
 
-def _decoding_key(options: NoteOptions, contents: dict[str, Any]) -> dict[str, Any]:
+def _decoding_key(options: NoteOptions, num_channels: int, contents: dict[str, Any]) -> dict[str, Any]:
     free = (*PLACES, "data_verify", "data_skip_bad", "data_cache_mb", "data_cache_dir")
     names = [field.name for field in dataclasses.fields(NoteOptions) if field.name not in free]
-    return {**{name: getattr(options, name) for name in names}, **contents}
+    return {**{name: getattr(options, name) for name in names}, "num_channels": num_channels, **contents}
 
 
 def _store(options: NoteOptions, contents: dict[str, Any], samples: Samples, key: str) -> NoteStore:

@@ -29,7 +29,7 @@ class NoteStore:
       names: of the notes.
       pitches: int64 [notes], MIDI numbers.
       lengths: int64 [notes], samples of each.
-      samples: float32 [total, 1] of all notes, on the CPU. Of a prepared set, what reads them.
+      samples: float32 [total, c] of all notes, on the CPU. Of a prepared set, what reads them.
       first_pitch: MIDI number of the first one-hot pitch.
       pitch_counts: float64 [num_pitches], by which pitches of fakes are drawn.
       audio_length: samples that a note is cropped or padded to.
@@ -70,10 +70,10 @@ class NoteStore:
 
     @tf.autograph.experimental.do_not_convert
     def wave(self, index: tf.Tensor) -> tf.Tensor:
-        """The waveform of a note, float32 [audio_length, 1]."""
+        """The waveform of a note, float32 [audio_length, c]."""
         starts, lengths, _ = self._tables
         wave = read_samples(self.samples, starts[index], lengths[index])
-        return crop_or_pad(wave[None], self.audio_length)[0]
+        return crop_or_pad(wave[None], self.audio_length, self.samples.shape[1])[0]
 
     @tf.autograph.experimental.do_not_convert
     def one_hot(self, index: tf.Tensor) -> tf.Tensor:

@@ -69,6 +69,7 @@ def export_run(
         "sample_rate": config.sample_rate,
         "latent_dim": config.latent_vector_size,
         "audio_length": config.audio_length,
+        "num_channels": config.num_channels,
         "min_pitch": config.data_min_pitch,
         "max_pitch": config.data_max_pitch,
         "data_type": config.data_type,

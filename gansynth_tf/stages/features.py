@@ -33,7 +33,10 @@ _MIB = 1 << 20
 def feature_key(config: GANSynthConfig) -> dict[str, Any]:
     """The options that decide what the features of a waveform are."""
     resolutions = config.resolutions.final_resolutions
-    return {"data_type": config.data_type, "use_unwrap": config.use_unwrap, "resolutions": list(resolutions)}
+    return {
+        "data_type": config.data_type, "use_unwrap": config.use_unwrap, "resolutions": list(resolutions),
+        "num_channels": config.num_channels,
+    }  # fmt: skip
 
 
 def make_features(config: GANSynthConfig) -> Features:
@@ -48,11 +51,12 @@ def make_features(config: GANSynthConfig) -> Features:
         config.audio_length,
         config.sample_rate,
         use_unwrap=config.use_unwrap,
+        num_channels=config.num_channels,
     )
 
 
 def waves_of(store: NoteStore, notes: range) -> tf.data.Dataset:
-    """Batches of the waveforms [b, t, 1] of notes that follow one another."""
+    """Batches of the waveforms [b, t, c] of notes that follow one another."""
     waves = tf.data.Dataset.range(notes.start, notes.stop).map(store.wave, num_parallel_calls=tf.data.AUTOTUNE)
     return waves.batch(BATCH).prefetch(2).with_options(stream_options())
 
@@ -88,7 +92,8 @@ def stage_reader(
         started, done = time.monotonic(), 0
         progress = Progress(0, len(store), label="features of {} x {} pixels: note".format(*size), rate="notes/s")
         # Not within the stream of waves, where products of matrices are slower.
-        transform = tf.function(downsampled, input_signature=[tf.TensorSpec([None, config.audio_length, 1])])
+        waves_spec = tf.TensorSpec([None, config.audio_length, features.num_channels])
+        transform = tf.function(downsampled, input_signature=[waves_spec])
         for waves in waves_of(store, range(len(store))):
             spool.extend([transform(waves).numpy().reshape(-1, row)])
             progress.update(done := done + len(waves), {})
@@ -120,10 +125,14 @@ def range_batches(config: GANSynthConfig, store: NoteStore) -> int:
 def ranges(
     config: GANSynthConfig, store: NoteStore, features: Features, batches: range
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest value of each frequency and channel in some batches of notes, float32 [f, 2] each."""
+    """Smallest and largest value of each frequency and part, over all channels, in some batches of notes.
+
+    Returns:
+      float32 [f, 2] each.
+    """
     statistics, first = normalizer.RangeStatistics(), batches.start * _NORMALIZER_BATCH
     stream = note_batches(store, store.wave, batch_size=_NORMALIZER_BATCH, seed=config.seed, start_example=first)
-    transform = tf.function(features.waves_to_data)
+    transform = tf.function(lambda waves: features.apart(features.waves_to_data(waves)))
     for waves, _ in stream.take(len(batches)):
         statistics.add(transform(waves).numpy())
     return statistics.bounds
@@ -149,6 +158,14 @@ def run_normalizer(
     Raises:
       UserError: the file in the run's directory cannot be used, or there is none and no notes are at hand.
     """
+    found = _normalizer_of_a_channel(config, store, features, run_dir, is_chief)
+    return found.of_channels(features.num_channels)
+
+
+def _normalizer_of_a_channel(
+    config: GANSynthConfig, store: NoteStore | None, features: Features, run_dir: str, is_chief: bool
+) -> normalizer.Normalizer:
+    """`run_normalizer` for one channel; all have the same, taken from all, which keeps their balance."""
     kind = config.data_normalizer
     if kind == PRESPECIFIED:
         names = ("mag_normalizer_a", "mag_normalizer_b", "p_normalizer_a", "p_normalizer_b")

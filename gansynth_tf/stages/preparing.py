@@ -28,7 +28,7 @@ _FEATURE_FILE_BYTES, _FEWEST_FILES = 1 << 28, 16
 def _notes(text: str, key: str) -> tuple[GANSynthConfig, NoteStore]:
     """The options that a JSON text holds, and their notes; `key` makes them others when the folder holds others."""
     config = GANSynthConfig(**json.loads(text))
-    return config, load_notes(config, "")
+    return config, load_notes(config, "", config.num_channels)
 
 
 def _opened(settings: Mapping[str, Any]) -> tuple[GANSynthConfig, NoteStore]:
@@ -77,7 +77,7 @@ def write_features(settings: Mapping[str, Any], unit: Mapping[str, Any]) -> None
     stages = [StageData(config.resolutions, blocks, identity()) for blocks in settings["blocks"]]
     transform = tf.function(
         lambda waves: [stage.downsample(representation.waves_to_data(waves)) for stage in stages],
-        input_signature=[tf.TensorSpec([None, config.audio_length, 1])],
+        input_signature=[tf.TensorSpec([None, config.audio_length, config.num_channels])],
         autograph=False,
     )
     for number in range(unit["first"], unit["last"]):

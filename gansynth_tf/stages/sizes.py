@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from gansynth_tf.config import GANSynthConfig
-from gansynth_tf.representation import CHANNELS
+from gansynth_tf.representation import PARTS
 from gansynth_tf.schedule import Size
 from wavegan_tf.core import memory
 
@@ -14,20 +14,28 @@ from wavegan_tf.core import memory
 _SIZES = (
     "latent_vector_size", "kernel_size", "start_height", "start_width", "scale_base", "num_resolutions", "fmap_base",
     "fmap_max", "batch_size_schedule", "fake_batch_size", "preview_n", "audio_length",
+    "num_channels",
 )  # fmt: skip
 
 
 def num_parameters(
-    filters: Sequence[int], start_shape: Size, kernel_size: int, latent_dim: int, num_pitches: int, simple_arch: bool
+    filters: Sequence[int],
+    start_shape: Size,
+    kernel_size: int,
+    latent_dim: int,
+    num_pitches: int,
+    simple_arch: bool,
+    num_channels: int = 1,
 ) -> tuple[int, int]:
     """Numbers that are trained in `ProgressiveGenerator` and in `ProgressiveDiscriminator`.
 
     The arguments are those of the networks.
     """
     last, first, kernel, start = filters[0], filters[1], kernel_size**2, math.prod(start_shape)
+    image = PARTS * num_channels
     pairs = list(zip(filters[1:], filters[2:], strict=False))  # coarser and finer of neighbouring blocks
-    to_rgb = sum(CHANNELS * (size + 1) for size in filters[1:])
-    from_rgb = sum(size * (CHANNELS + 1) for size in filters[1:])
+    to_rgb = sum(image * (size + 1) for size in filters[1:])
+    from_rgb = sum(size * (image + 1) for size in filters[1:])
     heads = last + 1 + (last + 1) * num_pitches
     generator = (latent_dim + num_pitches) * start * first
     if simple_arch:
@@ -61,10 +69,12 @@ def need(config: GANSynthConfig) -> memory.Need:
     batch = config.schedule.stage(config.schedule.num_stages - 1).batch_size
     start, latent_dim = resolutions.start_resolutions, config.latent_vector_size
     generator, discriminator = num_parameters(
-        filters, start, config.kernel_size, latent_dim, config.num_pitches, config.simple_arch
+        filters, start, config.kernel_size, latent_dim, config.num_pitches, config.simple_arch,
+        config.num_channels,
     )
     values = generator  # its moving average
-    values += (batch + config.fake_batch_size + config.preview_n) * (2 * frames * bins + latent_dim)
+    image = PARTS * config.num_channels * frames * bins
+    values += (batch + config.fake_batch_size + config.preview_n) * (image + latent_dim)
     values += 4 * bins**2 if config.data_type == "mel" else 0  # two matrices of float64
     if memory.holds_layers():
         sizes = [math.prod(resolutions.resolutions(block)) for block in range(1, config.num_resolutions + 1)]

@@ -37,7 +37,7 @@ class Rendering:
         self._consistency = tf.function(functools.partial(consistency_loss, features), input_signature=signature)
 
     def waves(self, made: np.ndarray) -> np.ndarray:
-        """Features [b, t, f, 2] -> waveforms [b, t, 1]."""
+        """Features [b, t, f, 2 c] -> waveforms [b, t, c]."""
         return np.concatenate([self._waves(made[at : at + _BATCH]).numpy() for at in range(0, len(made), _BATCH)])
 
     def consistency(self, made: np.ndarray) -> float:
@@ -138,7 +138,7 @@ class StageSummaries:
         self._tracker.images(
             image_id, "interp_images", grid(rainbowgrams(self._rendering.features, made), _GRID_COLUMNS)
         )
-        sounds = self._rendering.waves(made).reshape(_INTERPOLATIONS, -1, 1)
+        sounds = self._rendering.waves(made).reshape(_INTERPOLATIONS, -1, self._config.num_channels)
         self._tracker.waveforms(image_id, "interp_waves", tf.constant(sounds), self._rate)
 
     def _made(self, z: tf.Tensor, pitches: tf.Tensor, progress: tf.Tensor) -> tf.Tensor:
@@ -146,7 +146,7 @@ class StageSummaries:
         return self._data.to_features(self._data.to_data(images))
 
     def _generate(self, z: tf.Tensor, pitches: tf.Tensor, progress: tf.Tensor) -> np.ndarray:
-        """Full-size features of generated notes, float32 [b, t, f, 2]."""
+        """Full-size features of generated notes, float32 [b, t, f, 2 c]."""
         starts = range(0, len(z), _BATCH)
         return np.concatenate(
             [self._features_of(z[at : at + _BATCH], pitches[at : at + _BATCH], progress).numpy() for at in starts]

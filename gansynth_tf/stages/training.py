@@ -99,7 +99,7 @@ def train_held(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> int:
     tf.config.optimizer.set_experimental_options({"remapping": False})
     precision.announce(runtime, sizes.convolutions(config))
     features = make_features(config)
-    store = load_notes(config, os.path.join(run_dir, _CACHE_FOLDER))
+    store = load_notes(config, os.path.join(run_dir, _CACHE_FOLDER), config.num_channels)
     runtime.cluster.agree(store.facts)
     if runtime.is_chief and not os.path.exists(os.path.join(run_dir, CONFIG_FILE)):
         # Of a start that was killed before it became a run, perhaps on other notes.

@@ -80,7 +80,7 @@ def bench_features(runs: int) -> Iterator[Row]:
     yield Row(f"M-IF-Mel of the cache, batch {BATCH}", taken, unit="notes", note="shuffled, from memory")
 
 
-def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Callable, Callable]:
+def updates_of(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Callable, Callable]:
     """A step of a stage, and the same step upsampled."""
     features = make_features(config)
     stage = config.schedule.stage(stage_id)
@@ -93,7 +93,7 @@ def _updates(config: GANSynthConfig, stage_id: int, run_dir: str) -> tuple[Calla
     losses = GANSynthLosses(**networks, data=data, weights=weights)
     updates = StageUpdates(config, model, losses, run, counts)
     progress = np.float32(max(stage.num_blocks - 1.3, 0) if stage_id % 2 else stage.num_blocks - 1)
-    real = tf.random.stateless_normal([stage.batch_size, *config.resolutions.final_resolutions, 2], [1, 2]) * 3.0
+    real = tf.random.stateless_normal([stage.batch_size, *features.data_shape], [1, 2]) * 3.0
     pitches = tf.one_hot(tf.range(stage.batch_size), config.num_pitches)
     downsampled = data.downsample(real)
 
@@ -132,7 +132,7 @@ def bench_training(runs: int, stages: tuple[tuple[int, int], ...] = STAGES) -> I
     for stage_id, batch in stages:
         config = GANSynthConfig(batch_size_schedule=(batch,))
         with tempfile.TemporaryDirectory() as run_dir:
-            ours, twin = _updates(config, stage_id, run_dir)
+            ours, twin = updates_of(config, stage_id, run_dir)
             count = runs if stage_id < 8 else max(runs // 3, 1)
             timings = timed(ours, count, batch), timed(twin, max(count // 2, 1), batch)
         note = "twin: upsampled to 128 x 1024, a pass for each head"

@@ -34,7 +34,7 @@ def main() -> None:
     run = json.loads((Path(options.preview).parents[1] / "experiment.json").read_text())
     length, rate = run["audio_length"], run["sample_rate"]
     sound, _ = soundfile.read(options.preview, dtype="float32")
-    waves = sound.reshape(-1, length + rate // 4)[:, :length]
+    waves = sound.reshape(len(sound), -1).mean(axis=1).reshape(-1, length + rate // 4)[:, :length]
     pitches = np.linspace(run["data_min_pitch"], run["data_max_pitch"], len(waves)).round()
     report("generated", waves, pitches, rate)
     if options.notes:

@@ -56,7 +56,7 @@ def note_step(config: GANSynthConfig, stage_id: int, run_dir: str) -> Callable[[
         generator=model.generator, discriminator=model.discriminator, data=data, weights=config.loss_weights()
     )
     updates = StageUpdates(config, model, losses, run, np.ones(config.num_pitches))
-    shape = [stage.batch_size, *config.resolutions.final_resolutions, 2]
+    shape = [stage.batch_size, *features.data_shape]
     real = data.downsample(tf.random.stateless_normal(shape, [1, 2]))
     pitches = tf.one_hot(tf.range(stage.batch_size) % config.num_pitches, config.num_pitches)
     # In the middle of the fade-in, if it is one.

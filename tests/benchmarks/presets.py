@@ -1,66 +1,69 @@
-"""Parameters, memory and time of an update of each preset of WaveGAN and SpecGAN, as a table.
-
-    python -m tests.benchmarks.presets [MODEL:PRESET ...]
-
-Each is trained for two updates on the demo's drum hits in a process of its own; the time is the second's. CPU seconds
-bear a busy machine.
-"""
+"""GANSynth's presets: sizes, parameters, and seconds and memory of an update: python -m tests.benchmarks.presets."""
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import json
 import resource
 import subprocess
 import sys
 import tempfile
-import time
-from pathlib import Path
-from typing import Any
-from unittest import mock
 
-import specgan_tf
-import wavegan_tf
-from wavegan_tf.core.dcgan.presets import CLIPS
-from wavegan_tf.core.progress import Progress
+from tests.benchmarks.measure import Timing, timed
 
-DRUMS = Path(__file__).parents[2] / "wavegan_tf" / "demo" / "drums"
-PACKAGES: dict[str, Any] = {
-    "wavegan": (wavegan_tf, wavegan_tf.WaveGANConfig),
-    "specgan": (specgan_tf, specgan_tf.SpecGANConfig),
-}
-COLUMNS = ("model", "preset", "parameters", "batch", "CPU s", "s by the clock", "most memory, GB")
+_HEAD = "| `--config` | a note | image | generator | discriminator | an update | of all processors | memory |"
 
 
-def measure(model: str, preset: str) -> list[Any]:
-    """The row of a preset, measured in this process."""
-    package, config_class = PACKAGES[model]
-    config = config_class.from_preset(
-        preset, data_dir=str(DRUMS), data_first_slice=True, train_steps=2, preview_n=1, train_save_secs=86400
-    )
-    marks: list[tuple[float, float]] = []
-    update = Progress.update
+def measure(name: str, batch: int, runs: int) -> dict[str, object]:
+    """An update of the last stage, features ready, and the most memory that this process has had."""
+    from gansynth_tf.config import GANSynthConfig
+    from gansynth_tf.presets import CONFIGS
+    from gansynth_tf.stages import sizes
+    from tests.benchmarks.gansynth import updates_of
 
-    def marked(self: Progress, step: int, values: Any) -> None:
-        marks.append((time.process_time(), time.perf_counter()))
-        update(self, step, values)
+    config = GANSynthConfig(**{**CONFIGS[name], "batch_size_schedule": (batch,)})
+    with tempfile.TemporaryDirectory() as run_dir:
+        timing = timed(updates_of(config, config.schedule.num_stages - 1, run_dir)[0], runs)
+    parameters = sizes.num_parameters(
+        config.filters(config.num_resolutions), config.resolutions.start_resolutions, config.kernel_size,
+        config.latent_vector_size, config.num_pitches, config.simple_arch, config.num_channels,
+    )  # fmt: skip
+    return {
+        "seconds": config.audio_length / config.sample_rate, "rate": config.sample_rate,
+        "image": (*config.resolutions.final_resolutions, 2 * config.num_channels), "parameters": parameters,
+        "timing": dataclasses.asdict(timing), "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }  # fmt: skip
 
-    with tempfile.TemporaryDirectory() as folder, mock.patch.object(Progress, "update", marked):
-        package.train(config, folder)
-    cpu, clock = (round(after - before, 1) for before, after in zip(*marks[-2:], strict=True))
-    memory = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 1)
-    return [model, preset, f"{config.num_parameters():,}", config.train_batch_size, cpu, clock, memory]
+
+def row(name: str, found: dict) -> str:
+    """The row of a table for what `measure` gives."""
+    timing = Timing(**found["timing"])
+    image, millions = " x ".join(map(str, found["image"])), [f"{count / 1e6:.1f} M" for count in found["parameters"]]
+    cells = [
+        f"`{name}`", f"{found['seconds']:g} s at {found['rate'] / 1000:g} kHz", image, *millions,
+        f"{timing.least:.1f} s", f"{min(timing.cpu):.1f} s", f"{found['memory']:.1f} GiB",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
-    """Prints the table."""
-    chosen = sys.argv[1:] or [f"{model}:{preset}" for model in PACKAGES for preset in CLIPS]
-    if len(chosen) == 1:
-        print(json.dumps(measure(*chosen[0].split(":"))))
+    """Prints the table, each row of a process of its own."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.presets", description=__doc__)
+    parser.add_argument("presets", nargs="*", default=["mel_prog_hires", "mel_44k", "mel_44k_stereo"])
+    parser.add_argument("--batch", type=int, default=2, help="notes in an update")
+    parser.add_argument("--runs", type=int, default=3, help="updates to time, after one that compiles")
+    parser.add_argument("--as_json", action="store_true", help="measure the one that is named, here")
+    options = parser.parse_args()
+    if options.as_json:
+        print(json.dumps(measure(options.presets[0], options.batch, options.runs)))
         return
-    print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
-    for one in chosen:
-        ran = subprocess.run([sys.executable, "-m", __spec__.name, one], stdout=subprocess.PIPE, check=True, text=True)
-        print(f"| {' | '.join(map(str, json.loads(ran.stdout.splitlines()[-1])))} |", flush=True)
+    print(_HEAD, "|".join(["", *["---"] * (_HEAD.count("|") - 1), ""]), sep="\n")
+    for name in options.presets:
+        numbers = [f"--batch={options.batch}", f"--runs={options.runs}"]
+        command = [sys.executable, "-m", "tests.benchmarks.presets", name, *numbers, "--as_json"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        print(row(name, json.loads(done.stdout.splitlines()[-1])), flush=True)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,8 @@ def _write_clips(config: Any, run_dir: Path, folder: Path) -> dict[str, Any]:
 
 def _write_stages(config: GANSynthConfig, run_dir: Path, folder: Path) -> dict[str, Any]:
     """The files of a GANSynth from the stage that its run has come to; returns their part of the manifest."""
-    store, features = load_notes(config, str(run_dir / "cache")), make_features(config)
+    store = load_notes(config, str(run_dir / "cache"), config.num_channels)
+    features = make_features(config)
     waves = np.concatenate([batch.numpy() for batch in waves_of(store, range(len(store)))])
     pitches = np.stack([store.one_hot(tf.constant(index, tf.int64)).numpy() for index in range(len(store))])
     np.savez_compressed(folder / train.EXAMPLES, waves=_as_integers(waves), pitches=pitches)

@@ -171,12 +171,13 @@ def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
         consistency=consistency, inner_scale=placed.inner_scale,
     )  # fmt: skip
     batch, size = stage.batch_size, config.resolutions.resolutions(stage.num_blocks)
+    shape = [batch, *size, features.data_shape[-1]]
     # In the middle of a fade-in, and where it ends in the stable stage after it.
     progress = tf.constant(stage_id / 2.0, tf.float32)
     updates = StageUpdates(config, model, losses, placed, np.ones(config.num_pitches))
 
     def draw(step: int) -> Tensors:
-        images = data.to_data(tf.random.stateless_uniform([batch, *size, 2], [config.seed, step], -1.0, 1.0))
+        images = data.to_data(tf.random.stateless_uniform(shape, [config.seed, step], -1.0, 1.0))
         pitches = tf.one_hot(tf.range(batch) % config.num_pitches, config.num_pitches)
         notes = tf.data.Dataset.from_tensors((images, pitches))
         (features, labels), generator, discriminator = next(iter(updates.elements(notes, step * batch)))

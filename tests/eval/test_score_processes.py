@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 
 from eval import score
@@ -61,6 +61,21 @@ def test_what_a_process_cannot_read_is_named(place, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def helpers_of(parent: int) -> list[int]:
+    """The processes that compute for a score."""
+    command = ["ps", "-o", "pid=,args=", "--ppid", str(parent)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
+
+
+def wait_for_the_end(processes: list[int]) -> None:
+    assert processes
+    end = time.monotonic() + 30
+    while any(Path(f"/proc/{process}").exists() for process in processes):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 @pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_score_which_continues(place, tmp_path):
     folder, output = tmp_path / "clips", tmp_path / "out"
@@ -70,24 +85,22 @@ def test_a_process_that_is_killed_ends_the_score_which_continues(place, tmp_path
     while len(list(output.glob(".scoring-*/fake-*.npz"))) < 3:
         time.sleep(0.05)
         assert process.poll() is None
-    children = [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
-    os.kill(children[0].pid, signal.SIGKILL)
+    children = helpers_of(process.pid)
+    os.kill(children[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=200)
     assert process.returncode == 1 and "--num_workers: a process ended before its time" in errors.splitlines()[-1]
-    _, alive = psutil.wait_procs(children, timeout=20)
-    assert not alive
+    wait_for_the_end(children)
     # Killed whole: the processes that helped end, too.
     process = commands.command("eval.score", *arguments, "--num_workers=2")
     before = len(list(output.glob(".scoring-*/fake-*.npz")))
     while len(list(output.glob(".scoring-*/fake-*.npz"))) < before + 2:
         time.sleep(0.05)
         assert process.poll() is None
-    children = psutil.Process(process.pid).children()
+    children = helpers_of(process.pid)
     process.kill()
     _, errors = process.communicate(timeout=200)
     assert "clips are finished already" in errors
-    _, alive = psutil.wait_procs(children, timeout=20)
-    assert not alive
+    wait_for_the_end(children)
     call(score, *arguments)
     call(score, *arguments[:-1], f"--output_dir={tmp_path}/other")
     assert figures(output) == figures(tmp_path / "other") and not list(output.glob(".scoring*"))

@@ -37,21 +37,23 @@ def test_cumulative_phase(frames):
 
 def random_data(features: Features) -> tf.Tensor:
     rng = np.random.default_rng(0)
-    levels = rng.normal(-1, 1, features.data_shape[:2])
-    frequency = rng.uniform(-1.2, 1.2, features.data_shape[:2])
-    return tf.constant(np.stack([levels, frequency], axis=-1)[None], tf.float32)
+    parts: list[np.ndarray] = []
+    for _ in range(features.num_channels):
+        parts += [rng.normal(-1, 1, features.data_shape[:2]), rng.uniform(-1.2, 1.2, features.data_shape[:2])]
+    return tf.constant(np.stack(parts, axis=-1)[None], tf.float32)
 
 
 @pytest.mark.parametrize("data_type", ["linear", "phase", "mel", "wave"])
 @pytest.mark.parametrize("shape", [(1, 2), (2, 4), (3, 16), (7, 128), (128, 1024)])
-@pytest.mark.parametrize("discard_dc", [True, False])
-def test_the_two_ways_from_features_to_waves(data_type, shape, discard_dc):
+@pytest.mark.parametrize(("discard_dc", "channels"), [(True, 1), (False, 1), (True, 2)])
+def test_the_two_ways_from_features_to_waves(data_type, shape, discard_dc, channels):
     shape = (shape[0] * 64, 1) if data_type == "wave" else shape
     samples = shape[0] if data_type == "wave" else (shape[1] // 2) * (shape[0] - 1) + 2 * shape[1]
-    features = Features(data_type, shape, samples - min(7, shape[0]), 16000, discard_dc=discard_dc)
+    length = samples - min(7, shape[0])
+    features = Features(data_type, shape, length, 16000, discard_dc=discard_dc, num_channels=channels)
     data = random_data(features)
     found, expected = edge.data_to_waves(features, data).numpy(), features.data_to_waves(data).numpy()
-    assert found.shape == expected.shape == (1, features.audio_length, 1)
+    assert found.shape == expected.shape == (1, features.audio_length, channels)
     assert np.sqrt(np.mean((found - expected) ** 2)) <= 2e-5 * np.sqrt(np.mean(expected**2))
 
 
@@ -76,6 +78,7 @@ def test_a_model_in_the_middle_of_a_fade_in(tmp_path):
         {"simple_arch": True, "progress": 1.5, **HEIGHT}, HEIGHT, {"scale_base": 3, **HEIGHT},
         {"scale_base": 4, "start_height": 2, "start_width": 4},
         {"num_blocks": 1}, {"progress": 1.62}, {"data_normalizer": "specgrams_freq_normalizer", "num_blocks": 2},
+        {"num_channels": 2}, {"num_channels": 3, **WAVE}, {"sample_rate": 44100, "num_channels": 2, "start_width": 64},
         {"to_rgb_activation": "linear"}, {"kernel_size": 4}, {"data_type": "linear", "float16": True},
         PAPER, {**PAPER, "data_type": "linear"}, {**PAPER, "data_type": "phase", "start_height": 4, "start_width": 8},
     ],
@@ -95,6 +98,7 @@ def test_what_a_model_lacks_is_named(tmp_path):
         ({"data_type": "x"}, "(data_type='x': must be one of linear, phase, mel, wave)"),
         ({"data_shape": [16, 32, 2]}, "data_shape is [16, 32, 2], and the model gives [16, 64, 2]"),
         ({"data_shape": 3}, "cannot unpack"),
+        ({"num_channels": 2}, "data_shape is [16, 64, 2], and num_channels 2"),
         ({"audio_length": 9999}, "needs (audio_length=9999: 16 frames of 64 frequencies hold only 608 samples)"),
     ):
         changed = {name: value for name, value in {**whole, **change}.items() if value is not None}

@@ -116,8 +116,9 @@ def test_metadata_says_what_a_client_needs(model_dir):
     metadata = json.loads((model_dir / METADATA_FILE).read_text())
     version = metadata.pop("version")
     assert isinstance(version, str) and metadata == {
-        "model": "gansynth", "sample_rate": 16000, "latent_dim": 8, "audio_length": 320, "min_pitch": 24,
-        "max_pitch": 84, "data_type": "mel", "data_shape": [8, 64, 2], "stage": 4, "progress": 2.0, "step": 94,
+        "model": "gansynth", "sample_rate": 16000, "latent_dim": 8, "audio_length": 320, "num_channels": 1,
+        "min_pitch": 24, "max_pitch": 84, "data_type": "mel", "data_shape": [8, 64, 2], "stage": 4,
+        "progress": 2.0, "step": 94,
         "signatures": {
             "waveform": {"signature": "serving_default", "output": "audio"},
             "waveform_int16": {"signature": "pcm16", "output": "audio_int16"},

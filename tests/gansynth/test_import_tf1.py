@@ -211,7 +211,7 @@ def test_mistakes_are_one_line(original, imported, tmp_path):
     change_experiment(original, num_resolutions=3, fmap_max=16)
     refused(r"checkpoint: \S+ has shape \[.*\], experiment.json asks for \[")
     change_experiment(original, fmap_max=8, num_resolutions=2)
-    refused("experiment.json: audio_length=.* frames of 32 frequencies .*num_resolutions=2.* hold only")
+    refused("experiment.json: audio_length=320: .* num_resolutions=2 .* make 4 x 32 frames x bins, which hold 112")
     change_experiment(original, num_resolutions=2, start_height=16)
     refused("stage_00004: by experiment.json the last stage is 2")
     change_experiment(original, num_resolutions=3, start_height=2, g_fn="wave")

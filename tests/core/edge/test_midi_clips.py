@@ -165,6 +165,17 @@ def test_models_with_other_rates_lengths_and_pitches(pages, tmp_path, rate, samp
     assert_same(found, rendered(EXAMPLE, file=file, pitches=(low, high), rate=rate))
 
 
+def test_a_model_in_stereo(pages, tmp_path):
+    file = tones.model(channels=2)
+    page = pages.open(tones.save(tmp_path / "stereo.html", file, tones.metadata(channels=2)))
+    drop(page, "example.mid", EXAMPLE.read_bytes())
+    _, found, _ = saved(page)
+    assert found.ndim == 2 and np.abs(found[:, 0] - found[:, 1]).max() > 0.01
+    assert_same(found, rendered(EXAMPLE, file=file))
+    time = page.get_by_role("region", name="MIDI file").locator(".time")
+    expect(time).to_have_text(re.compile(rf"/ 0:0{len(found) // tones.RATE}$"))
+
+
 def test_faults_are_counted_and_shown_and_files_that_cannot_be_read_refused(page):
     notes = midi_files.track([on(0), off(100)], end=None)
     drop(page, "odd.mid", midi_files.header(3) + midi_files.chunk(b"MTrk", notes))

@@ -13,9 +13,9 @@ from wavegan_tf.core.serving import latents, saved_model
 
 MIX = """
 const { addNote, clipSamples, levelClip } = await load("mixing.js");
-answer(given.map(({ notes, waves, rate }) => {
-  const clip = new Float32Array(clipSamples(notes, rate));
-  notes.forEach((note, index) => addNote(clip, Float32Array.from(waves[index]), note, rate));
+answer(given.map(({ notes, waves, rate, channels }) => {
+  const clip = new Float32Array(channels * clipSamples(notes, rate));
+  notes.forEach((note, index) => addNote(clip, Float32Array.from(waves[index]), note, rate, channels));
   return [...levelClip(clip)];
 }));
 """
@@ -37,20 +37,21 @@ def test_envelopes():
 def test_clips():
     rng = np.random.default_rng(0)
     cases, expected = [], []
-    for rate, samples in ((1000, 700), (811, 3000), (2000, 100)):
+    for rate, samples, channels in ((1000, 700, 1), (811, 3000, 1), (2000, 100, 1), (500, 901, 2)):
         starts = np.sort(np.round(rng.uniform(0, 5, 12), 3))
         ends = starts + rng.uniform(0.001, 4, 12)
-        velocities, waves = rng.integers(1, 128, 12), rng.normal(size=(12, samples)).astype(np.float32)
+        velocities, waves = rng.integers(1, 128, 12), rng.normal(size=(12, samples, channels)).astype(np.float32)
         waves[3], waves[4] = 0, -np.abs(waves[4])
         expected.append(mixing.combine_notes(waves, NoteSequence(0 * velocities, velocities, starts, ends), rate))
         rows = zip(velocities.tolist(), starts.tolist(), ends.tolist(), strict=True)
         notes = [{"velocity": velocity, "start": start, "end": end} for velocity, start, end in rows]
-        cases.append({"notes": notes, "waves": waves.tolist(), "rate": rate})
-    silent = {"notes": [{"velocity": 9, "start": 0.0, "end": 0.1}], "waves": [[0.0] * 50], "rate": 100}
+        interleaved = waves.reshape(12, -1).tolist()
+        cases.append({"notes": notes, "waves": interleaved, "rate": rate, "channels": channels})
+    silent = {"notes": [{"velocity": 9, "start": 0.0, "end": 0.1}], "waves": [[0.0] * 50], "rate": 100, "channels": 1}
     *found, silence = javascript.run(MIX, [*cases, silent])
     assert silence == [0.0] * 310
     for clip, wanted in zip(found, expected, strict=True):
-        np.testing.assert_allclose(clip, wanted, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(clip, wanted.ravel(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -88,6 +88,25 @@ def test_a_note_is_mixed_as_soon_as_it_comes():
     assert asked == [0, 1, 2]
 
 
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_channels_have_one_level(channels):
+    """Note by note the peak is that of all channels, so that each stays where it stands between them."""
+    rng = np.random.default_rng(channels)
+    starts = np.array([0.5, 0.75, 3.0])
+    notes = sequence(starts, starts + 0.75, [100, 50, 127])
+    waves = rng.normal(size=(3, 900, channels)) * rng.uniform(0.1, 1, [3, 1, channels])
+    clip = mixing.combine_notes(waves, notes, 800)
+    assert clip.shape == (mixing.clip_samples(notes.end_times, 800), channels) and clip.max() == pytest.approx(0.5)
+    heard = waves[:, : 600 + 240] * mixing.note_envelope(0.75, sample_rate=800)[:, None]
+    level = heard.max(axis=(1, 2))
+    expected = np.zeros_like(clip)
+    for note, peak, start, velocity in zip(heard, level, starts, notes.velocities, strict=True):
+        expected[int(start * 800) : int(start * 800) + len(note)] += note / peak * velocity / 127
+    np.testing.assert_allclose(clip, expected * 0.5 / expected.max(), atol=1e-12)
+    if channels == 1:
+        np.testing.assert_array_equal(clip[:, 0], mixing.combine_notes(waves[..., 0], notes, 800))
+
+
 def test_silence_stays_silent():
     notes = sequence([0, 1], [1, 2])
     assert not mixing.combine_notes(np.zeros([2, 4000]), notes, 1000).any()

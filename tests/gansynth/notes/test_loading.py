@@ -215,6 +215,35 @@ def test_a_record_file_that_could_not_be_read_is_tried_again(tmp_path):
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_channels_are_averaged_duplicated_or_taken_as_they_are(tmp_path, records):
+    rng = np.random.default_rng(0)
+    numbers = {"mono_C4": 1, "stereo_C4": 2, "three_C4": 3}
+    waves = {name: rng.normal(0, 0.1, [500, number]).astype(np.float32) for name, number in numbers.items()}
+    (tmp_path / "notes").mkdir()
+    for name, wave in waves.items():
+        soundfile.write(tmp_path / "notes" / f"{name}.wav", wave, 16000, "FLOAT")
+    options = NoteOptions(data_dir=str(tmp_path / "notes"), audio_length=500)
+    for channels, names in ((1, list(waves)), (2, ["mono_C4", "stereo_C4"]), (3, ["three_C4"])):
+        store = load_notes(options, str(tmp_path / "cache"), channels)
+        assert store.names == tuple(names) and store.samples.shape == (500 * len(names), channels)
+        for index, name in enumerate(names):
+            wave = waves[name]
+            if channels == 1:
+                wave = wave.mean(axis=1, keepdims=True)
+            expected = np.repeat(wave, 2, axis=1) if (channels, wave.shape[1]) == (2, 1) else wave
+            np.testing.assert_allclose(store.wave(np.int64(index)), expected, atol=1e-7)
+        reasons = {reason for _, reason in store.bad}
+        assert reasons == {f"has {waves[n].shape[1]} channels, which do not fit the {channels} that are wanted"
+                           for n in waves if n not in names}  # fmt: skip
+    for cache_mb in (2048, 0):
+        options = NoteOptions(train_data_path=str(records), data_cache_mb=cache_mb)
+        one, two = (load_notes(options, str(tmp_path / "cache"), channels) for channels in (1, 2))
+        assert two.names == one.names and two.key != one.key
+        for index in range(len(one)):
+            wave = one.wave(np.int64(index)).numpy()
+            np.testing.assert_array_equal(two.wave(np.int64(index)), np.repeat(wave, 2, axis=1))
+
+
 def broken_folder(folder):
     """Two good notes among broken ones."""
     names = sorted(name for name in ENTRIES if "_acoustic_" in name)[:6]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import gansynth_tf
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.stages import training
 from tests import tensorboard_view
@@ -21,6 +22,7 @@ from tests.commands import checkpoint_values
 from tests.gansynth.notes.test_files import NOTES
 from tests.gansynth.small import SMALL, SMALLER
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.serving.metadata import METADATA_FILE
 from wavegan_tf.core.stop import Stop
 from wavegan_tf.core.training import runtime
 
@@ -121,6 +123,35 @@ def test_what_a_run_shows(straight):
     preview, rate = soundfile.read(straight / "preview" / "00000014.wav")
     assert rate == 16000 and len(preview) == 2 * (100 + 4000) and preview[:100].any()
     assert not preview[100:4100].any()
+
+
+def test_a_run_in_stereo_stopped_and_gone_on_is_the_straight_one(tmp_path, monkeypatch):
+    """On notes whose channels differ in level; what it shows has both of them."""
+    (tmp_path / "notes").mkdir()
+    for index, pitch in enumerate((60, 64, 67, 60)):
+        tone = np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * np.arange(100) / 16000)
+        soundfile.write(tmp_path / "notes" / f"n{index}_midi{pitch}.wav", np.stack([0.8 * tone, 0.2 * tone], 1), 16000)
+    changes = {"data_dir": str(tmp_path / "notes"), "num_channels": 2, "data_normalizer": "specgrams_simple_normalizer"}
+    straight = trained(tmp_path / "straight", **changes)
+    monkeypatch.setattr(training, "Stop", lambda _: StopAfter(3))
+    trained(tmp_path / "stopped", **changes)
+    monkeypatch.undo()
+    assert not (tmp_path / "stopped" / "stage_00002" / "model.ckpt-14.index").exists()
+    assert_same(trained(tmp_path / "stopped", **changes), straight)
+    preview, _ = soundfile.read(straight / "preview" / "00000014.wav")
+    assert preview.shape == (2 * (100 + 4000), 2) and np.std(preview[:, 0] - preview[:, 1]) > 0
+    board = tensorboard_view.shown(straight)
+    assert {samples.shape for samples, _ in board["audio"]["interp_waves"][14]} == {(8 * 100, 2)}
+    assert {samples.shape for samples, _ in board["audio"]["real_waves"][14]} == {(100, 2)}
+    assert board["images"]["interp_images"][14][0].shape == (4 * 64, 8 * 4, 3)  # both channels' frequencies
+    with pytest.raises(UserError, match="num_channels=1: the run in this directory was started with 2"):
+        gansynth_tf.train(GANSynthConfig(**{**SMALLER, **changes, "num_channels": 1}), straight)
+    gansynth_tf.export_model(straight, tmp_path / "1")
+    metadata = json.loads((tmp_path / "1" / METADATA_FILE).read_text())
+    assert metadata["num_channels"] == 2 and metadata["data_shape"] == [4, 32, 4]
+    model = gansynth_tf.load_model(tmp_path / "1")
+    waves = model.generate(z=np.load(straight / "preview" / "z.npy"), pitch=[24, 84])
+    np.testing.assert_allclose(np.clip(waves[0], -1, 1), preview[:100], atol=1e-4)  # as 16 bits have it
 
 
 def test_stages_of_a_run_directory(tmp_path):

@@ -101,4 +101,4 @@ def _map_channels(blocks: Iterator[np.ndarray], num_channels: int) -> Iterator[n
         elif channels == 1 and num_channels == 2:
             yield np.repeat(block, 2, axis=1)
         else:
-            raise Unusable(f"has {channels} channels, which do not fit --data_num_channels={num_channels}")
+            raise Unusable(f"has {channels} channels, which do not fit the {num_channels} that are wanted")

@@ -21,8 +21,8 @@ export class NoteBank {
    * @param {BaseAudioContext} context
    */
   constructor(engine, context) {
-    const { min_pitch: low, max_pitch: high, sample_rate: rate } = engine.metadata;
-    Object.assign(this, { engine, context, low, high, rate });
+    const { min_pitch: low, max_pitch: high, sample_rate: rate, num_channels: channels = 1 } = engine.metadata;
+    Object.assign(this, { engine, context, low, high, rate, channels });
     this.centre = Math.min(high, Math.max(low, 60));
     this.onprogress = () => {};  // called when a note has come or another instrument is played
     this.onfault = () => {};  // called with an Error that notes cannot be made
@@ -126,7 +126,7 @@ export class NoteBank {
       try {
         const samples = await this.engine.generate({ z: job.timbre.z, pitch: job.pitch });
         if (!samples.every(Number.isFinite)) throw new Error("The model gives something that is not a sound.");
-        const buffer = toBuffer(this.context, samples, 1, this.rate);
+        const buffer = toBuffer(this.context, samples, this.channels, this.rate);
         job.timbre.buffers.set(job.pitch, buffer);
         this.#evict();
         job.resolve?.(buffer);
@@ -149,7 +149,7 @@ export class NoteBank {
 
   // Forgets the instruments that were played the longest time ago.
   #evict() {
-    const size = ({ buffers }) => [...buffers.values()].reduce((sum, { length }) => sum + 4 * length, 0);
+    const size = ({ buffers }) => [...buffers.values()].reduce((sum, { length }) => sum + 4 * this.channels * length, 0);
     let total = [...this.timbres.values()].reduce((sum, timbre) => sum + size(timbre), 0);
     for (const [key, timbre] of this.timbres) {
       if (total <= MAX_BYTES) return;

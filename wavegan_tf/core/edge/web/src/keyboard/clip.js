@@ -30,16 +30,17 @@ export const readClip = (data, { min_pitch: minPitch, max_pitch: maxPitch }, opt
  * @param {{given: Float32Array[]|null, secondsEach: number|null, draw: (count: number) => Float32Array[],
  *   note: (z: Float32Array, pitch: number) => Promise<Float32Array>, onprogress?: (done: number) => void,
  *   signal?: AbortSignal}} options  the first three as instrumentsOfClip has them; what makes notes
- * @returns {Promise<{clip: Float32Array, instruments: Float32Array[]}>} samples of peak one half
+ * @returns {Promise<{clip: Float32Array, instruments: Float32Array[]}>} samples of peak one half, interleaved as those
+ *   of `note` are
  */
-export const renderClip = async (read, { sample_rate: rate }, { given, secondsEach, draw, note, onprogress = () => {}, signal }) => {
+export const renderClip = async (read, { sample_rate: rate, num_channels: channels = 1 }, { given, secondsEach, draw, note, onprogress = () => {}, signal }) => {
   const instruments = instrumentsOfClip(read.total, given, secondsEach, draw);
   const times = instrumentTimes(instruments.length, read.total);
-  const clip = new Float32Array(clipSamples(read.notes, rate));
+  const clip = new Float32Array(channels * clipSamples(read.notes, rate));
   for (const [index, played] of read.notes.entries()) {
     const wave = await note(latentsAt(played.start, instruments, times), played.pitch);
     signal?.throwIfAborted();
-    addNote(clip, wave, played, rate);
+    addNote(clip, wave, played, rate, channels);
     onprogress(index + 1);
   }
   return { clip: levelClip(clip), instruments };

@@ -2,6 +2,7 @@
 
 import { acceptDrops, download, openFiles } from "../files.js";
 import { encodeNpy } from "../npy.js";
+import { interleave } from "../sound.js";
 import { encodeWav } from "../wav.js";
 import { button, complain, make, say } from "../widgets.js";
 import { readClip, remarks, renderClip } from "./clip.js";
@@ -19,6 +20,7 @@ export class ClipPanel {
    */
   constructor({ bank, context, destination, mixture, latents, onpitches }) {
     Object.assign(this, { bank, context, metadata: bank.engine.metadata, file: null, made: null });
+    this.channels = this.metadata.num_channels ?? 1;
     this.player = new ClipPlayer(context, destination, onpitches);
     this.options = new ClipOptions({
       metadata: this.metadata, mixture, latents, oninstruments: () => this.#outdate(), onnotes: () => this.file && this.#read(),
@@ -95,10 +97,10 @@ export class ClipPanel {
     try {
       const made = await this.#make(signal);
       this.made = { ...made, name: name.replace(/\.[^.]*$/, "") };
-      this.player.load(made.clip, this.metadata.sample_rate);
+      this.player.load(made.clip, this.channels, this.metadata.sample_rate);
       // Until something is clicked on the page, the browser keeps it silent.
       if (this.context.state === "running") this.player.play();
-      const number = made.instruments.length, length = clock(made.clip.length / this.metadata.sample_rate);
+      const number = made.instruments.length, length = clock(made.clip.length / this.channels / this.metadata.sample_rate);
       this.text.textContent = `${this.summary} Ready: ${length} on ${number} instrument${number > 1 ? "s" : ""}.`;
       say(`${name} is rendered.`);
     } catch (error) {
@@ -114,7 +116,7 @@ export class ClipPanel {
     const isKept = instruments.given?.length === 1;  // or else hardly any two notes have the same latents
     return renderClip(this.read, this.metadata, {
       ...instruments, signal,
-      note: async (z, pitch) => (await this.bank.note(z, pitch, { signal, isKept })).getChannelData(0),
+      note: async (z, pitch) => interleave(await this.bank.note(z, pitch, { signal, isKept })),
       onprogress: (done) => {
         this.progress.value = done / count;
         this.text.textContent = `${this.summary} Made: ${done} of ${count}.`;
@@ -130,7 +132,7 @@ export class ClipPanel {
   }
 
   #saveWav() {
-    download(`${this.made.name}.wav`, encodeWav(this.made.clip, 1, this.metadata.sample_rate), "audio/wav");
+    download(`${this.made.name}.wav`, encodeWav(this.made.clip, this.channels, this.metadata.sample_rate), "audio/wav");
   }
 
   #saveLatents() {

@@ -27,12 +27,14 @@ export const noteEnvelope = (length, rate, maxSamples) => {
   return envelope;
 };
 
-/** The largest sample; of what is nowhere above zero, the largest magnitude. */
-export const peakOf = (wave) => {
+/** The largest sample of one or more channels; of what is nowhere above zero, the largest magnitude. */
+export const peakOf = (...waves) => {
   let largest = -Infinity, smallest = Infinity;
-  for (const sample of wave) {
-    if (sample > largest) largest = sample;
-    if (sample < smallest) smallest = sample;
+  for (const wave of waves) {
+    for (const sample of wave) {
+      if (sample > largest) largest = sample;
+      if (sample < smallest) smallest = sample;
+    }
   }
   return largest > 0 ? largest : Math.max(0, -smallest);
 };
@@ -43,13 +45,14 @@ export const clipSamples = (notes, rate) => {
   return Math.ceil((end + MAX_NOTE_LENGTH) * rate);
 };
 
-/** Adds a note to a clip, under its envelope and of peak velocity / 127. */
-export const addNote = (clip, wave, note, rate) => {
-  const envelope = noteEnvelope(note.end - note.start, rate, wave.length), at = Math.trunc(note.start * rate);
-  for (let i = 0; i < envelope.length; i++) envelope[i] *= wave[i];
-  const peak = peakOf(envelope), scale = peak === 0 ? 1 : note.velocity / MAX_VELOCITY / peak;
-  const end = Math.min(envelope.length, clip.length - at);
-  for (let i = 0; i < end; i++) clip[at + i] += envelope[i] * scale;
+/** Adds a note to a clip, under its envelope and of peak velocity / 127; the channels of both are interleaved. */
+export const addNote = (clip, wave, note, rate, channels = 1) => {
+  const envelope = noteEnvelope(note.end - note.start, rate, wave.length / channels);
+  const shaped = Float64Array.from(wave.subarray(0, channels * envelope.length));
+  for (let i = 0; i < shaped.length; i++) shaped[i] *= envelope[Math.trunc(i / channels)];
+  const peak = peakOf(shaped), scale = peak === 0 ? 1 : note.velocity / MAX_VELOCITY / peak;
+  const at = channels * Math.trunc(note.start * rate), end = Math.min(shaped.length, clip.length - at);
+  for (let i = 0; i < end; i++) clip[at + i] += shaped[i] * scale;
 };
 
 /** Brings a clip to a peak of one half, in place; silence stays as it is. */

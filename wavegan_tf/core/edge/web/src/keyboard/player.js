@@ -1,5 +1,6 @@
 // A rendered clip: its notes as a picture, where it is, play and stop.
 
+import { toBuffer } from "../sound.js";
 import { button, make } from "../widgets.js";
 
 const HEIGHT = 120;  // of the picture, pixels
@@ -31,11 +32,10 @@ export class ClipPlayer {
     this.clear({ isShown: true });
   }
 
-  /** Takes the rendered samples. */
-  load(clip, rate) {
+  /** Takes the rendered samples, interleaved. */
+  load(clip, channels, rate) {
     this.stop();
-    this.buffer = this.context.createBuffer(1, clip.length, rate);
-    this.buffer.copyToChannel(clip, 0);
+    this.buffer = toBuffer(this.context, clip, channels, rate);
     this.at = 0;
     this.place.max = this.buffer.duration;
     for (const control of [this.toggle, this.place]) control.disabled = false;

@@ -8,7 +8,8 @@ const peaks = new WeakMap();
 const peakOfNote = (buffer) => {
   if (!peaks.has(buffer)) {
     const heard = Math.ceil((MAX_NOTE_LENGTH + RELEASE) * buffer.sampleRate);
-    peaks.set(buffer, peakOf(buffer.getChannelData(0).subarray(0, heard)));
+    const channels = Array.from({ length: buffer.numberOfChannels }, (_, c) => buffer.getChannelData(c).subarray(0, heard));
+    peaks.set(buffer, peakOf(...channels));
   }
   return peaks.get(buffer);
 };
