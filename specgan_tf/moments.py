@@ -240,8 +240,8 @@ def main() -> None:
     """Reads the flags, computes and saves."""
     options = flags.from_flags(MomentsOptions)
     path = options.data_moments_fp
-    flags.require(data_moments_fp=path)
     require_one_place(options.data_dir, options.data_prepared)
+    flags.require(data_moments_fp=path)
     require_folder(options.data_dir or options.data_prepared, "data_dir" if options.data_dir else "data_prepared")
     with output_file(path, "data_moments_fp"), work_folder(tempfile.gettempdir(), "specgan_moments") as cache_dir:
         from wavegan_tf.core.preparation.loading import load_clips

@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 
 from wavegan_tf.core.audio import clips
-from wavegan_tf.core.audio.clips import ClipStore
+from wavegan_tf.core.audio.clip_store import ClipStore, require_clips
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.labels import Labelling, listed
 from wavegan_tf.core.audio.options import ClipOptions
@@ -107,7 +107,7 @@ def load_clips(
         names, numbers = _labels(opened, labelling)
         store = dataclasses.replace(store, labels=names, file_labels=numbers, is_balanced=is_balanced)
     is_new = labelling is None or labelling.known is None
-    clips.require_clips(store, f"--data_prepared={display_name(folder)}", is_new)
+    require_clips(store, f"--data_prepared={display_name(folder)}", is_new)
     return store
 
 

@@ -31,7 +31,7 @@ class PreparationOptions(Options):
     output_dir: str = option("", "Folder to write, here or there.", path=True)
     num_shards: int = option(
         0,
-        "Files to write the samples to. Default: about 256 MB each, and for small sets up to 16.",
+        "Files to write the samples to; 0 for as many as hold about 256 MB each, or up to 16 of a small set.",
         minimum=0,
         maximum=MOST_SHARDS,
     )
