@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 
 import numpy as np
@@ -27,7 +28,7 @@ def weights(folder) -> dict[str, np.ndarray]:
     return {
         name: reader.get_tensor(name)
         for name, kind in reader.get_variable_to_dtype_map().items()
-        if kind != tf.string and "train_time" not in name
+        if kind != tf.string and not re.search("train_time|save_counter", name)
     }
 
 
