@@ -16,15 +16,14 @@ from absl import logging
 from specgan_tf.array_pickle import load_arrays
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.geometry import BINS, Moments
-from wavegan_tf.core import effects, flags
-from wavegan_tf.core.audio.files import require_folder
+from wavegan_tf.core import flags
 from wavegan_tf.core.audio.options import ClipOptions, SlicingOptions
 from wavegan_tf.core.dcgan.options import run_exists
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.folders import output_file, work_folder
 from wavegan_tf.core.options import MAX_SEED, option
-from wavegan_tf.core.preparation.options import require_one_place
+from wavegan_tf.core.preparation.options import require_one_place, require_there
 from wavegan_tf.core.reading import read_arrays, require_regular
 from wavegan_tf.core.writing import npz, write_file, writing
 
@@ -47,9 +46,8 @@ class MomentsOptions(ClipOptions):
     data_moments_fp: str = option("", "npz file to write.", path=True)
     data_cache_dir: str = option(
         "",
-        "Folder for that file; default: a temporary one.",
+        "Folder for that file, and for copies of prepared data; default: a temporary one.",
         path=True,
-        effect=[effects.not_with("data_prepared")],
     )
     seed: int = option(0, "Seed of the random starts of the clips.", minimum=0, maximum=MAX_SEED)
 
@@ -199,7 +197,9 @@ def of_run(config: SpecGANConfig, train_dir: str, store: ClipStore | None) -> Mo
         return moments
     if given:
         moments = load(given)
-    elif store is not None and config.data_prepared and (found := stored(config.data_prepared, config, config.seed)):
+    elif store is not None and config.data_prepared and (
+        found := stored(store.audio.samples.folder, config, config.seed)
+    ):
         logging.info("moments: those of %s", display_name(config.data_prepared))
         moments = found
     elif store is not None:
@@ -242,7 +242,7 @@ def main() -> None:
     path = options.data_moments_fp
     require_one_place(options.data_dir, options.data_prepared)
     flags.require(data_moments_fp=path)
-    require_folder(options.data_dir or options.data_prepared, "data_dir" if options.data_dir else "data_prepared")
+    require_there(options.data_dir, options.data_prepared)
     with output_file(path, "data_moments_fp"), work_folder(tempfile.gettempdir(), "specgan_moments") as cache_dir:
         from wavegan_tf.core.preparation.loading import load_clips
 

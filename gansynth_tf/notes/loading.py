@@ -132,6 +132,7 @@ def _load_prepared(options: NoteOptions, cache_dir: str) -> NoteStore:
         options.data_prepared,
         NOTES,
         prepared_options(options, options.data_split),
+        cache_dir=cache_dir,
         verify=options.data_verify,
         skip_bad=options.data_skip_bad,
     )

@@ -120,11 +120,12 @@ def test_other_settings_are_computed_anew(notes, prepared, stores, tmp_path):
     assert manifest["extras"].keys() == {"gansynth_ranges", "gansynth_features"}
     from gansynth_tf.stages import prepared as reading
 
-    assert reading.bounds(config, features.range_key(config)) is not None
+    assert reading.bounds(str(prepared), config, features.range_key(config)) is not None
     other = dataclasses.replace(config, seed=4)
-    assert reading.bounds(other, features.range_key(other)) is None
+    assert reading.bounds(str(prepared), other, features.range_key(other)) is None
     for other in (dataclasses.replace(config, use_unwrap=False), dataclasses.replace(config, audio_length=LENGTH - 1)):
-        assert reading.reader(other, features.feature_key(other), (32, 128), 32 * 128 * 2, len(stores[1])) is None
+        key = features.feature_key(other)
+        assert reading.reader(str(prepared), other, key, (32, 128), 32 * 128 * 2, len(stores[1])) is None
 
 
 def test_more_features_are_added_and_nothing_is_done_twice(notes, tmp_path, monkeypatch):
