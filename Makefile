@@ -81,8 +81,8 @@ page: $(INSTALLED)
 	$(BIN)/python wavegan_tf/core/edge/web/build.py
 
 lock:
-	uv pip compile setup.py --constraints requirements.in --extra dev --extra io --extra notebook --extra eval --universal --python-version 3.10 \
-	  --no-python-downloads --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock
+	uv pip compile setup.py --constraints requirements.in --extra dev --extra io --extra notebook --extra eval --extra beam --universal \
+	  --python-version 3.10 --no-python-downloads --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache demo_output

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from gansynth_tf.config import CONFIG_FILE, MODEL, GANSynthConfig
 from gansynth_tf.hparams import read_experiment
-from wavegan_tf.core.audio.files import require_folder
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import load_options, require_fixed, require_options
+from wavegan_tf.core.preparation.options import require_there
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,7 @@ def train(config: GANSynthConfig, train_dir: str | os.PathLike[str]) -> int:
         values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
         require_fixed(values, load_options(GANSynthConfig, path, MODEL))
     if config.place in ("data_dir", "data_prepared"):
-        require_folder(getattr(config, config.place), config.place)
+        require_there(config.data_dir, config.data_prepared)
     from gansynth_tf.stages import training
 
     return training.train(config, train_dir)

@@ -21,19 +21,27 @@ from wavegan_tf.core.preparation.options import PreparationOptions
 
 if TYPE_CHECKING:
     from wavegan_tf.core.preparation.manifest import Manifest
-    from wavegan_tf.core.preparation.preparing import Plan
+    from wavegan_tf.core.preparation.plan import Plan
 
 # Options of a training that decide what features are.
 _OF_FEATURES = (
     "config", "data_type", "use_unwrap", "start_height", "start_width", "scale_mode", "scale_base", "num_resolutions",
     "num_channels",
 )  # fmt: skip
+_HELP = {"config": "Which row of the paper's table 1: values of other options, over which flags take precedence."}
 _TYPES = typing.get_type_hints(GANSynthConfig)
 _FIELDS = {field.name: field for field in dataclasses.fields(GANSynthConfig)}
 FeatureOptions = dataclasses.make_dataclass(
     "FeatureOptions",
     [
-        (name, _TYPES[name], dataclasses.field(default=_FIELDS[name].default, metadata=_FIELDS[name].metadata))
+        (
+            name,
+            _TYPES[name],
+            dataclasses.field(
+                default=_FIELDS[name].default,
+                metadata={**_FIELDS[name].metadata, "help": _HELP.get(name, _FIELDS[name].metadata["help"])},
+            ),
+        )
         for name in _OF_FEATURES
     ],
     bases=(Options,),
@@ -52,7 +60,7 @@ class NotePreparationOptions(PreparationOptions, NoteChoiceOptions, FeatureOptio
         effect=[effects.not_with("data_glob")],
     )  # fmt: skip
     ranges: bool = option(
-        True, "Take the ranges of the data, too, for --data_normalizer by range (simple or freq) when training."
+        True, "Take the ranges of the data, too, which a training with a normaliser by range (simple or freq) needs."
     )
     normalizer_num_examples: int = option(1000, "Notes that these are taken from.", minimum=1, effect=_ONLY_RANGES)
     seed: int = option(0, "Seed of the order of these notes.", minimum=0, maximum=MAX_SEED, effect=_ONLY_RANGES)
@@ -84,8 +92,11 @@ class NotePreparationOptions(PreparationOptions, NoteChoiceOptions, FeatureOptio
     def training(self) -> GANSynthConfig:
         """The options of a training from what is prepared."""
         chosen = [field.name for field in dataclasses.fields(NoteChoiceOptions)]
-        names = [*_OF_FEATURES, *chosen, "data_split", "normalizer_num_examples", "seed"]
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in (*_OF_FEATURES, *chosen)}
+        values |= {
+            "audio_length": self.audio_length, "data_split": self.data_split, "seed": self.seed,
+            "normalizer_num_examples": self.normalizer_num_examples,
+        }  # fmt: skip
         return GANSynthConfig(**values, data_prepared=os.path.abspath(self.output_dir))
 
 
@@ -138,7 +149,7 @@ def plan_of(options: NotePreparationOptions) -> Plan:
     from wavegan_tf.core.audio.options import Decoding
     from wavegan_tf.core.files import display_name
     from wavegan_tf.core.preparation import filesystems, manifest, sources
-    from wavegan_tf.core.preparation.preparing import Plan
+    from wavegan_tf.core.preparation.plan import Plan
 
     if options.data_dir and not filesystems.is_remote(options.data_dir):
         listed = list_notes(options.data_dir, options.data_split, options.data_skip_bad)

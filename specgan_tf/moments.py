@@ -16,15 +16,14 @@ from absl import logging
 from specgan_tf.array_pickle import load_arrays
 from specgan_tf.config import SpecGANConfig, SpectrogramOptions
 from specgan_tf.geometry import PAPER, Framing, Moments
-from wavegan_tf.core import effects, flags
-from wavegan_tf.core.audio.files import require_folder
+from wavegan_tf.core import flags
 from wavegan_tf.core.audio.options import ClipOptions
 from wavegan_tf.core.dcgan.options import run_exists
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.folders import output_file, work_folder
 from wavegan_tf.core.options import MAX_SEED, option
-from wavegan_tf.core.preparation.options import require_one_place
+from wavegan_tf.core.preparation.options import require_one_place, require_there
 from wavegan_tf.core.reading import read_arrays, require_regular
 from wavegan_tf.core.writing import npz, write_file, writing
 
@@ -47,9 +46,8 @@ class MomentsOptions(SpectrogramOptions, ClipOptions):
     data_moments_fp: str = option("", "npz file to write.", path=True)
     data_cache_dir: str = option(
         "",
-        "Folder for that file; default: a temporary one.",
+        "Folder for that file, and for copies of prepared data; default: a temporary one.",
         path=True,
-        effect=[effects.not_with("data_prepared")],
     )
     seed: int = option(0, "Seed of the random starts of the clips.", minimum=0, maximum=MAX_SEED)
 
@@ -124,8 +122,8 @@ def of_store(store: ClipStore, seed: int, framing: Framing = PAPER) -> Moments:
 
 def settings_of(options: SpectrogramOptions, seed: int) -> dict[str, Any]:
     """What the moments of a set depend on, as JSON values."""
-    parts = {"slicing": options.slicing(), "framing": options.framing()}
-    return {**{name: dataclasses.asdict(part) for name, part in parts.items()}, "seed": seed}
+    slicing, framing = dataclasses.asdict(options.slicing()), dataclasses.asdict(options.framing())
+    return {"slicing": slicing, "framing": framing, "seed": seed}
 
 
 def stored(folder: str, options: SpectrogramOptions, seed: int) -> Moments | None:
@@ -204,7 +202,9 @@ def of_run(config: SpecGANConfig, train_dir: str, store: ClipStore | None) -> Mo
         return moments
     if given:
         moments = load(given, num_bins)
-    elif store is not None and config.data_prepared and (found := stored(config.data_prepared, config, config.seed)):
+    elif store is not None and config.data_prepared and (
+        found := stored(store.audio.samples.folder, config, config.seed)
+    ):
         logging.info("moments: those of %s", display_name(config.data_prepared))
         moments = found
     elif store is not None:
@@ -245,9 +245,9 @@ def main() -> None:
     """Reads the flags, computes and saves."""
     options = flags.from_flags(MomentsOptions)
     path = options.data_moments_fp
-    flags.require(data_moments_fp=path)
     require_one_place(options.data_dir, options.data_prepared)
-    require_folder(options.data_dir or options.data_prepared, "data_dir" if options.data_dir else "data_prepared")
+    flags.require(data_moments_fp=path)
+    require_there(options.data_dir, options.data_prepared)
     with output_file(path, "data_moments_fp"), work_folder(tempfile.gettempdir(), "specgan_moments") as cache_dir:
         from wavegan_tf.core.preparation.loading import load_clips
 

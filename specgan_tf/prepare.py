@@ -18,7 +18,7 @@ from wavegan_tf.core.preparation.options import PreparationOptions
 
 if TYPE_CHECKING:
     from wavegan_tf.core.preparation.manifest import Manifest
-    from wavegan_tf.core.preparation.preparing import Plan
+    from wavegan_tf.core.preparation.plan import Plan
 
 _ONLY_MOMENTS = [effects.only_with("moments")]
 
@@ -82,7 +82,7 @@ def plan_of(options: AudioPreparationOptions) -> Plan:
     from wavegan_tf.core.files import display_name
     from wavegan_tf.core.preparation import manifest, sources
     from wavegan_tf.core.preparation.loading import decoding_options
-    from wavegan_tf.core.preparation.preparing import Plan
+    from wavegan_tf.core.preparation.plan import Plan
 
     found = sources.find(options, options.data_skip_bad)
     files, names = found.files, found.names

@@ -19,8 +19,10 @@ from eval.classifiers.options import FitOptions
 from eval.train_classifier import ClassifierNotes
 from gansynth_tf import generate as gansynth_generate
 from gansynth_tf.config import GANSynthConfig
+from gansynth_tf.prepare import NotePreparationOptions
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.moments import MomentsOptions
+from specgan_tf.prepare import AudioPreparationOptions
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core import flags
 from wavegan_tf.core.options import Options, is_list, value_type
@@ -34,6 +36,8 @@ OPTIONS: dict[str, tuple[type[Options], ...]] = {
     "specgan_moments": (MomentsOptions,),
     "gansynth_train": (GANSynthConfig,),
     "eval_train_classifier": (FitOptions, ClassifierNotes),
+    "audio_prepare": (AudioPreparationOptions,),
+    "gansynth_prepare": (NotePreparationOptions,),
 }
 TRAIN = {name: classes[0] for name, classes in OPTIONS.items() if name.endswith("n_train") or name == "gansynth_train"}
 RULES: dict[str, dict[str, Any]] = {

@@ -29,8 +29,8 @@ each_option = pytest.mark.parametrize("option", options(), ids=identify)
 parse = every_flag.parse_fixture
 
 
-def test_all_eighteen_commands_are_here():
-    assert len(COMMANDS) == 18
+def test_all_twenty_commands_are_here():
+    assert len(COMMANDS) == 20
     assert set(OPTIONS) | set(RULES) <= set(COMMANDS) and set(TRAIN) == {f"{m}_train" for m in MODELS}
 
 

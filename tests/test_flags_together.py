@@ -46,7 +46,7 @@ def without_effect(option: Option, rule: Rule) -> Any:
         if rule.negated:
             others[name] = rule.values[0] if rule.values else True if isinstance(default, bool) else "x"
         elif not rule.values:
-            others[name] = {bool: False, int: 0}.get(type(default))
+            others[name] = {bool: False, int: 0, str: ""}.get(type(default))
         else:
             choices = next(f for f in dataclasses.fields(option.options) if f.name == name).metadata["choices"]
             others[name] = next(choice for choice in choices if choice not in rule.values)
@@ -105,6 +105,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "data_pad_end": {"data_first_slice": False},
     "data_labels_file": {"data_labels": "csv"},
     "data_balance": {"data_labels": "name"},
+    "data_verify": {"data_prepared": "prepared"},
 }
 
 
@@ -132,7 +133,7 @@ def test_what_a_run_may_change_is_as_declared(option, parse, tmp_path):
 FREE = {
     "data_dir", "data_fast_wav", "data_cache_mb", "data_cache_dir", "data_skip_bad", "data_disk_mb", "tfds_data_dir",
     "train_data_path", "data_split", "data_sources", "data_families", "data_velocities", "data_moments_fp",
-    "data_labels_file",
+    "data_labels_file", "data_prepared", "data_verify",
     "distribution", "jit_compile", "mixed_precision", "tf32", "deterministic", "preview_n", "train_batch_size",
     "train_steps", "train_save_secs", "train_summary_secs", "train_time_limit_secs", "specgan_ngl", "specgan_inversion",
     "batch_size_schedule", "total_num_images", "train_time_limit", "train_time_stage_multiplier", "fake_batch_size",

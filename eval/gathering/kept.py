@@ -15,7 +15,7 @@ import numpy as np
 from eval.gathering.outputs import BatchOutputs
 from eval.gathering.stored_features import StoredFeatures
 from eval.samples import BATCH
-from wavegan_tf.core import held_folder
+from wavegan_tf.core import folders
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.reading import Unreadable, read_arrays, read_json
@@ -38,7 +38,7 @@ def work_folder(parent: str, name: str) -> Iterator[str]:
     path = os.path.join(parent, f".scoring-{hashlib.sha256(name.encode()).hexdigest()[:12]}")
     with writing(display_name(parent)):
         os.makedirs(path, exist_ok=True)
-    with held_folder.held(path, f"{display_name(parent)}, {name}", "scoring"):
+    with folders.held(path, f"{display_name(parent)}, {name}", "scoring"):
         try:
             yield path
         except WorkerLost:
@@ -77,7 +77,7 @@ class KeptOutputs:
                 return
         for name in os.listdir(self._folder):
             if name.startswith((f"{self._label}-", f"{self._label}.")):
-                held_folder.remove_all(os.path.join(self._folder, name))
+                folders.remove_all(os.path.join(self._folder, name))
         write_file(path, json.dumps(key), self._shown)
 
     def _path(self, number: int) -> str:

@@ -134,6 +134,7 @@ def _load_prepared(options: NoteOptions, cache_dir: str, num_channels: int) -> N
         options.data_prepared,
         NOTES,
         prepared_options(options, options.data_split, num_channels),
+        cache_dir=cache_dir,
         verify=options.data_verify,
         skip_bad=options.data_skip_bad,
     )

@@ -79,7 +79,9 @@ def stage_reader(
     size = data.resolutions.resolutions(data.num_blocks)
     shape = (*size, features.data_shape[-1])
     row = int(np.prod(shape))
-    if config.data_prepared and (kept := prepared.reader(config, feature_key(config), size, row, len(store))):
+    if config.data_prepared and (kept := prepared.reader(
+        store.samples.folder, config, feature_key(config), size, row, len(store)
+    )):
         logging.info("features of %d x %d pixels: those of %s", *size, display_name(config.data_prepared))
         return tf.autograph.experimental.do_not_convert(lambda index: tf.reshape(kept(index), shape))
     megabytes = len(store) * row * 4 / _MIB
@@ -175,7 +177,9 @@ def _normalizer_of_a_channel(
     path = normalizer_path(config, run_dir)
     if store is None or os.path.exists(path):
         return normalizer.load(path, kind, features.spec_shape[1])
-    bounds = prepared.bounds(config, range_key(config)) if config.data_prepared else None
+    bounds = None
+    if config.data_prepared:
+        bounds = prepared.bounds(store.samples.folder, config, range_key(config))
     if bounds is None:
         bounds = ranges(config, store, features, range(range_batches(config, store)))
     rows = normalizer.RangeStatistics(*bounds).rows(kind, config.normalizer_margin)

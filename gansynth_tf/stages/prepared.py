@@ -26,14 +26,17 @@ def name_of(size: Sequence[int]) -> str:
     return "{}x{}".format(*size)
 
 
-def bounds(config: GANSynthConfig, key: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
+def bounds(
+    folder: str, config: GANSynthConfig, key: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Smallest and largest values of the notes' features, float32 [f, 2] each; None if they were not computed.
 
     Args:
+      folder: of the set, on this machine.
       config: the run's options.
       key: those on which the values depend.
     """
-    found = manifest.read(config.data_prepared).extras.get(RANGES)
+    found = manifest.read(folder).extras.get(RANGES)
     if not isinstance(found, dict) or found.get("settings") != depends_on(config, key):
         return None
     try:
@@ -50,11 +53,12 @@ def depends_on(config: GANSynthConfig, key: Mapping[str, Any]) -> dict[str, Any]
 
 
 def reader(
-    config: GANSynthConfig, key: Mapping[str, Any], size: Sequence[int], row: int, notes: int
+    folder: str, config: GANSynthConfig, key: Mapping[str, Any], size: Sequence[int], row: int, notes: int
 ) -> Callable[[tf.Tensor], tf.Tensor] | None:
     """A function from the index of a note to its features, float32 [row]; None if they were not prepared.
 
     Args:
+      folder: of the set, on this machine.
       config: the run's options.
       key: those on which features depend.
       size: frames and frequencies.
@@ -64,7 +68,6 @@ def reader(
     Raises:
       UserError: a file of them is missing, damaged, or of another size than the manifest has.
     """
-    folder = config.data_prepared
     listed = manifest.read(folder).extras.get(FEATURES)
     found = listed.get(name_of(size)) if isinstance(listed, dict) else None
     if not isinstance(found, dict) or found.get("settings") != depends_on(config, key):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from tests.core.preparation.sounds import IN_MEMORY, RATE, tone
 from wavegan_tf.core.errors import UserError
 
 LENGTH = 2048
-SIZES = {
+SIZES: dict[str, Any] = {
     "audio_length": LENGTH, "data_type": "linear", "start_height": 16, "start_width": 64, "num_resolutions": 2,
     "normalizer_num_examples": 15, "seed": 3,
 }  # fmt: skip
@@ -87,7 +88,7 @@ def test_notes_are_those_of_the_folder(stores):
 
 @pytest.mark.parametrize("kind", ["specgrams_freq_normalizer", "specgrams_simple_normalizer"])
 def test_ranges_are_those_of_the_folder(notes, prepared, stores, tmp_path, monkeypatch, kind):
-    made = []
+    made: list[Any] = []
     for config, store in zip(configs(notes, prepared), stores, strict=True):
         config = dataclasses.replace(config, data_normalizer=kind)
         if config.data_prepared:
@@ -100,7 +101,7 @@ def test_ranges_are_those_of_the_folder(notes, prepared, stores, tmp_path, monke
 
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_features_are_those_of_the_folder(notes, prepared, stores, tmp_path, monkeypatch, blocks):
-    rows = []
+    rows: list[Any] = []
     for config, store in zip(configs(notes, prepared), stores, strict=True):
         data = StageData(config.resolutions, blocks, identity())
         cache = str(tmp_path / f"cache{len(rows)}")
@@ -119,11 +120,12 @@ def test_other_settings_are_computed_anew(notes, prepared, stores, tmp_path):
     assert manifest["extras"].keys() == {"gansynth_ranges", "gansynth_features"}
     from gansynth_tf.stages import prepared as reading
 
-    assert reading.bounds(config, features.range_key(config)) is not None
+    assert reading.bounds(str(prepared), config, features.range_key(config)) is not None
     other = dataclasses.replace(config, seed=4)
-    assert reading.bounds(other, features.range_key(other)) is None
+    assert reading.bounds(str(prepared), other, features.range_key(other)) is None
     for other in (dataclasses.replace(config, use_unwrap=False), dataclasses.replace(config, audio_length=LENGTH - 1)):
-        assert reading.reader(other, features.feature_key(other), (32, 128), 32 * 128 * 2, len(stores[1])) is None
+        key = features.feature_key(other)
+        assert reading.reader(str(prepared), other, key, (32, 128), 32 * 128 * 2, len(stores[1])) is None
 
 
 def test_more_features_are_added_and_nothing_is_done_twice(notes, tmp_path, monkeypatch):

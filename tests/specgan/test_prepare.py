@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,8 @@ def test_moments_are_those_of_the_folder(sounds, tmp_path, monkeypatch, slicing)
 
 
 def test_no_moments_where_there_are_none(sounds, tmp_path):
-    for number, changes in enumerate(({"moments": False}, {"data_num_channels": 2}, {"data_slice_len": 65536})):
+    cases: tuple[dict[str, Any], ...] = ({"moments": False}, {"data_num_channels": 2}, {"data_slice_len": 65536})
+    for number, changes in enumerate(cases):
         made = prepare(options(sounds, tmp_path / str(number), **{"moments": True, **changes}), IN_MEMORY)
         assert made.extras == {}
 
@@ -80,5 +82,6 @@ def test_mistakes(sounds, tmp_path):
         ({"data_dir": str(tmp_path)}, "data_dir=.*: holds no audio file"),
     ):
         with pytest.raises(UserError, match=message):
-            prepare(dataclasses.replace(options(sounds, tmp_path / "set"), **changes), IN_MEMORY)
+            values: dict[str, Any] = changes
+            prepare(dataclasses.replace(options(sounds, tmp_path / "set"), **values), IN_MEMORY)
     assert list(tmp_path.iterdir()) == []

@@ -51,3 +51,13 @@ def prepared(folder: Path, output: Path, **changes: object) -> Path:
     """Prepares a folder, and returns the output."""
     prepare(options(folder, output, **changes), IN_MEMORY)
     return output
+
+
+def shards_of(folder: Path) -> dict[str, bytes]:
+    """The shards of a folder by name."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.audio"))}
+
+
+def leftovers(folder: Path) -> list[str]:
+    """What a folder holds of work that was not finished."""
+    return [path.name for path in folder.rglob("*") if ".tmp-" in path.name or path.name in (".lock", "lists")]

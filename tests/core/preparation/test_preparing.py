@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import csv
 import errno
-import json
 import os
-import signal
-import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +14,12 @@ import pytest
 import soundfile
 
 from specgan_tf.prepare import prepare
-from tests.commands import run as run_command
-from tests.core.preparation.sounds import IN_MEMORY, RATE, options, prepared, tone, write_sounds
+from tests.core.preparation.sounds import RATE, leftovers, options, prepared, shards_of, tone, write_sounds
 from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.preparation import manifest, pipeline, processes, shards
+from wavegan_tf.core.preparation import manifest, pipeline, shards
 from wavegan_tf.core.preparation.filesystems import Found
-from wavegan_tf.core.preparation.preparing import SHARD_BYTES, Plan
-
-
-def shards_of(folder: Path) -> dict[str, bytes]:
-    """The shards of a folder by name."""
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.audio"))}
-
-
-def leftovers(folder: Path) -> list[str]:
-    """What a folder holds of work that was not finished."""
-    return [path.name for path in folder.rglob("*") if ".tmp-" in path.name or path.name in (".lock", "lists")]
+from wavegan_tf.core.preparation.plan import SHARD_BYTES, Plan
 
 
 def test_manifest_and_skipped_files(sounds, drums_set):
@@ -47,19 +32,6 @@ def test_manifest_and_skipped_files(sounds, drums_set):
     assert [Path(row["file"]).name for row in rows] == ["broken.wav", "empty.wav"]
     assert "is empty (0 bytes)" in rows[1]["reason"] and "cannot be decoded" in rows[0]["reason"]
     assert leftovers(drums_set) == []
-
-
-@pytest.mark.slow
-def test_same_shards_from_another_place_and_by_processes(sounds, drums_set, tmp_path):
-    """By two processes, of a copy of the folder, as by this one."""
-    import shutil
-
-    copy = shutil.copytree(sounds, tmp_path / "copy")
-    arguments = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    made = prepare(options(copy, tmp_path / "set", data_labels="folder", num_shards=3), arguments)
-    assert shards_of(tmp_path / "set") == shards_of(drums_set)
-    assert made.tables == manifest.read(str(drums_set)).tables
-    assert leftovers(tmp_path / "set") == []
 
 
 def test_finished_shards_are_kept(sounds, tmp_path, monkeypatch):
@@ -255,7 +227,9 @@ CODES = [[0], [-32768, 32767], [1, -1, 0, 5]]
 @pytest.mark.parametrize("codes", CODES)
 def test_codes_are_exact_or_none(codes):
     block = np.array(codes, np.float32)[:, None] / np.float32(32768)
-    np.testing.assert_array_equal(shards._codes(block)[:, 0], codes)
+    found = shards._codes(block)
+    assert found is not None
+    np.testing.assert_array_equal(found[:, 0], codes)
     for wrong in (np.float32(-0.0), np.float32(1.0), np.float32(2), np.float32(0.5 / 32768), np.float32(1e-45)):
         assert shards._codes(np.concatenate([block, [[wrong]]]).astype(np.float32)) is None
 
@@ -268,110 +242,3 @@ def test_long_files_in_blocks(tmp_path, monkeypatch):
     whole = shards_of(prepared(tmp_path / "sounds", tmp_path / "whole"))
     monkeypatch.setattr(shards, "_LONG_BYTES", 1 << 20)
     assert shards_of(prepared(tmp_path / "sounds", tmp_path / "blocks")) == whole
-
-
-def children(pid: int) -> list[int]:
-    """Processes that a process has started, and those that these have."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    found = list(map(int, listed.read_text().split())) if listed.exists() else []
-    for task in Path(f"/proc/{pid}/task").iterdir() if found or listed.exists() else ():
-        found += [int(child) for child in (task / "children").read_text().split() if int(child) not in found]
-    return found + [other for child in found for other in children(child)]
-
-
-def is_worker(pid: int) -> bool:
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"sdk_worker_main" in command and not command.startswith(b"/bin/sh")
-
-
-def many_sounds(folder: Path, count: int) -> None:
-    """Files of noise that take a while."""
-    folder.mkdir()
-    soundfile.write(folder / "0.wav", tone(1 << 20), 44_100)
-    data = (folder / "0.wav").read_bytes()
-    for number in range(1, count):
-        (folder / f"{number}.wav").write_bytes(data)
-
-
-def start(sounds: Path, output: Path) -> subprocess.Popen:
-    """audio_prepare by two processes."""
-    command = [
-        sys.executable, "-m", "specgan_tf.prepare", f"--data_dir={sounds}", f"--output_dir={output}", "--nomoments",
-        "--num_shards=12", "--", "--direct_running_mode=multi_processing", "--direct_num_workers=2",
-    ]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_shards(process: subprocess.Popen, output: Path, count: int) -> None:
-    """Waits until so many shards are whole."""
-    until = time.monotonic() + 200
-    while len(list(output.glob("*.npz"))) < count:
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.05)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("victim", ["worker", "pipeline", "command"])
-def test_killed_in_the_middle(tmp_path, victim):
-    """A worker or the pipeline is started again; after the command was killed, the next one goes on."""
-    many_sounds(tmp_path / "sounds", 60)
-    output = tmp_path / "set"
-    process = start(tmp_path / "sounds", output)
-    wait_for_shards(process, output, 2)
-    started = children(process.pid)
-    workers = [pid for pid in started if is_worker(pid)]
-    assert len(workers) == 2
-    os.kill({"worker": workers[0], "pipeline": started[0], "command": process.pid}[victim], signal.SIGKILL)
-    _, errors = process.communicate(timeout=300)
-    if victim == "command":
-        assert process.returncode == -signal.SIGKILL
-        until = time.monotonic() + 20
-        while any(Path(f"/proc/{pid}").exists() for pid in started):
-            assert time.monotonic() < until, "processes go on without the command"
-            time.sleep(0.1)
-        kept = {path: path.stat().st_mtime_ns for path in output.glob("*.npz")}
-        assert len(kept) >= 2
-        process = start(tmp_path / "sounds", output)
-        _, errors = process.communicate(timeout=300)
-        assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    else:
-        assert "a process of the pipeline was lost" in errors
-    assert process.returncode == 0, errors
-    assert leftovers(output) == []
-    other = tmp_path / "other"
-    prepare(options(tmp_path / "sounds", other, num_shards=12), IN_MEMORY)
-    assert shards_of(output) == shards_of(other)
-
-
-@pytest.mark.slow
-def test_command_line(sounds, tmp_path):
-    """Of both commands as users run them, with options of Beam's that are right and wrong."""
-    output = tmp_path / "set"
-    arguments = [f"--data_dir={sounds}", f"--output_dir={output}", "--data_first_slice"]
-    errors = run_command("specgan_tf.prepare", *arguments, "--", "--nonsense", code=1)
-    assert errors == "error: -- --nonsense: is no option of Apache Beam's direct runner\n"
-    errors = run_command("specgan_tf.prepare", *arguments, "extra", "--", "--direct_num_workers=2", code=2)
-    assert errors == "error: unexpected argument 'extra' (see --help)\n"
-    errors = run_command("specgan_tf.prepare", *arguments, "--", "--direct_running_mode=multi_processing")
-    assert "9 files" in errors and "Traceback" not in errors and "WARNING" not in errors
-    assert "specgan_moments" in json.loads((output / "manifest.json").read_text())["extras"]
-
-
-@pytest.mark.slow
-def test_portable_runner(sounds, tmp_path):
-    """Beam's portable runner, with workers in processes."""
-    arguments = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
-    prepare(options(sounds, tmp_path / "set", num_shards=3), arguments)
-    assert shards_of(tmp_path / "set") == shards_of(prepared(sounds, tmp_path / "other", num_shards=3))
-
-
-def test_pipelines_that_lose_their_workers_again_and_again(sounds, tmp_path, monkeypatch, caplog):
-    """They are given up, with one line, and what is there stays."""
-    starts = []
-    monkeypatch.setattr(processes, "_run_process", lambda *arguments: starts.append(1) or -signal.SIGKILL)
-    with pytest.raises(UserError, match=r"a process of the pipeline was lost 3 times \(last exit code -9\): "):
-        prepare(options(sounds, tmp_path / "set"), ["--direct_running_mode=multi_processing"])
-    assert len(starts) == 3

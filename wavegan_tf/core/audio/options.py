@@ -54,7 +54,7 @@ class Decoding:
 
 def prepared(command: str) -> Any:
     """Option data_prepared, of what `command` writes."""
-    help = f"Folder that {command} has written, instead of --data_dir; with the same options as there."
+    help = f"Folder that {command} has written, or its address (gs://), instead of --data_dir; with the same options."
     return option("", help, per_worker=True, path=True)
 
 
@@ -153,10 +153,9 @@ class ClipOptions(DecodingOptions, SlicingOptions):
     )
     data_cache_dir: str = option(
         "",
-        "Folder for that file; default: data_cache in --train_dir.",
+        "Folder for that file, and for copies of prepared data; default: data_cache in --train_dir.",
         per_worker=True,
         path=True,
-        effect=[effects.not_with("data_prepared")],
     )
 
 

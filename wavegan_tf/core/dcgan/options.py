@@ -10,13 +10,12 @@ from typing import Any, ClassVar, TypeVar
 
 from wavegan_tf.core import effects, memory
 from wavegan_tf.core.audio import labels
-from wavegan_tf.core.audio.files import require_folder
 from wavegan_tf.core.audio.options import ClipOptions, LabelOptions
 from wavegan_tf.core.dcgan.geometry import Geometry
 from wavegan_tf.core.dcgan.presets import Values, described
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import load_options, option, require_fixed, save_options
-from wavegan_tf.core.preparation.options import require_one_place
+from wavegan_tf.core.preparation.options import require_one_place, require_there
 from wavegan_tf.core.training.options import LoopOptions, RuntimeOptions
 
 CONFIG_FILE = "config.json"
@@ -190,7 +189,7 @@ def require_startable(config: GanOptions, train_dir: str) -> None:
         saved = load_run(type(config), train_dir)
         require_fixed({field.name: getattr(config, field.name) for field in dataclasses.fields(config)}, saved)
     require_one_place(config.data_dir, config.data_prepared)
-    require_folder(config.data_dir or config.data_prepared, "data_dir" if config.data_dir else "data_prepared")
+    require_there(config.data_dir, config.data_prepared)
     if config.data_labels == "csv" and not config.data_labels_file and not config.data_prepared:
         raise UserError("--data_labels=csv: requires --data_labels_file")
 

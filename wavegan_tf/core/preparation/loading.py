@@ -11,15 +11,16 @@ import numpy as np
 from absl import logging
 
 from wavegan_tf.core.audio import clips
-from wavegan_tf.core.audio.clips import ClipStore
+from wavegan_tf.core.audio.clip_store import ClipStore, require_clips
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.labels import Labelling, listed
 from wavegan_tf.core.audio.options import ClipOptions
 from wavegan_tf.core.audio.store import AudioStore
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
-from wavegan_tf.core.preparation import manifest, samples
+from wavegan_tf.core.preparation import manifest, remote, samples
 from wavegan_tf.core.preparation import tables as tables_
+from wavegan_tf.core.preparation.filesystems import is_remote
 from wavegan_tf.core.preparation.manifest import AUDIO, COMMANDS, Manifest
 from wavegan_tf.core.preparation.options import require_one_place
 from wavegan_tf.core.preparation.preparing import read_skipped
@@ -47,14 +48,21 @@ class Prepared:
 
 
 def open_prepared(
-    folder: str, kind: str, wanted: Mapping[str, Any], *, verify: bool = False, skip_bad: bool = True
+    folder: str,
+    kind: str,
+    wanted: Mapping[str, Any],
+    *,
+    cache_dir: str = "",
+    verify: bool = False,
+    skip_bad: bool = True,
 ) -> Prepared:
     """Opens a prepared set.
 
     Args:
-      folder: of the set.
+      folder: of the set, or its address on a remote filesystem.
       kind: `manifest.AUDIO` or `manifest.NOTES`.
       wanted: the options with which it must have been prepared, by flag.
+      cache_dir: where a set from a remote filesystem is copied to.
       verify: whether to compare the checksums of all shards first.
       skip_bad: whether files may have been skipped.
 
@@ -62,6 +70,8 @@ def open_prepared(
       UserError: it is missing, damaged, of another kind or of other options, or has skipped files that it must not.
     """
     shown = f"--data_prepared={display_name(folder)}"
+    if is_remote(folder):
+        folder = remote.fetch(folder, cache_dir)
     if not os.path.isdir(folder):
         raise UserError(f"{shown}: is not a folder; give what {COMMANDS[kind]} has written")
     found = manifest.read(folder)
@@ -98,6 +108,7 @@ def load_clips(
         folder,
         AUDIO,
         {**decoding_options(options), "data_labels": labelling.rule if labelling else "none"},
+        cache_dir=options.data_cache_dir or cache_dir,
         verify=options.data_verify,
         skip_bad=options.data_skip_bad,
     )
@@ -107,7 +118,7 @@ def load_clips(
         names, numbers = _labels(opened, labelling)
         store = dataclasses.replace(store, labels=names, file_labels=numbers, is_balanced=is_balanced)
     is_new = labelling is None or labelling.known is None
-    clips.require_clips(store, f"--data_prepared={display_name(folder)}", is_new)
+    require_clips(store, f"--data_prepared={display_name(folder)}", is_new)
     return store
 
 

@@ -25,7 +25,7 @@ from wavegan_tf.core.writing import why
 # A page may have 64 KiB, and each shard begins with one.
 PAGE = 1 << 16
 # Of pages touched since they were last given back, bytes; and how often to look, in seconds.
-_MOST_TOUCHED = 96 << 20
+_MOST_TOUCHED = 32 << 20
 _LOOK_SECS = 0.02
 _READ, _PRIVATE, _FIXED = mmap.PROT_READ, mmap.MAP_PRIVATE, 0x10
 _NO_ACCESS, _NO_RESERVE = 0, getattr(mmap, "MAP_NORESERVE", 0)

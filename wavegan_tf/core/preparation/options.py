@@ -9,8 +9,10 @@ from typing import Any
 from absl import flags
 
 from wavegan_tf.core import effects
+from wavegan_tf.core.audio.files import require_folder
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import Options, OptionsT, option
+from wavegan_tf.core.preparation.filesystems import is_remote
 from wavegan_tf.core.preparation.manifest import COMMANDS
 
 # More would be files that a disk cannot hold well in one folder.
@@ -31,7 +33,7 @@ class PreparationOptions(Options):
     output_dir: str = option("", "Folder to write, here or there.", path=True)
     num_shards: int = option(
         0,
-        "Files to write the samples to. Default: about 256 MB each, and for small sets up to 16.",
+        "Files to write the samples to; 0 for as many as hold about 256 MB each, or up to 16 of a small set.",
         minimum=0,
         maximum=MOST_SHARDS,
     )
@@ -57,6 +59,12 @@ def in_place(saved: OptionsT, places: Sequence[str]) -> OptionsT:
     if "data_prepared" in cleared:
         cleared["data_verify"] = False
     return dataclasses.replace(saved, **cleared)
+
+
+def require_there(data_dir: str, data_prepared: str) -> None:
+    """Raises UserError if the one that is given is a folder of this machine that is not there."""
+    if not is_remote(data_prepared):
+        require_folder(data_dir or data_prepared, "data_dir" if data_dir else "data_prepared")
 
 
 def require_one_place(data_dir: str, data_prepared: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import functools
-import hashlib
 import io
 import json
 import os
@@ -16,97 +14,17 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from wavegan_tf.core.audio.files import extension_of, report_skipped
-from wavegan_tf.core.audio.options import Decoding
+from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, remove_abandoned
-from wavegan_tf.core.held_folder import LOCK, held
-from wavegan_tf.core.preparation import filesystems, manifest, options, processes, shards, tables
-from wavegan_tf.core.preparation.filesystems import Found
+from wavegan_tf.core.folders import LOCK, held
+from wavegan_tf.core.preparation import filesystems, manifest, processes, shards, tables
 from wavegan_tf.core.preparation.manifest import MANIFEST_FILE, SKIPPED_FILE, Manifest, Shard
+from wavegan_tf.core.preparation.plan import Plan, absolute
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.reading import Unreadable, parse_json
 
 PLAN_FILE, _LISTS = "preparing.json", "lists"
-SHARD_BYTES = 256 << 20
-# A small set has several shards as well, as each is the work of one process.
-_FEWEST, _LEAST_BYTES = 16, 1 << 20
-
-_SMALL_FILES, _SMALL_BYTES = 1000, 1 << 24
-# Bytes of samples that a byte of a file is likely to become.
-_EXPANSION = {".flac": 2, ".mp3": 12, ".ogg": 12, ".oga": 12, ".opus": 16, ".m4a": 12, ".mp4": 12, ".aac": 12,
-              ".wma": 12, ".mp2": 8, ".spx": 20, ".amr": 20, ".webm": 16, ".weba": 16}  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is to be prepared.
-
-    Attributes:
-      kind: `manifest.AUDIO` or `manifest.NOTES`.
-      folder: to be written.
-      options: on which samples and the choice of files depend, by flag.
-      decoding: how files are decoded.
-      skip_bad: report files that cannot be used and go on.
-      files: what is to be decoded, in order.
-      names: of the files, as runs are to know them.
-      classes: number of the label or pitch of each; None without.
-      labels: names of the labels.
-      skipped: (name, reason) of files that cannot be used without being decoded.
-      left_out: how many others were not chosen, by the flag that decided.
-      num_shards: how many; 0 for as many as are about `SHARD_BYTES` each.
-    """
-
-    kind: str
-    folder: str
-    options: Mapping[str, Any]
-    decoding: Decoding
-    skip_bad: bool
-    files: Sequence[Found]
-    names: Sequence[str]
-    classes: Sequence[int] | None = None
-    labels: tuple[str, ...] = ()
-    skipped: Sequence[tuple[str, str]] = ()
-    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    num_shards: int = 0
-
-    @functools.cached_property
-    def _weights(self) -> np.ndarray:
-        """About how many bytes of samples each file has."""
-        expansions = (_EXPANSION.get(extension_of(found.path), 1) for found in self.files)
-        return np.array([1 + found.size * expansion for found, expansion in zip(self.files, expansions, strict=True)])
-
-    @property
-    def is_small(self) -> bool:
-        """True if the files are decoded in less time than processes take to start."""
-        return len(self.files) <= _SMALL_FILES and int(self._weights.sum()) <= _SMALL_BYTES
-
-    @functools.cached_property
-    def parts(self) -> list[range]:
-        """Places of the files of each shard: successive ones, about as many bytes in each."""
-        weights = self._weights
-        ends, total = np.cumsum(weights, dtype=np.float64), float(weights.sum())
-        count = self.num_shards or max(-(-int(total) // SHARD_BYTES), min(_FEWEST, -(-int(total) // _LEAST_BYTES)))
-        count = min(count, len(self.files), options.MOST_SHARDS)
-        # A file is of the shard in which its middle lies.
-        shard = np.minimum((ends - weights / 2) * count // total, count - 1)
-        bounds = np.searchsorted(shard, np.arange(count + 1))
-        return [range(int(first), int(last)) for first, last in zip(bounds[:-1], bounds[1:], strict=True)]
-
-    @functools.cached_property
-    def key(self) -> str:
-        """Names the files, by path, size and time, and all that decides about shards."""
-        options = {**self.options, "decoding": dataclasses.asdict(self.decoding)}
-        made = hashlib.sha256(json.dumps([shards.MAGIC.decode(), options, len(self.parts)], sort_keys=True).encode())
-        for found in self.files:
-            made.update(json.dumps([_absolute(found.path), found.size, found.changed]).encode())
-        if self.classes is not None:
-            made.update(json.dumps([list(self.labels), list(map(int, self.classes))]).encode())
-        return made.hexdigest()
-
-
-def _absolute(path: str) -> str:
-    return path if filesystems.is_remote(path) else os.path.abspath(path)
 
 
 def prepare(plan: Plan, arguments: Sequence[str]) -> Manifest:
@@ -125,7 +43,7 @@ def prepare(plan: Plan, arguments: Sequence[str]) -> Manifest:
     _require_none(plan.skipped, plan)
     count = len(plan.parts)
     settings = {
-        "folder": _absolute(plan.folder), "key": plan.key, "num_shards": count,
+        "folder": absolute(plan.folder), "key": plan.key, "num_shards": count,
         "decoding": dataclasses.asdict(plan.decoding), "skip_bad": plan.skip_bad,
     }  # fmt: skip
     done = _finished(plan)
@@ -136,7 +54,7 @@ def prepare(plan: Plan, arguments: Sequence[str]) -> Manifest:
         logging.info("preparing %d files in %d shards, %d of them finished", len(plan.files), count, len(done))
         filesystems.make_folder(filesystems.join(plan.folder, _LISTS))
         for unit in units:
-            paths = [_absolute(plan.files[place].path) for place in plan.parts[unit["number"]]]
+            paths = [absolute(plan.files[place].path) for place in plan.parts[unit["number"]]]
             text = json.dumps(paths, ensure_ascii=False).encode(errors="surrogateescape")
             filesystems.write(unit["list"], text)
         with _shown(plan, count, "shard") as look:
@@ -162,7 +80,7 @@ def _require_none(skipped: Sequence[tuple[str, str]], plan: Plan) -> None:
 
 
 def _list_path(plan: Plan, number: int) -> str:
-    return filesystems.join(_absolute(plan.folder), f"{_LISTS}/{number:05d}.json")
+    return filesystems.join(absolute(plan.folder), f"{_LISTS}/{number:05d}.json")
 
 
 def _finished(plan: Plan) -> dict[int, shards.ShardFacts]:

@@ -22,7 +22,11 @@ _CODE, _FLOAT = 2, 4
 
 
 class MappedSamples:
-    """All samples of a set in a local folder, float32 [total, c] once read; see `core.audio.samples.SampleSource`."""
+    """All samples of a set in a local folder, float32 [total, c] once read; see `core.audio.samples.SampleSource`.
+
+    Attributes:
+      folder: of the set.
+    """
 
     def __init__(self, folder: str, manifest: Manifest, tables: Tables):
         """Maps the shards.
@@ -33,7 +37,7 @@ class MappedSamples:
         paths = [filesystems.join(folder, shard.name) for shard in manifest.shards]
         mapped = MappedFiles(paths, [shard.size for shard in manifest.shards])
         self.shape = (manifest.samples, manifest.num_channels)
-        self.content = content_of(manifest)
+        self.content, self.folder = content_of(manifest.shards), folder
         shard = np.repeat(np.arange(len(manifest.shards)), [shard.files for shard in manifest.shards])
         sizes = np.array([shard.size for shard in manifest.shards], np.int64)[shard]
         is_coded = tables.divisors > 0
@@ -85,9 +89,9 @@ def _check(folder: str, manifest: Manifest, tables: Tables, sizes: np.ndarray, w
         )
 
 
-def content_of(manifest: Manifest) -> str:
-    """Names the samples of a set by the checksums of its shards."""
-    return hashlib.sha256("".join(shard.sha256 for shard in manifest.shards).encode()).hexdigest()[:16]
+def content_of(shards: Sequence[Shard]) -> str:
+    """Names the samples of shards by their checksums."""
+    return hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()[:16]
 
 
 def verify(folder: str, manifest: Manifest) -> None:

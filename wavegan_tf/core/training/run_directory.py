@@ -9,7 +9,7 @@ from types import TracebackType
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
-from wavegan_tf.core.held_folder import LOCK, is_lock_at, remove_all, take
+from wavegan_tf.core.folders import LOCK, is_lock_at, remove_all, take
 from wavegan_tf.core.writing import writing
 
 # Decoded audio serves the next start as well.

@@ -1,0 +1,139 @@
+"""Pipelines of several processes, as the commands start them: the same shards, whoever is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from specgan_tf.prepare import prepare
+from tests.commands import run as run_command
+from tests.core.preparation.sounds import IN_MEMORY, leftovers, options, prepared, shards_of, tone
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.preparation import manifest, processes
+
+
+@pytest.mark.slow
+def test_same_shards_from_another_place_and_by_processes(sounds, drums_set, tmp_path):
+    """By two processes, of a copy of the folder, as by this one."""
+    copy = shutil.copytree(sounds, tmp_path / "copy")
+    arguments = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    made = prepare(options(copy, tmp_path / "set", data_labels="folder", num_shards=3), arguments)
+    assert shards_of(tmp_path / "set") == shards_of(drums_set)
+    assert made.tables == manifest.read(str(drums_set)).tables
+    assert leftovers(tmp_path / "set") == []
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started, and those that these have."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    found = list(map(int, listed.read_text().split())) if listed.exists() else []
+    for task in Path(f"/proc/{pid}/task").iterdir() if found or listed.exists() else ():
+        found += [int(child) for child in (task / "children").read_text().split() if int(child) not in found]
+    return found + [other for child in found for other in children(child)]
+
+
+def is_worker(pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"sdk_worker_main" in command and not command.startswith(b"/bin/sh")
+
+
+def many_sounds(folder: Path, count: int) -> None:
+    """Files of noise that take a while."""
+    folder.mkdir()
+    soundfile.write(folder / "0.wav", tone(1 << 20), 44_100)
+    data = (folder / "0.wav").read_bytes()
+    for number in range(1, count):
+        (folder / f"{number}.wav").write_bytes(data)
+
+
+def start(sounds: Path, output: Path) -> subprocess.Popen:
+    """audio_prepare by two processes."""
+    command = [
+        sys.executable, "-m", "specgan_tf.prepare", f"--data_dir={sounds}", f"--output_dir={output}", "--nomoments",
+        "--num_shards=12", "--", "--direct_running_mode=multi_processing", "--direct_num_workers=2",
+    ]  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_shards(process: subprocess.Popen, output: Path, count: int) -> None:
+    """Waits until so many shards are whole."""
+    until = time.monotonic() + 200
+    while len(list(output.glob("*.npz"))) < count:
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["worker", "pipeline", "command"])
+def test_killed_in_the_middle(tmp_path, victim):
+    """A worker or the pipeline is started again; after the command was killed, the next one goes on."""
+    many_sounds(tmp_path / "sounds", 60)
+    output = tmp_path / "set"
+    process = start(tmp_path / "sounds", output)
+    wait_for_shards(process, output, 2)
+    started = children(process.pid)
+    workers = [pid for pid in started if is_worker(pid)]
+    assert len(workers) == 2
+    os.kill({"worker": workers[0], "pipeline": started[0], "command": process.pid}[victim], signal.SIGKILL)
+    _, errors = process.communicate(timeout=300)
+    if victim == "command":
+        assert process.returncode == -signal.SIGKILL
+        until = time.monotonic() + 20
+        while any(Path(f"/proc/{pid}").exists() for pid in started):
+            assert time.monotonic() < until, "processes go on without the command"
+            time.sleep(0.1)
+        kept = {path: path.stat().st_mtime_ns for path in output.glob("*.npz")}
+        assert len(kept) >= 2
+        process = start(tmp_path / "sounds", output)
+        _, errors = process.communicate(timeout=300)
+        assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    else:
+        assert "a process of the pipeline was lost" in errors
+    assert process.returncode == 0, errors
+    assert leftovers(output) == []
+    other = tmp_path / "other"
+    prepare(options(tmp_path / "sounds", other, num_shards=12), IN_MEMORY)
+    assert shards_of(output) == shards_of(other)
+
+
+@pytest.mark.slow
+def test_command_line(sounds, tmp_path):
+    """Of both commands as users run them, with options of Beam's that are right and wrong."""
+    output = tmp_path / "set"
+    arguments = [f"--data_dir={sounds}", f"--output_dir={output}", "--data_first_slice"]
+    errors = run_command("specgan_tf.prepare", *arguments, "--", "--nonsense", code=1)
+    assert errors == "error: -- --nonsense: is no option of Apache Beam's direct runner\n"
+    errors = run_command("specgan_tf.prepare", *arguments, "extra", "--", "--direct_num_workers=2", code=2)
+    assert errors == "error: unexpected argument 'extra' (see --help)\n"
+    errors = run_command("specgan_tf.prepare", *arguments, "--", "--direct_running_mode=multi_processing")
+    assert "9 files" in errors and "Traceback" not in errors and "WARNING" not in errors
+    assert "specgan_moments" in json.loads((output / "manifest.json").read_text())["extras"]
+
+
+@pytest.mark.slow
+def test_portable_runner(sounds, tmp_path):
+    """Beam's portable runner, with workers in processes."""
+    arguments = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
+    prepare(options(sounds, tmp_path / "set", num_shards=3), arguments)
+    assert shards_of(tmp_path / "set") == shards_of(prepared(sounds, tmp_path / "other", num_shards=3))
+
+
+def test_pipelines_that_lose_their_workers_again_and_again(sounds, tmp_path, monkeypatch, caplog):
+    """They are given up, with one line, and what is there stays."""
+    starts = iter([-signal.SIGKILL] * 3)
+    monkeypatch.setattr(processes, "_run_process", lambda *arguments: next(starts))
+    with pytest.raises(UserError, match=r"a process of the pipeline was lost 3 times \(last exit code -9\): "):
+        prepare(options(sounds, tmp_path / "set"), ["--direct_running_mode=multi_processing"])
+    assert next(starts, None) is None

@@ -1,0 +1,177 @@
+"""Data on remote filesystems: prepared from and to one by Beam, and read from one by TensorFlow."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata, FileSystem
+
+from specgan_tf.prepare import prepare
+from tests.core.preparation.sounds import IN_MEMORY, options, prepared, shards_of
+from wavegan_tf.core.audio.labels import Labelling
+from wavegan_tf.core.audio.options import ClipOptions
+from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.preparation import manifest
+from wavegan_tf.core.preparation.loading import load_clips
+
+STORED: dict[str, bytes] = {}
+
+
+class _Object(io.BytesIO):
+    """A file that is stored when it is closed."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self._path = path
+
+    def close(self) -> None:
+        if not self.closed:
+            STORED[self._path] = self.getvalue()
+        super().close()
+
+
+class Objects(FileSystem):
+    """Objects in the memory of this process, as a store of a cloud has them: without folders."""
+
+    @classmethod
+    def scheme(cls):
+        return "objects"
+
+    def join(self, basepath, *paths):
+        return "/".join([basepath, *paths])
+
+    def split(self, path):
+        return tuple(path.rsplit("/", 1))
+
+    def mkdirs(self, path):
+        raise BeamIOError("no folders here")
+
+    def has_dirs(self):
+        return False
+
+    def _list(self, dir_or_prefix):
+        for path in sorted(STORED):
+            if path.startswith(dir_or_prefix):
+                yield FileMetadata(path, len(STORED[path]))
+
+    def create(self, path, mime_type="", compression_type=CompressionTypes.AUTO):
+        return _Object(path)
+
+    def open(self, path, mime_type="", compression_type=CompressionTypes.AUTO):
+        if path not in STORED:
+            raise BeamIOError(f"{path} is not there")
+        return io.BytesIO(STORED[path])
+
+    def rename(self, source_file_names, destination_file_names):
+        for source, target in zip(source_file_names, destination_file_names, strict=True):
+            STORED[target] = STORED.pop(source)
+
+    def exists(self, path):
+        return path in STORED
+
+    def delete(self, paths):
+        for path in paths:
+            STORED.pop(path, None)
+
+    def copy(self, source_file_names, destination_file_names):
+        raise NotImplementedError
+
+    def size(self, path):
+        return len(STORED[path])
+
+    def last_updated(self, path):
+        return 0.0
+
+    def checksum(self, path):
+        return None
+
+    def metadata(self, path):
+        return FileMetadata(path, len(STORED[path]))
+
+
+@pytest.fixture
+def objects(sounds):
+    """The sounds in that store."""
+    STORED.clear()
+    for path in sounds.rglob("*.*"):
+        STORED[f"objects://sounds/{path.relative_to(sounds)}"] = path.read_bytes()
+    yield STORED
+    STORED.clear()
+
+
+def test_from_and_to_a_remote_filesystem(sounds, objects, drums_set):
+    """The same shards and tables as from a folder to a folder; nothing is done twice."""
+    changes = {"data_dir": "objects://sounds", "output_dir": "objects://out/set", "data_labels": "folder"}
+    made = prepare(options(sounds, sounds, num_shards=3, **changes), IN_MEMORY)
+    local = manifest.read(str(drums_set))
+    assert made.tables == local.tables and made.shards == local.shards
+    found = {path.removeprefix("objects://out/set/"): data for path, data in objects.items() if "://out/" in path}
+    assert {name: data for name, data in found.items() if name.endswith(".audio")} == shards_of(drums_set)
+    assert sorted(found) == sorted(str(p.relative_to(drums_set)) for p in drums_set.rglob("*") if p.is_file())
+    assert b"objects://sounds/kick/broken.wav" in found["skipped.csv"]
+    before = dict(objects)
+    prepare(options(sounds, sounds, num_shards=3, **changes), IN_MEMORY)
+    assert dict(objects) == before
+    with pytest.raises(UserError, match="data_sample_rate=8000: output_dir=.* was begun with 16000"):
+        prepare(options(sounds, sounds, num_shards=3, data_sample_rate=8000, **changes), IN_MEMORY)
+
+
+def test_patterns(sounds, objects, tmp_path):
+    folder = prepared(sounds, tmp_path / "set", data_dir="", data_glob="objects://sounds/**/[a-c].*")
+    assert (folder / "tables" / "names.bin").read_bytes() == b"kick/a.wavkick/b.wavkick/c.flac"
+    for changes, message in (
+        ({"data_glob": "objects://sounds/*.mp3"}, "matches no file"),
+        ({"data_glob": "nowhere://sounds/*"}, r"nowhere://sounds/\*: cannot be listed"),
+        ({"data_dir": "objects://none", "data_glob": ""}, "data_dir=objects://none: holds no audio file"),
+    ):
+        with pytest.raises(UserError, match=message):
+            prepared(sounds, tmp_path / "other", **{"data_dir": "", **changes})
+
+
+@pytest.fixture
+def address(drums_set):
+    """A prepared set on TensorFlow's filesystem in memory."""
+    root = f"ram://prepared/{np.random.default_rng().integers(1 << 60)}"
+    for path in drums_set.rglob("*"):
+        if path.is_file():
+            target = f"{root}/{path.relative_to(drums_set)}"
+            tf.io.gfile.makedirs(target.rpartition("/")[0])
+            with tf.io.gfile.GFile(target, "wb") as file:
+                file.write(path.read_bytes())
+    yield root
+    tf.io.gfile.rmtree(root)
+
+
+def test_training_reads_a_copy(drums_set, address, tmp_path):
+    """Copied once, and completed where a copy was cut off."""
+    def load(place):
+        return load_clips(ClipOptions(data_prepared=str(place)), str(tmp_path), Labelling("folder"))
+
+    read, copied = load(drums_set), load(address)
+    np.testing.assert_array_equal(read.audio.lengths, copied.audio.lengths)
+    assert read.audio.samples.content == copied.audio.samples.content
+    (folder,) = tmp_path.iterdir()
+    assert shards_of(folder) == shards_of(drums_set)
+    times = {path: path.stat().st_mtime_ns for path in folder.glob("*.audio")}
+    cut, *others = sorted(times)
+    cut.write_bytes(b"")
+    load(address)
+    assert shards_of(folder) == shards_of(drums_set)
+    assert all(path.stat().st_mtime_ns == times[path] for path in others)
+
+
+def test_remote_sets_that_cannot_be_read(address, tmp_path):
+    shard = sorted(tf.io.gfile.glob(f"{address}/*.audio"))[0]
+    with tf.io.gfile.GFile(shard, "wb") as file:
+        file.write(b"short")
+    for place, message in (
+        ("ram://none", r"ram://none/manifest.json: cannot be read"),
+        ("s3://none", r"s3://none/manifest.json: cannot be read \(File system scheme 's3' not implemented"),
+        (address, rf"{re.escape(shard)}: has 5 bytes and not \d+; prepare the data anew"),
+    ):
+        with pytest.raises(UserError, match=message):
+            load_clips(ClipOptions(data_prepared=place), str(tmp_path))
