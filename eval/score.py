@@ -6,19 +6,16 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
-from eval import extras, model_folders, score_table, scoring, set_names, watch
+from eval import extras, model_folders, probabilities, score_table, scoring, set_names, watch
 from eval.classifiers.places import Place, find_places
 from eval.metric_names import METRICS, NEEDS_CLASSIFIER, NEEDS_REAL, OF_BINS
-from eval.metrics import arguments
 from eval.samples import UNKNOWN, ClipFormat, FolderSamples, Samples, find_clips
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import output_folder
-from wavegan_tf.core.reading import read_array
 from wavegan_tf.core.serving.commands import define_trust
 from wavegan_tf.core.serving.metadata import model_folder
 from wavegan_tf.core.writing import npy, write_file
@@ -78,24 +75,6 @@ def chosen_metrics(asked: Sequence[str], has_classifier: bool, has_real: bool, i
     return names
 
 
-def _stored_probabilities(path: str, n: int | None) -> np.ndarray:
-    """The first n stored rows, all of them without n."""
-    try:
-        probabilities = read_array(path)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(
-            f"--probabilities_file={path}: cannot be read as an npy file of one array [samples, classes] ({reason})"
-        ) from None
-    try:
-        probabilities = arguments.distributions(probabilities)
-    except arguments.ArgumentError as error:
-        raise UserError(f"--probabilities_file={path}: {error}") from None
-    if n is not None and n > len(probabilities):
-        raise UserError(f"--num_samples={n}: --probabilities_file={path} holds {len(probabilities)}")
-    return probabilities[:n]
-
-
 def _check_groups(metrics: Sequence[str], found: int | None) -> None:
     """Checks --num_groups for the metrics that need it.
 
@@ -148,9 +127,9 @@ def score_samples(
     for part, of in ((fake, "scored"), (real, "real")):
         if part is not None and part.changed:
             logging.warning("%d of %d %s clips had another length: trimmed or zero-padded", part.changed, len(part), of)
-    for classifier, probabilities in zip(found, statistics.probabilities, strict=True):
+    for classifier, rows in zip(found, statistics.probabilities, strict=True):
         file_name = set_names.probabilities_file(name, classifier.name)
-        write_file(os.path.join(values.output_dir, file_name), npy(probabilities))
+        write_file(os.path.join(values.output_dir, file_name), npy(rows))
     common |= {"name": name, "place": os.path.abspath(fake.place), "real": real.place if real else None}
     common |= {"seed": values.seed}
     lines = score_table.records(scores, common)
@@ -192,11 +171,11 @@ def main() -> None:
 def _score_probabilities(path: str) -> None:
     """Scores probabilities that a classifier gave earlier."""
     values = absl_flags.FLAGS
-    probabilities = _stored_probabilities(path, values.num_samples)
-    _check_groups(["inception_score"], len(probabilities))
+    rows = probabilities.read(path, values.num_samples)
+    _check_groups(["inception_score"], len(rows))
     name = set_names.name_of(path, values.output_dir, [], values.name)
     with output_folder(values.output_dir, "output_dir"):
-        scores = [scoring.inception(probabilities, values.num_groups)]
+        scores = [scoring.inception(rows, values.num_groups)]
         lines = score_table.records(scores, {"name": name, "place": os.path.abspath(path)})
         score_table.append(lines, values.output_dir)
     print(score_table.side_by_side(scores, values.data, values.model))

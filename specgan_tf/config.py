@@ -56,7 +56,8 @@ class SpectrogramOptions(DecodingOptions, SlicingOptions):
             )
         if self.data_slice_len < window:
             raise UserError(
-                f"--data_slice_len={self.data_slice_len}: must be at least a frame of the spectrogram, {window} samples"
+                f"--data_slice_len={self.data_slice_len}: must be at least a frame of the spectrogram, {window} "
+                f"samples by --specgan_window_len={given}"
             )
 
     def has_frames_of_the_paper(self) -> bool:
@@ -83,6 +84,7 @@ class SpecGANConfig(SpectrogramOptions, gan_options.GanOptions):
 
     model: ClassVar[str] = "specgan"
     presets: ClassVar[Mapping[str, Values]] = _PRESETS
+    sizing: ClassVar[tuple[str, ...]] = ("specgan_window_len", "specgan_hop_len")
 
     preset: str | None = gan_options.preset(_PRESETS)
     data_moments_fp: str = option(

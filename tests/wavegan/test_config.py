@@ -52,7 +52,7 @@ def test_ours_beside_them_leave_the_originals_behaviour_as_it_is():
         ({"data_slice_len": 1 << 27}, f"--data_slice_len={1 << 27}: must be at most {1 << 26}"),
         (
             {"preset": "drums_44k"},
-            "preset='drums_44k': names a preset, whose values WaveGANConfig.from_preset takes",
+            "--preset=drums_44k: its values are not taken; WaveGANConfig.from_preset takes them",
         ),
         ({"preview_n": 0}, "--preview_n=0: must be at least 1"),
         (

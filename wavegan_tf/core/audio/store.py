@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import datetime
 import functools
 import os
 import time
@@ -263,13 +264,16 @@ class _Progress:
     def __init__(self, num_files: int, sample_rate: int) -> None:
         self._num_files, self._sample_rate = num_files, sample_rate
         self._files = self._samples = 0
-        self._next = time.monotonic() + PROGRESS_SECONDS
+        self._started = time.monotonic()
+        self._next = self._started + PROGRESS_SECONDS
 
     def add(self, samples: int, num_skipped: int) -> None:
         self._files += 1
         self._samples += samples
-        if time.monotonic() > self._next:
-            self._next = time.monotonic() + PROGRESS_SECONDS
+        now = time.monotonic()
+        if now > self._next:
+            self._next = now + PROGRESS_SECONDS
             seconds = self._samples / self._sample_rate
             done = self._files + num_skipped
-            logging.info("decoded %d of %d files, %.0f seconds of audio", done, self._num_files, seconds)
+            left = datetime.timedelta(seconds=round((now - self._started) / done * (self._num_files - done)))
+            logging.info("decoded %d of %d files, %.0f seconds of audio, ETA %s", done, self._num_files, seconds, left)

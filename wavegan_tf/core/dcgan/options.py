@@ -34,10 +34,12 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
     Attributes:
       model: name of the model, which begins the names of its own options.
       presets: values of options by the names of the presets.
+      sizing: names of further options that decide how large a sample is.
     """
 
     model: ClassVar[str]
     presets: ClassVar[Mapping[str, Values]]
+    sizing: ClassVar[tuple[str, ...]] = ()
 
     preset: str | None
 
@@ -76,7 +78,7 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
         meant = [name for name, value in values.items() if value != defaults[name]]
         if meant and all(getattr(self, name) == defaults[name] for name in meant):
             raise UserError(
-                f"preset={self.preset!r}: names a preset, whose values {type(self).__name__}.from_preset takes"
+                f"--preset={self.preset}: its values are not taken; {type(self).__name__}.from_preset takes them"
             )
 
     def own(self, name: str) -> Any:
@@ -107,7 +109,7 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
     def require_memory(self) -> None:
         """Raises UserError, which names an option, if this machine has less memory than training needs."""
         own = [f"{self.model}_{name}" for name in ("dim", "kernel_len", "latent_dim")]
-        names = [*own, "train_batch_size", "data_num_channels", "preview_n"]
+        names = [*own, "data_slice_len", *self.sizing, "train_batch_size", "data_num_channels", "preview_n"]
         memory.require(self, type(self).need, names)
 
 
