@@ -52,7 +52,8 @@ def test_names_and_defaults_are_the_originals():
         ({"specgan_disc_phaseshuffle": 8}, "--specgan_disc_phaseshuffle=8: must be at most 7"),
         (
             {"data_slice_len": 255},
-            "--data_slice_len=255: must be at least a frame of the spectrogram, 256 samples by --specgan_window_len=256",
+            "--data_slice_len=255: must be at least a frame of the spectrogram, 256 samples by "
+            "--specgan_window_len=256",
         ),
         ({"specgan_window_len": 62}, "--specgan_window_len=62: must be at least 64"),
         ({"specgan_window_len": 257}, "--specgan_window_len=257: must be even"),
