@@ -82,7 +82,11 @@ setup(
         # audio_prepare and gansynth_prepare.
         "beam": ["apache-beam"],
         # Preparing nsynth/gansynth_subset with TensorFlow Datasets, which does it through Beam.
-        "nsynth": ["apache-beam", "tensorflow-datasets"],
+        # Later releases of tensorflow-metadata want a protobuf that TensorFlow 2.17 refuses.
+        "nsynth": [
+            "apache-beam[tfrecord]", "importlib_resources", "tensorflow-datasets",
+            "tensorflow-metadata<1.17; python_version < '3.13'",
+        ],
         "eval": ["scikit-learn", "matplotlib"],
         "notebook": ["ipykernel", "nbclient"],
         "serving": ["tensorflow-serving-api"],

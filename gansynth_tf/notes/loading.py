@@ -13,7 +13,7 @@ from absl import logging
 
 from gansynth_tf.notes import records
 from gansynth_tf.notes.files import ADVICE, BadNote, Note, NoteList, list_notes
-from gansynth_tf.notes.options import PLACES, NoteChoiceOptions, NoteOptions
+from gansynth_tf.notes.options import PLACES, TFDS_CONFIGS, NoteChoiceOptions, NoteOptions
 from gansynth_tf.notes.stream import NoteStore
 from wavegan_tf.core.audio import cache, decode
 from wavegan_tf.core.audio import store as audio_store
@@ -150,9 +150,10 @@ def _load_prepared(options: NoteOptions, cache_dir: str, num_channels: int) -> N
 
 
 def _load_tfds(options: NoteOptions, cache_dir: str, num_channels: int) -> NoteStore:
-    files = records.tfds_files(options.tfds_data_dir, options.data_split)
+    files = records.tfds_files(options.tfds_data_dir, options.data_split, options.tfds_config)
     store = _load_record_files(options, files, cache_dir, num_channels)
-    if options.data_split != "train" or options.data_families or options.data_velocities:
+    is_whole_subset = options.tfds_config in TFDS_CONFIGS[:2] and options.data_split == "train"
+    if not is_whole_subset or options.data_families or options.data_velocities:
         return store
     pitches = range(options.data_min_pitch, options.data_max_pitch + 1)
     table = dict(enumerate(SUBSET_PITCH_COUNTS, SUBSET_FIRST_PITCH))

@@ -21,6 +21,8 @@ SOURCES = ("acoustic", "electronic", "synthetic")
 
 MAX_AUDIO_LENGTH = 10_000_000  # samples
 
+# Of the data set nsynth in TensorFlow Datasets; the first is the original's.
+TFDS_CONFIGS = ("gansynth_subset", "gansynth_subset.f0_and_loudness", "full")
 PLACES = ("data_dir", "tfds_data_dir", "train_data_path", "data_prepared")
 SPLITS = ("train", "valid", "test")
 
@@ -98,9 +100,15 @@ class NoteOptions(NoteChoiceOptions):
     )
     tfds_data_dir: str = option(
         "",
-        "TensorFlow Datasets' data_dir, where nsynth/gansynth_subset:2.3.* was prepared.",
+        "TensorFlow Datasets' data_dir, where nsynth:2.3.* was prepared.",
         per_worker=True,
         path=True,
+    )
+    tfds_config: str = option(
+        TFDS_CONFIGS[0],
+        "Which of TensorFlow Datasets' configurations of nsynth to take.",
+        choices=TFDS_CONFIGS,
+        effect=[effects.only_with("tfds_data_dir")],
     )
     train_data_path: str = option(
         "", "TFRecord file of NSynth's, such as nsynth-train.tfrecord, or a pattern.", per_worker=True, path=True

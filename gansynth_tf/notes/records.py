@@ -11,32 +11,32 @@ import numpy as np
 import tensorflow as tf
 
 from gansynth_tf.notes.files import BadNote, Note, checked_pitch
-from gansynth_tf.notes.options import FAMILIES, SOURCES
+from gansynth_tf.notes.options import FAMILIES, SOURCES, TFDS_CONFIGS
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.reading import Unreadable, whole_records
 
-_TFDS_FOLDER = os.path.join("nsynth", "gansynth_subset")
 
-
-def tfds_files(tfds_data_dir: str, split: str) -> list[str]:
-    """TFRecord files of `nsynth/gansynth_subset:2.3.*`, the newest of these versions.
+def tfds_files(tfds_data_dir: str, split: str, config: str = TFDS_CONFIGS[0]) -> list[str]:
+    """TFRecord files of `nsynth/<config>:2.3.*`, the newest of these versions.
 
     Args:
       tfds_data_dir: TensorFlow Datasets' data_dir.
       split: "train", "valid" or "test".
+      config: one of `TFDS_CONFIGS`.
 
     Raises:
       UserError: they are not there.
     """
-    folder = os.path.join(tfds_data_dir, _TFDS_FOLDER)
+    name = f"nsynth/{config}"
+    folder = os.path.join(tfds_data_dir, *name.split("/"))
     versions = tf.io.gfile.glob(os.path.join(folder, "2.3.*"))
     newest = max(versions, key=_last_number, default=None)
     files = sorted(tf.io.gfile.glob(os.path.join(newest, f"nsynth-{split}.tfrecord*"))) if newest else []
     if not files:
         raise UserError(
-            f"--tfds_data_dir={display_name(tfds_data_dir)}: holds no {_TFDS_FOLDER}/2.3.*/nsynth-{split}.tfrecord*; "
-            "prepare it with: tfds build nsynth/gansynth_subset"
+            f"--tfds_data_dir={display_name(tfds_data_dir)}: holds no {name}/2.3.*/nsynth-{split}.tfrecord*; "
+            f"prepare it with: tfds build {name}"
         )
     return files
 

@@ -36,8 +36,13 @@ def tfds_example(name: str, pitch: int, audio: np.ndarray, source: int = 0, fami
 
 def serialized(values: dict) -> bytes:
     """A tf.train.Example."""
+    return example(values).SerializeToString()
+
+
+def example(values: dict) -> tf.train.Example:
+    """A tf.train.Example, to be changed."""
     features = {name: _feature(value) for name, value in values.items()}
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    return tf.train.Example(features=tf.train.Features(feature=features))
 
 
 def write(path: Path, records: list[bytes]) -> Path:
