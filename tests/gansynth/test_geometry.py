@@ -134,9 +134,8 @@ def test_a_refusal_says_what_the_sizes_make_and_what_fits():
 
 def test_what_other_options_rule_out_is_not_suggested():
     """Too many resolutions for the filters, and fewer than batch sizes."""
-    values: dict[str, Any] = {"audio_length": 67073, "fmap_base": 128}
     with pytest.raises(UserError) as error:
-        GANSynthConfig(**values)
+        GANSynthConfig(audio_length=67073, fmap_base=128)
     assert "num_resolutions=8" not in str(error.value).partition("nearest")[2]
     with pytest.raises(UserError) as error:
         GANSynthConfig(start_width=1 << 9, scale_base=3, batch_size_schedule=(1,) * 7)

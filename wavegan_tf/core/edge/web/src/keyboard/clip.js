@@ -33,7 +33,8 @@ export const readClip = (data, { min_pitch: minPitch, max_pitch: maxPitch }, opt
  * @returns {Promise<{clip: Float32Array, instruments: Float32Array[]}>} samples of peak one half, interleaved as those
  *   of `note` are
  */
-export const renderClip = async (read, { sample_rate: rate, num_channels: channels = 1 }, { given, secondsEach, draw, note, onprogress = () => {}, signal }) => {
+export const renderClip = async (read, metadata, { given, secondsEach, draw, note, onprogress = () => {}, signal }) => {
+  const { sample_rate: rate, num_channels: channels = 1 } = metadata;
   const instruments = instrumentsOfClip(read.total, given, secondsEach, draw);
   const times = instrumentTimes(instruments.length, read.total);
   const clip = new Float32Array(channels * clipSamples(read.notes, rate));
