@@ -100,7 +100,8 @@ def is_taken(argument: str, flags: Mapping[str, Any]) -> bool:
 def wrong_arguments(command: Command) -> list[str]:
     """Arguments that the command does not take; the module that there is not."""
     if command.name in COMMANDS:
-        return [argument for argument in command.arguments if not is_taken(argument, flags_of(command.name))]
+        end = command.arguments.index("--") if "--" in command.arguments else len(command.arguments)  # Beam's follow
+        return [argument for argument in command.arguments[:end] if not is_taken(argument, flags_of(command.name))]
     path = ROOT / command.name.replace(".", "/")
     return [] if path.with_suffix(".py").exists() or (path / "__main__.py").exists() else [command.name]
 

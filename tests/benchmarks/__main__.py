@@ -21,7 +21,7 @@ from wavegan_tf.core import flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import output_file
 
-PARTS = ("input", "features", "wavegan", "specgan", "gansynth", "scores")
+PARTS = ("input", "preparation", "features", "wavegan", "specgan", "gansynth", "scores")
 
 
 def parts(options: argparse.Namespace, peak: float) -> dict[str, Callable[[], Iterator[Row]]]:
@@ -33,6 +33,7 @@ def parts(options: argparse.Namespace, peak: float) -> dict[str, Callable[[], It
     from tests.benchmarks import gansynth, scoring, training
     from tests.benchmarks.features import bench_features
     from tests.benchmarks.input import bench_input
+    from tests.benchmarks.preparation import bench_preparation
 
     drums, runs = Path(__file__).parents[2] / "wavegan_tf" / "demo" / "drums", options.runs
     any_moments = Moments(np.zeros(129, np.float32), np.ones(129, np.float32))
@@ -60,6 +61,7 @@ def parts(options: argparse.Namespace, peak: float) -> dict[str, Callable[[], It
 
     return {
         "input": lambda: bench_input(drums, 64),
+        "preparation": bench_preparation,
         "features": lambda: bench_features(drums, runs),
         "wavegan": of_wavegan,
         "specgan": of_specgan,

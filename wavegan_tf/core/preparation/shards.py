@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -144,6 +144,30 @@ class _Sink:
         return self.size
 
 
+class _Scan:
+    """What is to be known of a file before the first of its samples is written.
+
+    Attributes:
+      kept: its blocks, None if they are too many to be held.
+      length: samples.
+      peak: largest absolute sample.
+      squares: sum of the squares.
+      is_exact: whether all samples are int16 codes divided by 32768.
+    """
+
+    def __init__(self, blocks: Iterable[np.ndarray]):
+        self.kept: list[np.ndarray] | None = []
+        self.length, self.peak, self.squares, self.is_exact = 0, 0.0, 0.0, True
+        size = 0
+        for block in blocks:
+            size += block.nbytes
+            self.kept = [*self.kept, block] if self.kept is not None and size <= _LONG_BYTES else None
+            self.length += len(block)
+            self.peak = max(self.peak, float(np.max(np.abs(block), initial=0.0)))
+            self.squares += float(np.sum(np.square(block, dtype=np.float64)))
+            self.is_exact = self.is_exact and self.peak <= 1 and _codes(block) is not None
+
+
 def _write_file(sink: _Sink, path: str, decoding: Any) -> tuple[int, int, np.float32, np.float32, float]:
     """Writes a file of at least one sample; returns its `_COLUMNS` without the first.
 
@@ -152,43 +176,33 @@ def _write_file(sink: _Sink, path: str, decoding: Any) -> tuple[int, int, np.flo
     """
     from wavegan_tf.core.audio.decode import AudioError, decode_blocks, peak_divisor
 
-    def blocks(local: str) -> Iterator[np.ndarray]:
-        return decode_blocks(local, decoding.sample_rate, decoding.num_channels, decoding.fast_wav)
-
     with filesystems.local_copy(path) as local:
-        kept: list[np.ndarray] | None = []
-        length, size, peak, squares, exact = 0, 0, 0.0, 0.0, True
+        arguments = (local, decoding.sample_rate, decoding.num_channels, decoding.fast_wav)
         try:
-            for block in blocks(local):
-                length, size = length + len(block), size + block.nbytes
-                peak = max(peak, float(np.max(np.abs(block), initial=0.0)))
-                squares += float(np.sum(np.square(block, dtype=np.float64)))
-                exact = exact and _codes(block) is not None
-                if kept is not None:
-                    kept = [*kept, block] if size <= _LONG_BYTES else None
+            found = _Scan(decode_blocks(*arguments))
         except AudioError as error:
             raise _Unusable(str(error).removeprefix(f"{display_name(local)}: ")) from None
-        divisor = peak_divisor(peak if decoding.normalize else 1.0)
+        divisor = peak_divisor(found.peak if decoding.normalize else 1.0)
         offset = sink.align()
         try:
-            for block in blocks(local) if kept is None else kept:
-                data = _codes(block) if exact else np.asarray(block / divisor, "<f4")
-                assert data is not None
+            for block in decode_blocks(*arguments) if found.kept is None else found.kept:
+                data = _codes(block) if found.is_exact else np.asarray(block / divisor, "<f4")
+                assert data is not None, "a file has other samples than a moment ago"
                 sink.write(np.ascontiguousarray(data).data.cast("B"))
         except AudioError as error:
             raise UserError(f"{display_name(path)}: changed while it was read ({one_line(error)})") from None
-    power = squares / (length * decoding.num_channels)
-    return offset, length, divisor if exact else np.float32(0), np.float32(peak), power
+    kept_divisor = divisor if found.is_exact else np.float32(0)
+    power = found.squares / (found.length * decoding.num_channels)
+    return offset, found.length, kept_divisor, np.float32(found.peak), power
 
 
 def _codes(block: np.ndarray) -> np.ndarray | None:
     """The int16 codes that are these samples to the bit once divided by 32768; None if some are not.
 
     Args:
-      block: float32 [t, c].
+      block: float32 [t, c] in [-1, 1].
     """
-    with np.errstate(invalid="ignore", over="ignore"):
-        codes = np.clip(block * np.float32(32768), -32768, 32767).astype("<i2")
+    codes = np.minimum(block * np.float32(32768), np.float32(32767)).astype("<i2")
     # Bits, as -0.0 equals 0.0.
     is_exact = np.array_equal((codes * np.float32(1 / 32768)).view(np.uint32), block.view(np.uint32))
     return codes if is_exact else None
