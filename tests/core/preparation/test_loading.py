@@ -7,9 +7,10 @@ import itertools
 
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 
-from tests.core.preparation.sounds import prepared
+from tests.core.preparation.sounds import RATE, prepared, tone
 from wavegan_tf.core.audio import clips
 from wavegan_tf.core.audio.labels import Labelling
 from wavegan_tf.core.audio.options import ClipOptions
@@ -172,3 +173,17 @@ def test_damaged_shards_are_named(drums_set, tmp_path):
     path.unlink()
     with pytest.raises(UserError, match=rf"{shard.name}: cannot be mapped into memory \(No such file or directory\)"):
         load(folder, tmp_path)
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050])
+def test_resampled_files_of_any_length_are_those_of_the_folder(tmp_path, rate):
+    """A resampler gives its last samples in blocks of any size, none included."""
+    (tmp_path / "sounds").mkdir()
+    for samples in (1, 2, 3, 100, 16_383, 16_384, 65_535, 65_536, 65_537, 131_072):
+        soundfile.write(tmp_path / "sounds" / f"{samples}.wav", tone(samples, 2, samples), RATE, "PCM_16")
+    decoding = {"data_num_channels": 2, "data_sample_rate": rate}
+    folder = prepared(tmp_path / "sounds", tmp_path / "set", **decoding)
+    read, opened = both(tmp_path / "sounds", folder, tmp_path, **decoding, data_pad_end=True)
+    assert read.audio.lengths.tolist() == opened.audio.lengths.tolist()
+    for one, other in zip(all_samples(read), all_samples(opened), strict=True):
+        np.testing.assert_array_equal(one.view(np.uint32), other.view(np.uint32))

@@ -188,7 +188,8 @@ def _write_file(sink: _Sink, path: str, decoding: Any) -> tuple[int, int, np.flo
             for block in decode_blocks(*arguments) if found.kept is None else found.kept:
                 data = _codes(block) if found.is_exact else np.asarray(block / divisor, "<f4")
                 assert data is not None, "a file has other samples than a moment ago"
-                sink.write(np.ascontiguousarray(data).data.cast("B"))
+                if data.size:  # A resampler may end with an empty block, of which NumPy makes no view of bytes.
+                    sink.write(np.ascontiguousarray(data).data.cast("B"))
         except AudioError as error:
             raise UserError(f"{display_name(path)}: changed while it was read ({one_line(error)})") from None
     kept_divisor = divisor if found.is_exact else np.float32(0)
