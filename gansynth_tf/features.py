@@ -44,7 +44,7 @@ def crop_or_pad(waves: tf.Tensor, length: int, channels: int = 1) -> tf.Tensor:
 
 
 def split_channels(x: tf.Tensor, num_channels: int) -> tf.Tensor:
-    """What the channels of sounds have in turn, [b, ..., c k], as that of sounds of one channel, [b c, ..., k]."""
+    """Takes channels apart: what sounds have of each in turn, [b, ..., c k] -> sounds of one channel, [b c, ..., k]."""
     if num_channels == 1:
         return x
     *inner, last = x.shape[1:]

@@ -13,6 +13,8 @@ from gansynth_tf.schedule import SCALE_MODES, ResolutionSchedule, Size
 
 _MAX_SUGGESTIONS = 4
 _MAX_BINS, _MAX_BASE = 1 << 15, 1 << 30  # among suggestions
+# Options whose best value follows from those of all others.
+_FOLLOWING = ("start_height", "audio_length")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ class Sizes:
 
 
 def explain(sizes: Sizes, min_resolutions: int, max_resolutions: int) -> str:
-    """A line that says what sizes make, why they do not fit, and the nearest that do.
+    """Says in a line what sizes make, why they do not fit, and the nearest that do.
 
     Args:
       sizes: they do not fit.
@@ -98,9 +100,9 @@ def nearest(sizes: Sizes, min_resolutions: int, max_resolutions: int) -> list[di
       Values by the options' names.
     """
     values = _values(sizes, min_resolutions, max_resolutions)
-    for number in range(1, len(values) + 1):
+    for number in range(1, len(values) + 2):
         found = []
-        for names in itertools.combinations(values, number):
+        for names in itertools.combinations((*values, *_FOLLOWING), number):
             fitting = [changes for changes in _changes(sizes, names, values) if sizes.changed(**changes).fits]
             if fitting:
                 found.append(min(fitting, key=lambda changes: _distance(sizes, sizes.changed(**changes))))
@@ -111,33 +113,32 @@ def nearest(sizes: Sizes, min_resolutions: int, max_resolutions: int) -> list[di
 
 
 def _values(sizes: Sizes, min_resolutions: int, max_resolutions: int) -> dict[str, list[Any]]:
-    """Other values of each option; none where the options before it decide."""
+    """Other values of each option that has any, but for `_FOLLOWING`."""
     near = 1 << (sizes.scale_base.bit_length() - 1)  # powers of two: bins that are one need a base that is one
     found: dict[str, Iterable[Any]] = {
         "start_width": (1 << n for n in range(_MAX_BINS.bit_length())),
         "num_resolutions": range(min_resolutions, max_resolutions + 1),
         "scale_base": {*range(2, 17), max(2, near), min(2 * near, _MAX_BASE)},
         "scale_mode": SCALE_MODES,
-        "start_height": (),
-        "audio_length": (),
     }
-    return {name: [value for value in sorted(of_it) if value != getattr(sizes, name)] for name, of_it in found.items()}
+    others = {name: [one for one in sorted(of_it) if one != getattr(sizes, name)] for name, of_it in found.items()}
+    return {name: of_it for name, of_it in others.items() if of_it}
 
 
 def _changes(sizes: Sizes, names: tuple[str, ...], values: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
     """Values of just these options, where each could make a difference."""
-    free = [name for name in names if values[name]]
+    free = [name for name in names if name not in _FOLLOWING]
+    following = [name for name in names if name in _FOLLOWING]
     for combination in itertools.product(*(values[name] for name in free)):
         changes: dict[str, Any] = dict(zip(free, combination, strict=True))
         other = sizes.changed(**changes)
         if other.shape[1] > max(_MAX_BINS, sizes.shape[1]) or fault(other.data_type, other.shape):
             continue
-        decided = [name for name in names if name not in free]
-        if not decided:
+        if not following:
             yield changes
-        elif len(decided) == 1 and not other.fits:
-            value = _least_height(other) if decided == ["start_height"] else other.held
-            yield {**changes, decided[0]: value}
+        elif len(following) == 1 and not other.fits:
+            value = _least_height(other) if following == ["start_height"] else other.held
+            yield {**changes, following[0]: value}
 
 
 def _least_height(sizes: Sizes) -> int:
@@ -152,6 +153,6 @@ def _least_height(sizes: Sizes) -> int:
 
 
 def _distance(sizes: Sizes, other: Sizes) -> float:
-    """How unlike the data and the notes are, in octaves."""
+    """The difference of the shapes of data and of the lengths of notes, in octaves."""
     pairs = [*zip(sizes.shape, other.shape, strict=True), (sizes.audio_length, other.audio_length)]
     return sum(abs(math.log2(b) - math.log2(a)) for a, b in pairs)

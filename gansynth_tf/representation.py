@@ -14,7 +14,7 @@ TO_RGB_ACTIVATIONS = ("tanh", "linear")
 
 
 def fault(data_type: str, spec_shape: tuple[int, int]) -> str:
-    """Why no sound has data of this shape, whatever its length; empty if sounds have."""
+    """The reason why no sound, however long, has data of this shape; empty if sounds have."""
     bins = spec_shape[1]
     if data_type == "wave":
         return "" if bins == 1 else f"{bins} frequencies: waves have 1 (--start_width=1 --scale_mode=H)"

@@ -72,7 +72,7 @@ def test_mistakes_are_one_line(tmp_path):
         ([new, '--hparams={"learning_rate":1}'], ["unknown hyperparameter 'learning_rate'"]),
         ([new, "--config=mel"], ["--config=mel: must be one of mel_prog_hires"]),
         ([f"--train_root_dir={old}", '--hparams={"seed":4}'], ["--seed=4", "was started with 3"]),
-        ([new, f"--data_dir={NOTES}", "--audio_length=99999"], ["hold only 67072 samples"]),
+        ([new, f"--data_dir={NOTES}", "--audio_length=99999"], ["hold 67072 samples (4.19 s); nearest that fit: --"]),
     ):
         errors = run(TRAIN, *given, code=1)
         assert all(word in one_line_error(errors) for word in words), errors

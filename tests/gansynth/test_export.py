@@ -126,11 +126,11 @@ def test_metadata_says_what_a_client_needs(model_dir):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("data_type", ["linear", "phase", "wave"])
-def test_other_representations_and_stages_in_the_middle_of_a_fade_in(data_type, tmp_path):
+@pytest.mark.parametrize(("data_type", "channels"), [("linear", 1), ("phase", 2), ("wave", 1)])
+def test_other_representations_and_stages_in_the_middle_of_a_fade_in(data_type, channels, tmp_path):
     """The signature against the network's images, upsampled by NumPy, and the features' own way to sound."""
     sizes = {"start_height": 80, "start_width": 1, "scale_mode": "H"} if data_type == "wave" else {}
-    config = GANSynthConfig(**{**SMALL, "data_type": data_type, **sizes})
+    config = GANSynthConfig(**{**SMALL, "data_type": data_type, "num_channels": channels, **sizes})
     stage = config.schedule.stage(1)
     model = StageModel(config, stage, config.num_pitches, str(tmp_path), keras.DTypePolicy("float32"))
     for variable in model.generator.variables:  # what must not be served
@@ -144,10 +144,12 @@ def test_other_representations_and_stages_in_the_middle_of_a_fade_in(data_type, 
     images = model.average(z, tf.one_hot(pitch - 24, 61), progress=tf.constant(0.75))
     whole = np.repeat(images.numpy(), 2, axis=1)
     whole = whole if data_type == "wave" else np.repeat(whole, 2, axis=2)
-    scales = np.array([config.mag_normalizer_a, config.p_normalizer_a])
-    data = (whole - [config.mag_normalizer_b, config.p_normalizer_b]) / scales
+    scales = np.tile([config.mag_normalizer_a, config.p_normalizer_a], channels)
+    data = (whole - np.tile([config.mag_normalizer_b, config.p_normalizer_b], channels)) / scales
     assert_near(served["specgram"](z=z, pitch=pitch)["data"], data, TOLERANCE)
-    waves = make_features(config).data_to_waves(tf.constant(data, tf.float32))[:, :, 0]
+    waves = make_features(config).data_to_waves(tf.constant(data, tf.float32))
+    waves = waves if channels > 1 else waves[:, :, 0]
+    assert waves.shape == (3, config.audio_length, *[channels] * (channels > 1))
     assert_near(served["serving_default"](z=z, pitch=pitch)["audio"], waves, 1e-4)
 
 

@@ -92,6 +92,8 @@ def test_suggestions_are_the_nearest_that_a_search_of_everything_finds():
         sizes = drawn(seed)
         if sizes.fits:
             continue
+        kept = geometry.nearest(sizes, sizes.num_resolutions, sizes.num_resolutions)
+        assert kept and all("num_resolutions" not in changes and sizes.changed(**changes).fits for changes in kept)
         suggested = geometry.nearest(sizes, 1, 8)
         assert suggested and len({len(changes) for changes in suggested}) == 1
         for changes in suggested:
@@ -139,6 +141,9 @@ def test_what_other_options_rule_out_is_not_suggested():
     assert "num_resolutions=8" not in str(error.value).partition("nearest")[2]
     with pytest.raises(UserError) as error:
         GANSynthConfig(start_width=1 << 9, scale_base=3, batch_size_schedule=(1,) * 7)
+    assert "num_resolutions" not in str(error.value).partition("nearest")[2]
+    with pytest.raises(UserError) as error:
+        GANSynthConfig(audio_length=67073, fmap_base=128, batch_size_schedule=(1,) * 7)
     assert "num_resolutions" not in str(error.value).partition("nearest")[2]
 
 

@@ -125,6 +125,7 @@ def test_what_a_run_shows(straight):
     assert not preview[100:4100].any()
 
 
+@pytest.mark.slow
 def test_a_run_in_stereo_stopped_and_gone_on_is_the_straight_one(tmp_path, monkeypatch):
     """On notes whose channels differ in level; what it shows has both of them."""
     (tmp_path / "notes").mkdir()
