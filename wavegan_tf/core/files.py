@@ -59,14 +59,19 @@ def temporary_beside(path: str) -> str:
     return f"{path}.tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
-def remove_abandoned(folder: str) -> None:
-    """Removes what processes of this machine that are gone were writing, by its name from `temporary_beside`."""
+def remove_abandoned(folder: str, is_held: bool = False) -> None:
+    """Removes what processes of this machine that are gone were writing, by its name from `temporary_beside`.
+
+    Args:
+      folder: to look in.
+      is_held: whether no process writes there any more, even one of which the system still has the id.
+    """
     names: list[str] = []
     with contextlib.suppress(OSError):
         names = os.listdir(folder)
     for name in names:
         found = _TEMPORARY.search(name)
-        if found and found["host"] == socket.gethostname() and not is_running(int(found["pid"])):
+        if found and found["host"] == socket.gethostname() and (is_held or not is_running(int(found["pid"]))):
             path = os.path.join(folder, name)
             with contextlib.suppress(OSError):  # another user's, as in the folder of all temporary files
                 if os.path.isdir(path) and not os.path.islink(path):

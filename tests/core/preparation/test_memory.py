@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.core.preparation.sparse import write_sparse_set
+
+
+def peak_of(process: subprocess.Popen) -> int:
+    """MiB that a process had resident at most. What the system says afterwards counts its parent, too."""
+    found = 0
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        found = max(found, *map(int, re.findall(r"VmHWM:\s+(\d+) kB", status)), 0)
+        time.sleep(0.2)
+    return found >> 10
 
 
 @pytest.mark.slow
@@ -22,13 +32,10 @@ def test_twenty_gigabytes_in_less_than_one(tmp_path):
         "--wavegan_kernel_len=4", "--wavegan_latent_dim=4", "--wavegan_disc_nupdates=4", "--train_batch_size=16",
         "--preview_n=1", "--train_steps=400", f"--data_prepared={tmp_path / 'set'}",
     ]  # fmt: skip
-    started = time.monotonic()
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    with open(tmp_path / "errors", "w+") as log, subprocess.Popen(command, stderr=log) as process:
+        memory = peak_of(process)
+        log.seek(0)
+        errors = log.read()
     assert process.returncode == 0, errors
     assert re.search(r"data: 67\d\d\d files, \d+ clips an epoch, 67\d\d\d\d seconds", errors), errors
-    print(f"{usage.ru_maxrss >> 10} MiB resident at most, {time.monotonic() - started:.0f} s")
-    assert usage.ru_maxrss < 1 << 20  # KiB
+    assert 300 < memory < 1024

@@ -42,7 +42,8 @@ def test_finished_shards_are_kept(sounds, tmp_path, monkeypatch):
     (folder / "manifest.json").unlink()
     (folder / f"{names[1]}.npz").unlink()
     (folder / names[2]).write_bytes(before[names[2]][:100])
-    (folder / f"{names[0]}.tmp-{os.uname().nodename}-999999999-00000000").write_bytes(b"half")
+    for pid in (999999999, os.getppid()):  # one that is gone, and one that another process has now
+        (folder / f"{names[0]}.tmp-{os.uname().nodename}-{pid}-00000000").write_bytes(b"half")
     prepared(sounds, folder, num_shards=4)
     assert shards_of(folder) == before and leftovers(folder) == []
     kept = [path.name for path, at in times.items() if path.stat().st_mtime_ns == at]

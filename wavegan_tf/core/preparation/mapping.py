@@ -123,7 +123,7 @@ def _give_back_at_times(block: weakref.ref, address: int, size: int) -> None:
             now = _touched()
             if now - before > _MOST_TOUCHED:
                 _C.madvise(address, size, mmap.MADV_DONTNEED)
-                now = _touched()
+                before = _touched()  # of libraries, which grow
             before = min(before, now)
             del held
 

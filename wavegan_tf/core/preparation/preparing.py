@@ -18,7 +18,7 @@ from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, remove_abandoned
 from wavegan_tf.core.folders import LOCK, held
-from wavegan_tf.core.preparation import filesystems, manifest, processes, shards, tables
+from wavegan_tf.core.preparation import filesystems, manifest, processes, results, shards, tables
 from wavegan_tf.core.preparation.manifest import MANIFEST_FILE, SKIPPED_FILE, Manifest, Shard
 from wavegan_tf.core.preparation.plan import Plan, absolute
 from wavegan_tf.core.progress import Progress
@@ -119,9 +119,18 @@ def holding(folder: str, flag: str = "output_dir") -> Iterator[None]:
         yield
         return
     with held(folder, shown, "preparing data"):
-        for place in (folder, *(os.path.join(folder, name) for name in (_LISTS, tables.FOLDER))):
-            remove_abandoned(place)
-        yield
+        # At its end, too: where one worker meets a full disk, the others are ended in the middle of a shard.
+        try:
+            _tidy(folder)
+            yield
+        finally:
+            _tidy(folder)
+
+
+def _tidy(folder: str) -> None:
+    """Removes what was not finished in a folder that this process holds."""
+    for name in ("", _LISTS, tables.FOLDER, results.FOLDER):
+        remove_abandoned(os.path.join(folder, name), is_held=True)
 
 
 def claim(plan: Plan) -> None:
