@@ -24,7 +24,10 @@ def sounds(tmp_path_factory):
     return folder
 
 
-SLICINGS = [{}, {"data_first_slice": True}, {"data_pad_end": True, "data_overlap_ratio": 0.75}]
+FRAMES = {"data_num_channels": 2, "specgan_window_len": 130, "specgan_hop_len": 65}
+SLICINGS: list[dict[str, Any]] = [
+    {}, {"data_first_slice": True, **FRAMES}, {"data_pad_end": True, "data_overlap_ratio": 0.75},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("slicing", SLICINGS)
@@ -34,7 +37,7 @@ def test_moments_are_those_of_the_folder(sounds, tmp_path, monkeypatch, slicing)
     made = prepare(options(sounds, output, moments=True, seed=3, **slicing), IN_MEMORY)
     assert not (output / "parts").exists()
     read = SpecGANConfig(data_dir=str(sounds), seed=3, **slicing)
-    expected = moments.of_store(load_clips(read, str(tmp_path)), 3)
+    expected = moments.of_store(load_clips(read, str(tmp_path)), 3, read.framing())
     config = dataclasses.replace(read, data_dir="", data_prepared=str(output))
     store = load_clips(config, str(tmp_path))
     with monkeypatch.context() as patch:
@@ -43,9 +46,11 @@ def test_moments_are_those_of_the_folder(sounds, tmp_path, monkeypatch, slicing)
         found = moments.of_run(config, str(tmp_path / "run"), store)
     np.testing.assert_array_equal(found.mean, expected.mean)
     np.testing.assert_array_equal(found.std, expected.std)
-    # Those of other clips are not taken.
+    # Those of other clips or frames are not taken.
     assert moments.stored(str(output), config, 4) is None
     other = dataclasses.replace(config, data_pad_end=not config.data_pad_end, data_first_slice=False)
+    assert moments.stored(str(output), other, 3) is None
+    other = dataclasses.replace(config, specgan_window_len=260, specgan_hop_len=65)
     assert moments.stored(str(output), other, 3) is None
     # Another start finds them, and one with other clips replaces them.
     monkeypatch.setattr(moments, "sums", None)
@@ -53,7 +58,7 @@ def test_moments_are_those_of_the_folder(sounds, tmp_path, monkeypatch, slicing)
 
 
 def test_no_moments_where_there_are_none(sounds, tmp_path):
-    cases: tuple[dict[str, Any], ...] = ({"moments": False}, {"data_num_channels": 2}, {"data_slice_len": 65536})
+    cases: tuple[dict[str, Any], ...] = ({"moments": False}, {"data_slice_len": 65536})
     for number, changes in enumerate(cases):
         made = prepare(options(sounds, tmp_path / str(number), **{"moments": True, **changes}), IN_MEMORY)
         assert made.extras == {}
