@@ -287,7 +287,7 @@ def test_notes_that_do_not_fit_in_memory_go_to_a_file(tmp_path, records, kind):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "one of data_dir, tfds_data_dir and train_data_path must be given, not none"),
+        ({}, "one of data_dir, tfds_data_dir, train_data_path and data_prepared must be given, not none"),
         ({"data_dir": "a", "train_data_path": "b"}, "not data_dir and train_data_path"),
         (
             {"data_dir": str(NOTES), "data_min_pitch": 90, "data_max_pitch": 99},
