@@ -35,7 +35,7 @@ def read_config() -> tuple[GANSynthConfig, str]:
     run_dir = os.path.expanduser(run_dir)
     path = os.path.join(run_dir, CONFIG_FILE)
     if os.path.exists(path):
-        saved = in_place(load_options(GANSynthConfig, path, MODEL), PLACES[:-1])
+        saved = in_place(load_options(GANSynthConfig, path, MODEL), PLACES[:-1], hparams)
         return flags.from_flags(GANSynthConfig, saved, hparams), run_dir
     name = values.config if values["config"].present else hparams.get("config", values.config)
     if not isinstance(name, str) or name not in CONFIGS:

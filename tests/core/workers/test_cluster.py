@@ -16,7 +16,7 @@ from wavegan_tf.core.workers.cluster import Cluster, difference, digest, digest_
 from wavegan_tf.core.workers.tf_config import Place
 
 PLACE = Place({"chief": ("a:1",), "worker": ("b:2", "c:3")}, "worker", 0)
-FILES = {"data_dir", "data_cache_dir", "data_cache_mb", "distribution"}
+FILES = {"data_prepared", "data_verify", "data_dir", "data_cache_dir", "data_cache_mb", "distribution"}
 LABELS = {"data_labels_file"}
 
 

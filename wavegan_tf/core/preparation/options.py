@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from absl import flags
@@ -47,14 +47,15 @@ class PreparationOptions(Options):
             raise UserError("--output_dir must be given")
 
 
-def in_place(saved: OptionsT, places: Sequence[str]) -> OptionsT:
+def in_place(saved: OptionsT, places: Sequence[str], given: Collection[str] = ()) -> OptionsT:
     """The options of a run that is continued, without a place of its data where the command line gives another.
 
     Args:
       saved: the options.
       places: those that name where the data are, but for data_prepared.
+      given: options that the command line gives in another way than by their flags.
     """
-    given = [name for name in (*places, "data_prepared") if flags.FLAGS[name].present]
+    given = [name for name in (*places, "data_prepared") if flags.FLAGS[name].present or name in given]
     cleared: dict[str, Any] = {name: "" for name in (*places, "data_prepared") if given and name not in given}
     if "data_prepared" in cleared:
         cleared["data_verify"] = False
