@@ -17,11 +17,14 @@ import os
 import struct
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
-import tensorflow as tf
 from absl import logging
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # Of a clip of a second soundfile makes four times as many a second: a call into TensorFlow takes 0.3 ms. Of longer ones
 # both take the same time.
@@ -46,6 +49,8 @@ def decode(path: str, file: soundfile.SoundFile) -> np.ndarray | None:
     decoder = _wav_decoder()
     if decoder is None:
         return None
+    import tensorflow as tf  # takes seconds, and many files need none of it
+
     try:
         samples = decoder(tf.constant(os.fsencode(path))).numpy()
     except tf.errors.OpError:
@@ -75,6 +80,8 @@ def _has_plain_header(path: str, file: soundfile.SoundFile) -> bool:
 @functools.cache
 def _wav_decoder() -> Callable[[tf.Tensor], tf.Tensor] | None:
     """A graph from a path to int16 [t, c]; None where tensorflow-io does not load."""
+
+    import tensorflow as tf
 
     def read(path: tf.Tensor) -> tf.Tensor:
         with tf.device("CPU:0"):
