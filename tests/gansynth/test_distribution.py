@@ -58,6 +58,7 @@ def assert_near_run(metrics, values, expected_metrics, expected, tolerance=1e-4)
         assert np.mean(np.abs(values[name] - value) > 2e-6 * max(1.0, np.abs(value).max())) < 0.02, name
 
 
+@pytest.mark.slow
 def test_two_replicas_update_like_one(tmp_path):
     """The standard deviation over the batch is that over both parts."""
     subprocess.run([sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path)], check=True, timeout=300, cwd=ROOT)

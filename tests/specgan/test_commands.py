@@ -43,6 +43,7 @@ def test_moments_of_the_command_are_those_of_the_run(straight, drums, tmp_path):
     np.testing.assert_allclose(moments.load(str(path)).std, expected.std, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_continued_run_is_the_straight_one_bit_for_bit(straight, drums, tmp_path):
     train_dir = tmp_path / "run"
     given = [f"--data_moments_fp={straight / 'moments.npz'}"]

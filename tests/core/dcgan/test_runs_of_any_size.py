@@ -36,7 +36,7 @@ def options(model: str, stereo: str, **changes):
     return {**common, **{f"{model}_{name}": value for name, value in own.items()}, **changes}
 
 
-@pytest.mark.parametrize("model", PACKAGES)
+@pytest.mark.parametrize("model", [pytest.param("wavegan", marks=pytest.mark.slow), "specgan"])
 def test_a_run_is_resumed_exported_and_heard(model, stereo, tmp_path):
     package, config_class = PACKAGES[model]
     frames = {"specgan_window_len": 0, "specgan_hop_len": 0, "specgan_ngl": 2} if model == "specgan" else {}
