@@ -22,7 +22,7 @@ _WINDOW_UNIT = 64
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SpectrogramOptions(DecodingOptions, SlicingOptions):
-    """Which clips are cut, and how they become spectrograms."""
+    """Options of the rate, the clips and the frames of their spectrograms."""
 
     specgan_window_len: int = option(
         PAPER.window_len,

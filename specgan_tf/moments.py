@@ -121,7 +121,7 @@ def of_store(store: ClipStore, seed: int, framing: Framing = PAPER) -> Moments:
 
 
 def settings_of(options: SpectrogramOptions, seed: int) -> dict[str, Any]:
-    """What the moments of a set depend on, as JSON values."""
+    """The options on which the moments of a set depend, as JSON values."""
     slicing, framing = dataclasses.asdict(options.slicing()), dataclasses.asdict(options.framing())
     return {"slicing": slicing, "framing": framing, "seed": seed}
 

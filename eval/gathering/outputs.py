@@ -1,4 +1,4 @@
-"""What a pass takes from one batch of clips; pure, so that any process may do it, in any order."""
+"""Classifier outputs and features of one batch of clips: a pure function, for any process to compute in any order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_FID_FEATURES = 4096
 
 
 class BatchOutputs(NamedTuple):
-    """What is taken from b clips.
+    """Classifier outputs and features of b clips.
 
     Attributes:
       classes: int [b], -1 where the class is not known.

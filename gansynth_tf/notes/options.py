@@ -29,7 +29,7 @@ SPLITS = ("train", "valid", "test")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NoteChoiceOptions(Options):
-    """Which notes to take, and how they are decoded."""
+    """Options that choose notes and say how they are decoded."""
 
     data_sources: str = option(
         "acoustic",

@@ -106,7 +106,7 @@ def feature_file(config: GANSynthConfig, blocks: int, number: int) -> str:
 
 
 def of_features(settings: Mapping[str, Any], parts: list[list[np.ndarray]]) -> dict[str, Any]:
-    """What the manifest says of the features, by the name of their size."""
+    """The manifest's entries for features, by the name of their size."""
     config, _ = _opened(settings)
     rows = np.concatenate([files for (files,) in parts])
     found: dict[str, Any] = {}

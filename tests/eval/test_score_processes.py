@@ -46,7 +46,7 @@ def common(place: Path) -> list[str]:
     ],
 )
 def test_two_processes_have_the_figures_of_one(place, tmp_path, source):
-    """As commands: what other tests have set in this process may change the last digit."""
+    """As commands, so that one process computes as the others do: with the settings of a new one."""
     found = []
     arguments = [argument.replace("PLACE", str(place)) for argument in source]
     for workers in (1, 2):

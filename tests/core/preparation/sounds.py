@@ -59,5 +59,5 @@ def shards_of(folder: Path) -> dict[str, bytes]:
 
 
 def leftovers(folder: Path) -> list[str]:
-    """What a folder holds of work that was not finished."""
+    """Names of temporary files, locks and lists that unfinished work has left in a folder."""
     return [path.name for path in folder.rglob("*") if ".tmp-" in path.name or path.name in (".lock", "lists")]

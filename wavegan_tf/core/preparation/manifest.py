@@ -210,7 +210,7 @@ def require_same(options: Mapping[str, Any], wanted: Mapping[str, Any], folder: 
 
 
 def histograms(lengths: np.ndarray, peaks: np.ndarray, powers: np.ndarray, sample_rate: int) -> dict[str, Any]:
-    """How long and how loud files are.
+    """Histograms of the lengths and levels of files.
 
     Args:
       lengths: int64 [files], samples.

@@ -1,4 +1,4 @@
-"""Where the sounds are that are to be prepared, and where to."""
+"""Options of the commands that prepare data: input, output and shards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_SHARDS = 100_000
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreparationOptions(Options):
-    """Where the sounds are, and where to prepare them."""
+    """Input and output of a preparation."""
 
     data_dir: str = option(
         "",

@@ -1,4 +1,4 @@
-"""What is to be prepared: files in their order, how they are decoded, and which of them go into which shard."""
+"""The plan of a preparation: files in their order, how to decode them, and the shard of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EXPANSION = {".flac": 2, ".mp3": 12, ".ogg": 12, ".oga": 12, ".opus": 16, ".m4a
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to be prepared.
+    """A plan of a preparation.
 
     Attributes:
       kind: `manifest.AUDIO` or `manifest.NOTES`.

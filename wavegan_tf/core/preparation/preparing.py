@@ -218,7 +218,7 @@ def _completed(plan: Plan, facts: Sequence[shards.ShardFacts]) -> Manifest:
 
 
 def _extras(plan: Plan) -> Mapping[str, Any]:
-    """What an earlier start has computed from the same set."""
+    """Extras of the manifest that an earlier start has computed from the same set."""
     path = filesystems.join(plan.folder, MANIFEST_FILE)
     try:
         before = manifest.parse(filesystems.read(path).decode(), path)
@@ -241,7 +241,7 @@ def write_skipped(folder: str, skipped: Sequence[tuple[str, str]]) -> None:
 
 
 def read_skipped(folder: str, count: int) -> tuple[tuple[str, str], ...]:
-    """What `write_skipped` wrote into a local folder, `count` files.
+    """Reads the `count` skipped files, and their reasons, that `write_skipped` wrote into a local folder.
 
     Raises:
       UserError: it is missing or damaged.

@@ -91,7 +91,7 @@ def _read(path: str) -> bytes:
 
 
 def _reading(path: str, read: Any) -> Any:
-    """What `read` returns.
+    """Calls `read` and returns its result.
 
     Raises:
       UserError: the filesystem of the path does not give it.

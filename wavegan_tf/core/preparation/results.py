@@ -1,4 +1,4 @@
-"""What is computed from a prepared set in a further pipeline: arrays of each unit, until all can be put together."""
+"""Results of a further pipeline over a prepared set: arrays of each unit of work, kept until all can be combined."""
 
 from __future__ import annotations
 

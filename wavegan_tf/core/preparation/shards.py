@@ -32,7 +32,7 @@ _COLUMNS = {"index": np.int64, "offset": np.int64, "length": np.int64, "divisor"
 
 @dataclasses.dataclass(frozen=True)
 class ShardFacts:
-    """What is known of a shard.
+    """Facts about a shard.
 
     Attributes:
       size: bytes.
@@ -63,7 +63,7 @@ def shard_name(number: int, count: int) -> str:
 
 
 def facts_path(folder: str, number: int, count: int) -> str:
-    """Where the facts of a shard are."""
+    """The path of the facts about a shard."""
     return filesystems.join(folder, f"{shard_name(number, count)}.npz")
 
 
@@ -145,7 +145,7 @@ class _Sink:
 
 
 class _Scan:
-    """What is to be known of a file before the first of its samples is written.
+    """Length, peak and exactness of a file, found before the first of its samples is written.
 
     Attributes:
       kept: its blocks, None if they are too many to be held.

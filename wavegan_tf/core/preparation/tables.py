@@ -1,4 +1,4 @@
-"""What is known of each file of a prepared set, as arrays in files of their own: ten million files start in seconds."""
+"""Tables of a prepared set: length, place and label of each file, as arrays in files of their own."""
 
 from __future__ import annotations
 
