@@ -106,6 +106,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "data_labels_file": {"data_labels": "csv"},
     "data_balance": {"data_labels": "name"},
     "data_verify": {"data_prepared": "prepared"},
+    "data_shuffle_shards": {"data_prepared": "prepared"},
     "tfds_config": {"tfds_data_dir": "tfds"},
 }
 
@@ -134,7 +135,7 @@ def test_what_a_run_may_change_is_as_declared(option, parse, tmp_path):
 FREE = {
     "data_dir", "data_fast_wav", "data_cache_mb", "data_cache_dir", "data_skip_bad", "data_disk_mb", "tfds_data_dir",
     "train_data_path", "data_split", "data_sources", "data_families", "data_velocities", "data_moments_fp",
-    "data_labels_file", "data_prepared", "data_verify", "tfds_config",
+    "data_labels_file", "data_prepared", "data_verify", "data_shuffle_shards", "tfds_config",
     "distribution", "jit_compile", "mixed_precision", "tf32", "deterministic", "preview_n", "train_batch_size",
     "train_steps", "train_save_secs", "train_summary_secs", "train_time_limit_secs", "specgan_ngl", "specgan_inversion",
     "batch_size_schedule", "total_num_images", "train_time_limit", "train_time_stage_multiplier", "fake_batch_size",

@@ -137,6 +137,7 @@ def _load_prepared(options: NoteOptions, cache_dir: str, num_channels: int) -> N
         cache_dir=cache_dir,
         verify=options.data_verify,
         skip_bad=options.data_skip_bad,
+        shuffle_shards=options.data_shuffle_shards,
     )
     pitches, lengths = opened.tables.classes, opened.tables.lengths
     if pitches.min() < options.data_min_pitch or pitches.max() > options.data_max_pitch:
@@ -146,7 +147,8 @@ def _load_prepared(options: NoteOptions, cache_dir: str, num_channels: int) -> N
         "left_out": opened.manifest.left_out,
     }  # fmt: skip
     named = {"content": opened.samples.content, "tables": dict(opened.manifest.tables)}
-    return _store(options, contents, opened.samples, cache.cache_key([], _decoding_key(options, num_channels, named)))
+    key = cache.cache_key([], _decoding_key(options, num_channels, named))
+    return dataclasses.replace(_store(options, contents, opened.samples, key), window=opened.window)
 
 
 def _load_tfds(options: NoteOptions, cache_dir: str, num_channels: int) -> NoteStore:
@@ -248,7 +250,7 @@ def _no_notes(place: str, left_out: Mapping[str, int], bad: list) -> UserError:
 
 
 def _decoding_key(options: NoteOptions, num_channels: int, contents: dict[str, Any]) -> dict[str, Any]:
-    free = (*PLACES, "data_verify", "data_skip_bad", "data_cache_mb", "data_cache_dir")
+    free = (*PLACES, "data_verify", "data_shuffle_shards", "data_skip_bad", "data_cache_mb", "data_cache_dir")
     names = [field.name for field in dataclasses.fields(NoteOptions) if field.name not in free]
     return {**{name: getattr(options, name) for name in names}, "num_channels": num_channels, **contents}
 

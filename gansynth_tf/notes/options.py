@@ -6,7 +6,7 @@ import dataclasses
 
 from gansynth_tf.notes.files import Note
 from wavegan_tf.core import effects
-from wavegan_tf.core.audio.options import prepared, verify
+from wavegan_tf.core.audio.options import prepared, shuffle_shards, verify
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import MAX_SAMPLE_RATE, Options, option
 
@@ -115,6 +115,7 @@ class NoteOptions(NoteChoiceOptions):
     )
     data_prepared: str = prepared("gansynth_prepare")
     data_verify: bool = verify()
+    data_shuffle_shards: int = shuffle_shards()
     data_split: str = option(
         "train",
         "Which notes to take, with TensorFlow Datasets or beside an nsynth-gansynth_splits.csv.",

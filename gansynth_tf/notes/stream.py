@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from gansynth_tf.features import crop_or_pad
+from wavegan_tf.core.audio import shuffling
 from wavegan_tf.core.audio.batches import read_batches
 from wavegan_tf.core.audio.samples import Samples, read_samples
 from wavegan_tf.core.draws import purpose_seed
@@ -36,6 +37,7 @@ class NoteStore:
       key: names the notes and how they were decoded.
       bad: (name, reason) of those that could not be used.
       left_out: how many others were not chosen, by the flag that decided.
+      window: what is shuffled together; None for whole epochs.
     """
 
     names: Sequence[str]
@@ -48,6 +50,7 @@ class NoteStore:
     key: str
     bad: tuple[tuple[str, str], ...]
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    window: shuffling.ShuffleWindow | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -74,6 +77,11 @@ class NoteStore:
         starts, lengths, _ = self._tables
         wave = read_samples(self.samples, starts[index], lengths[index])
         return crop_or_pad(wave[None], self.audio_length, self.samples.shape[1])[0]
+
+    @tf.autograph.experimental.do_not_convert
+    def first_samples(self, index: tf.Tensor) -> tf.Tensor:
+        """The first of all samples of each of some notes, int64 [n]."""
+        return tf.gather(self._tables[0], index)
 
     @tf.autograph.experimental.do_not_convert
     def one_hot(self, index: tf.Tensor) -> tf.Tensor:
@@ -111,16 +119,27 @@ def note_batches(
     first_epoch, skip = divmod(start_example, len(store))
 
     @tf.autograph.experimental.do_not_convert
-    def order(index: tf.Tensor) -> tf.Tensor:
-        seeds = purpose_seed(seed, index, "notes/order")
-        notes = tf.random.experimental.stateless_shuffle(tf.range(len(store), dtype=tf.int64), seeds)
-        return notes[tf.where(index == first_epoch, tf.constant(skip, tf.int64), 0) :]
+    def order(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        notes, group = _order(store, seed, index)
+        first = tf.where(index == first_epoch, tf.constant(skip, tf.int64), 0)
+        return notes[first:], group[first:]
 
     passes = tf.data.Dataset.range(first_epoch, tf.int64.max).map(order).prefetch(1)
     return read_batches(
-        passes.flat_map(tf.data.Dataset.from_tensor_slices),
+        shuffling.rows_of(passes.flat_map(shuffling.runs_of), store.samples, store.first_samples, batch_size),
         lambda index: (read(index), store.one_hot(index)),
         batch_size=batch_size,
         worker=worker,
         num_workers=num_workers,
     )
+
+
+def _order(store: NoteStore, seed: int, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The notes of an epoch in their order, int64 [notes], and the number of each one's window, int64 [notes]."""
+    notes, seeds = tf.range(len(store), dtype=tf.int64), purpose_seed(seed, epoch, "notes/order")
+    if store.window is None:
+        return tf.random.experimental.stateless_shuffle(notes, seeds), tf.zeros_like(notes)
+    windows = store.window.windows(1, purpose_seed(seed, epoch, "notes/windows"))[0]
+    group = tf.gather(windows, store.window.shards(store.first_samples(notes)))
+    order = shuffling.shuffled(group, seeds)
+    return tf.gather(notes, order), tf.gather(group, order)

@@ -18,7 +18,7 @@ from gansynth_tf.notes.stream import NoteStore, note_batches
 from gansynth_tf.representation import NONE, PRESPECIFIED
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages import prepared
-from wavegan_tf.core.audio import cache
+from wavegan_tf.core.audio import cache, shuffling
 from wavegan_tf.core.audio import store as audio_store
 from wavegan_tf.core.audio.batches import stream_options
 from wavegan_tf.core.files import display_name
@@ -27,6 +27,8 @@ from wavegan_tf.core.progress import Progress
 # Of notes that are transformed together when all are.
 BATCH = 8
 _NORMALIZER_BATCH = 10
+# Notes in a row whose shards are asked for together.
+_WINDOW = 1024
 _MIB = 1 << 20
 
 
@@ -57,7 +59,9 @@ def make_features(config: GANSynthConfig) -> Features:
 
 def waves_of(store: NoteStore, notes: range) -> tf.data.Dataset:
     """Batches of the waveforms [b, t, c] of notes that follow one another."""
-    waves = tf.data.Dataset.range(notes.start, notes.stop).map(store.wave, num_parallel_calls=tf.data.AUTOTUNE)
+    windows = tf.data.Dataset.range(notes.start, notes.stop).batch(_WINDOW)
+    rows = shuffling.rows_of(windows, store.samples, store.first_samples, BATCH)
+    waves = rows.map(store.wave, num_parallel_calls=tf.data.AUTOTUNE)
     return waves.batch(BATCH).prefetch(2).with_options(stream_options())
 
 
@@ -79,7 +83,7 @@ def stage_reader(
     size = data.resolutions.resolutions(data.num_blocks)
     shape = (*size, features.data_shape[-1])
     row = int(np.prod(shape))
-    if config.data_prepared and (kept := prepared.reader(
+    if config.data_prepared and not store.samples.is_streamed and (kept := prepared.reader(
         store.samples.folder, config, feature_key(config), size, row, len(store)
     )):
         logging.info("features of %d x %d pixels: those of %s", *size, display_name(config.data_prepared))

@@ -82,7 +82,7 @@ def reader(
         raise UserError(f"{display_name(folder)}: its features do not fit its notes; prepare the data anew")
     if config.data_verify:
         verify_files(folder, files)
-    mapped = MappedFiles([os.path.join(folder, file.name) for file in files], [file.size for file in files])
+    mapped = MappedFiles([file.size for file in files], [os.path.join(folder, file.name) for file in files])
     with tf.init_scope(), tf.device("CPU:0"):
         values, starts = mapped.tensor(np.float32), tf.constant(mapped.starts // 4)
 

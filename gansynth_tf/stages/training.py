@@ -27,7 +27,7 @@ from gansynth_tf.stages.model import StageModel
 from gansynth_tf.stages.summaries import Rendering, StageSummaries, log_weights
 from gansynth_tf.stages.updates import StageUpdates, check_batch_sizes
 from wavegan_tf.core import messages
-from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.errors import UserError, from_tensorflow
 from wavegan_tf.core.options import save_options
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.stop import Stop
@@ -88,6 +88,7 @@ def train(config: GANSynthConfig, run_dir: str) -> int:
     return image_id
 
 
+@from_tensorflow()
 def train_held(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> int:
     """`train` in a directory that this process holds, with a runtime from `runtime.start`."""
     if config.train_time_limit is not None and runtime.workers > 1:
@@ -171,6 +172,7 @@ class _StageTraining:
             num_workers=runtime.workers,
         )
         self._coming: Future[Rows] | None = None
+        self._real: tf.Tensor | None = None
         self._iterations = updates.iterations(self._batches, self.image_id)
         self._announce()
 
@@ -270,8 +272,9 @@ class _StageTraining:
         if summaries is None or tracker is None:
             return
         progress = self._progress(image_id)
-        real, _ = next(iter(self._batches.take(1)))
-        shown = summaries.write(image_id, progress, real)
+        if self._real is None:  # always the first of the stage: a stream may have to bring its data for that
+            self._real, _ = next(iter(self._batches.take(1)))
+        shown = summaries.write(image_id, progress, self._real)
         times = {"train_time": self._train_time} if self._shared.config.train_time_limit else {}
         state = {"progress": float(progress), "stage_id": self._stage.stage_id, **times}
         tracker.scalars(image_id, {**means, **state, **shown})

@@ -18,6 +18,7 @@ from gansynth_tf.notes.stream import note_batches
 from gansynth_tf.prepare import NotePreparationOptions, prepare
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages import features
+from tests.core.preparation.remote_sets import put
 from tests.core.preparation.sounds import IN_MEMORY, RATE, tone
 from wavegan_tf.core.errors import UserError
 
@@ -84,6 +85,34 @@ def test_notes_are_those_of_the_folder(stores):
             for column in range(2):
                 joined = np.concatenate([one[column], other[column]])
                 np.testing.assert_array_equal(batch[column].view(np.uint32), joined.view(np.uint32))
+
+
+def test_streamed_notes_are_those_of_a_folder_shuffled_likewise(notes, tmp_path):
+    """A remote set is not copied; without its features, which are as large."""
+    prepare(options(notes, tmp_path / "set", num_shards=6, features="1"), IN_MEMORY)
+    local = dataclasses.replace(configs(notes, tmp_path / "set")[1], data_shuffle_shards=2)
+    with put(tmp_path / "set") as address:
+        remote = dataclasses.replace(local, data_prepared=address)
+        opened, streamed = (load_notes(config, str(tmp_path / "cache")) for config in (local, remote))
+        assert streamed.samples.is_streamed and not list((tmp_path / "cache").glob("prepared-*/*.audio"))
+        one, other = (
+            list(note_batches(store, store.wave, batch_size=5, seed=1, start_example=3).take(20).as_numpy_iterator())
+            for store in (opened, streamed)
+        )
+        for batch, of_stream in zip(one, other, strict=True):
+            np.testing.assert_array_equal(batch[0], of_stream[0])
+            np.testing.assert_array_equal(batch[1], of_stream[1])
+        rest = np.concatenate([waves for waves, _ in one])[16:92].reshape(4, 19, -1)
+        for epoch in rest:  # each note once
+            assert len(np.unique(epoch, axis=0)) == 19
+        data = StageData(remote.resolutions, 1, identity())
+        read = [
+            features.stage_reader(config, store, features.make_features(config), data, str(tmp_path / "features"))
+            for config, store in ((local, opened), (remote, streamed))
+        ]
+        for index in range(19):
+            computed, kept = (reader(tf.constant(index, tf.int64)) for reader in read)
+            np.testing.assert_allclose(computed, kept, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["specgrams_freq_normalizer", "specgrams_simple_normalizer"])

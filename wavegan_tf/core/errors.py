@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import functools
 import re
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+# How a mistake of the user's goes through the text of whatever exception a library makes of it.
+_MARK = re.compile(r"\[\[line:([A-Za-z0-9+/=]+)\]\]")
 # Of the name of an argument: at the start, or after a space or a bracket.
 _DASHES = re.compile(r"(?:(?<=^)|(?<=[\s(]))--(?=[a-z])")
 # What TensorFlow says of the place in a graph.
@@ -59,3 +68,42 @@ class UserError(Exception):
         for flag, argument in self._arguments.items():
             message = re.sub(rf"--{flag}\b", f"--{argument}", message)
         return _DASHES.sub("", message)
+
+
+def marked(error: UserError) -> RuntimeError:
+    """An exception whose text still holds the message when a library has made another one of it; see `found_in`."""
+    line = base64.b64encode(error.on_command_line.encode(errors="backslashreplace")).decode()
+    return RuntimeError(f"[[line:{line}]]")
+
+
+def found_in(error: BaseException) -> UserError | None:
+    """The mistake that `marked` has put into the text of an exception; None if there is none."""
+    found = _MARK.search(str(error))
+    return UserError(base64.b64decode(found[1]).decode()) if found else None
+
+
+def through_tensorflow(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """A function that TensorFlow's graphs call: `from_tensorflow` finds the UserError that it raises."""
+
+    @functools.wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return function(*args, **kwargs)
+        except UserError as error:
+            raise marked(error) from None
+
+    return call
+
+
+@contextlib.contextmanager
+def from_tensorflow() -> Iterator[None]:
+    """Raises the UserError that a function of `through_tensorflow` has raised in a graph that runs while in here."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        found = found_in(error)
+        if found is None:
+            raise
+        raise found from None

@@ -11,6 +11,7 @@ import tensorflow as tf
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata, FileSystem
 
 from specgan_tf.prepare import prepare
+from tests.core.preparation.remote_sets import put
 from tests.core.preparation.sounds import IN_MEMORY, options, prepared, shards_of
 from wavegan_tf.core.audio.labels import Labelling
 from wavegan_tf.core.audio.options import ClipOptions
@@ -135,15 +136,8 @@ def test_patterns(sounds, objects, tmp_path):
 @pytest.fixture
 def address(drums_set):
     """A prepared set on TensorFlow's filesystem in memory."""
-    root = f"ram://prepared/{np.random.default_rng().integers(1 << 60)}"
-    for path in drums_set.rglob("*"):
-        if path.is_file():
-            target = f"{root}/{path.relative_to(drums_set)}"
-            tf.io.gfile.makedirs(target.rpartition("/")[0])
-            with tf.io.gfile.GFile(target, "wb") as file:
-                file.write(path.read_bytes())
-    yield root
-    tf.io.gfile.rmtree(root)
+    with put(drums_set) as root:
+        yield root
 
 
 def test_training_reads_a_copy(drums_set, address, tmp_path):

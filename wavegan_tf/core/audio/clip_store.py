@@ -8,6 +8,7 @@ import functools
 import numpy as np
 
 from wavegan_tf.core.audio.options import Slicing
+from wavegan_tf.core.audio.shuffling import ShuffleWindow
 from wavegan_tf.core.audio.slicing import expected_clips
 from wavegan_tf.core.audio.store import AudioStore
 from wavegan_tf.core.errors import UserError
@@ -41,6 +42,7 @@ class ClipStore:
       labels: names of the labels; none of audio without.
       file_labels: int64 [files], number of each file's label; empty without labels.
       is_balanced: an epoch has as many clips of each label as there are of the most frequent one.
+      window: what is shuffled together; None for whole epochs.
     """
 
     audio: AudioStore
@@ -49,6 +51,7 @@ class ClipStore:
     labels: tuple[str, ...] = ()
     file_labels: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
     is_balanced: bool = False
+    window: ShuffleWindow | None = None
 
     @functools.cached_property
     def clips_per_epoch(self) -> float:

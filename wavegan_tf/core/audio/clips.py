@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import flags
-from wavegan_tf.core.audio import balancing
+from wavegan_tf.core.audio import balancing, shuffling
 from wavegan_tf.core.audio.batches import read_batches, stream_options
 from wavegan_tf.core.audio.clip_store import ClipStore, require_clips
 from wavegan_tf.core.audio.files import find_audio_files
@@ -68,6 +68,7 @@ class _Order:
     def __init__(self, store: ClipStore, seed: int) -> None:
         self._seed, self._slicing = seed, store.slicing
         self._num_labels, self._is_balanced = len(store.labels), store.is_balanced
+        self._window = store.window
         num_files = len(store.audio.lengths)
         self._passes = max(1, int(_BLOCK_DRAWS // max(num_files, store.clips_per_epoch)))
         with tf.device("CPU:0"):
@@ -86,23 +87,26 @@ class _Order:
         return tf.cast(offsets, tf.int64)
 
     @tf.autograph.experimental.do_not_convert
-    def block(self, block: tf.Tensor) -> tf.Tensor:
-        """The clips of a block, shuffled within each epoch: int64 [clips, 2], first sample and length.
+    def block(self, block: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The clips of a block, shuffled within each epoch or each window of it.
 
-        With labels there is a third column, their numbers.
+        Returns:
+          int64 [clips, 2], first sample and length, with a third column of labels' numbers where there are any; and
+          int64 [clips], the number of each one's epoch, or of its window.
         """
         row, clips = self._clips(self._offsets(block))
-        epoch = row // self._num_files
+        group = row // self._num_files
         if self._is_balanced:
-            epoch, clips = self._balanced(block, epoch, clips)
-        return tf.gather(clips, self._shuffled(block, "clips/order", epoch))
+            group, clips = self._balanced(block, group, clips)
+        if self._window is not None:
+            windows = self._window.windows(self._passes, purpose_seed(self._seed, block, "clips/windows"))
+            shards = self._window.shards(clips[:, 0])
+            group = group * self._window.count + tf.gather_nd(windows, tf.stack([group, shards], axis=1))
+        order = self._shuffled(block, "clips/order", group)
+        return tf.gather(clips, order), tf.gather(group, order)
 
     def _shuffled(self, block: tf.Tensor, purpose: str, group: tf.Tensor) -> tf.Tensor:
-        """A random order within each group that keeps the groups in order; a group is below 2**17."""
-        seed = purpose_seed(self._seed, block, purpose)
-        keys = tf.random.stateless_uniform([tf.size(group)], seed, None, None, tf.int64, alg="philox")
-        # One sort does both: the group stands in the top bits.
-        return tf.argsort(group * 2**46 + tf.bitwise.bitwise_and(keys, 2**46 - 1), stable=True)
+        return shuffling.shuffled(group, purpose_seed(self._seed, block, purpose))
 
     def _balanced(self, block: tf.Tensor, epoch: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The clips of a block with as many of each label in an epoch as there are of the most frequent one."""
@@ -187,9 +191,15 @@ def clip_batches(
     """
     order = _Order(store, seed)
     first_block, skip = order.locate(start_example)
-    rows = tf.data.Dataset.range(first_block, tf.int64.max)
-    rows = rows.map(lambda block: order.block(block)[tf.where(block == first_block, skip, 0) :]).prefetch(1)
-    rows = rows.flat_map(tf.data.Dataset.from_tensor_slices)
+
+    @tf.autograph.experimental.do_not_convert
+    def rest(block: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        first = tf.where(block == first_block, skip, 0)
+        return tuple(column[first:] for column in order.block(block))
+
+    blocks = tf.data.Dataset.range(first_block, tf.int64.max).map(rest).prefetch(1)
+    windows = blocks.map(lambda rows, _: rows) if store.window is None else blocks.flat_map(shuffling.runs_of)
+    rows = shuffling.rows_of(windows, store.audio.samples, _first_samples, batch_size)
     read = functools.partial(_read_labelled if store.labels else _read_clip, store)
     return read_batches(rows, read, batch_size=batch_size, worker=worker, num_workers=num_workers)
 
@@ -216,9 +226,16 @@ def first_epoch(
     found = _Order(store, seed).first_epoch()
     if batches is not None:
         found = found[batches.start * batch_size : batches.stop * batch_size]
-    rows = tf.data.Dataset.from_tensor_slices(found)
+    windows = tf.data.Dataset.from_tensor_slices(found).batch(_BLOCK_DRAWS)
+    rows = shuffling.rows_of(windows, store.audio.samples, _first_samples, batch_size)
     clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
     return clips.batch(batch_size).prefetch(2).with_options(stream_options())
+
+
+@tf.autograph.experimental.do_not_convert
+def _first_samples(rows: tf.Tensor) -> tf.Tensor:
+    """Int64 [n], the first samples of rows of `_Order.block`."""
+    return rows[:, 0]
 
 
 @tf.autograph.experimental.do_not_convert

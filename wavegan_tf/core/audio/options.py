@@ -68,6 +68,16 @@ def verify() -> Any:
     )
 
 
+def shuffle_shards() -> Any:
+    """Option data_shuffle_shards."""
+    return option(
+        0,
+        "Shards of --data_prepared that are shuffled together, 0 for all; of a remote set no others are here.",
+        minimum=0,
+        effect=[effects.only_with("data_prepared")],
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DecodingOptions(Options):
     """How files become waveforms; names and defaults are the original's."""
@@ -144,6 +154,7 @@ class ClipOptions(DecodingOptions, SlicingOptions):
     )
     data_prepared: str = prepared("audio_prepare")
     data_verify: bool = verify()
+    data_shuffle_shards: int = shuffle_shards()
     data_cache_mb: int = option(
         2048,
         "Decoded audio to keep in memory, in MiB; more goes to a file on disk.",

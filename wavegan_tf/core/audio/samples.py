@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 import tensorflow as tf
@@ -23,6 +24,12 @@ class SampleSource(Protocol):
 
     def read(self, start: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """Float32 [count, c] from sample `start` of all, within one file; in a graph, without Python."""
+        ...
+
+    def admit(
+        self, windows: tf.data.Dataset, starts: Callable[[tf.Tensor], tf.Tensor], in_flight: int
+    ) -> tf.data.Dataset:
+        """The same windows, each once its samples can be read; see `shuffling.rows_of`."""
         ...
 
 

@@ -17,6 +17,7 @@ from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.model import AVERAGE, Gan
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.dcgan.updates import Updates, named_batch
+from wavegan_tf.core.errors import from_tensorflow
 from wavegan_tf.core.nn import optimizers
 from wavegan_tf.core.preparation.loading import load_clips
 from wavegan_tf.core.progress import Progress
@@ -133,6 +134,7 @@ def train(config: GanOptions, train_dir: str, prepare: Prepare) -> int:
     return step
 
 
+@from_tensorflow()
 def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtime.Runtime) -> int:
     """`train` in a directory that this process holds, with a runtime from `runtime.start`."""
     if config.own("batchnorm"):
@@ -237,6 +239,7 @@ class _ChiefWriter:
         self._tracker = tracking.Tracker(train_dir, step)
         key = draws.purpose_seed(config.seed, 0, "preview/z")
         count = max(1, config.preview_n // max(1, len(gan.labels)))
+        self._real: dict[str, tf.Tensor] = {}
         self._preview = preview.Preview(
             train_dir,
             lambda: draws.uniform_latents(count, gan.latent_dim, key),
@@ -258,7 +261,8 @@ class _ChiefWriter:
     def summarize(self, step: int, means: dict[str, float], stream: tf.data.Dataset) -> None:
         """Losses, RMS, and players of real and generated clips, those at the labels of the real ones."""
         rate, latent_dim = self._config.data_sample_rate, self._gan.latent_dim
-        batch = named_batch(next(iter(stream.take(1))))
+        # Always the first of the run: a stream may have to bring its data for that.
+        self._real = batch = self._real or named_batch(next(iter(stream.take(1))))
         clip, labels = batch["clips"], batch.get("labels")
         real = self._gan.to_sample(clip)
         key = draws.purpose_seed(self._config.seed, step, "summary/z")

@@ -15,6 +15,7 @@ from wavegan_tf.core.audio.clip_store import ClipStore, require_clips
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.labels import Labelling, listed
 from wavegan_tf.core.audio.options import ClipOptions
+from wavegan_tf.core.audio.shuffling import ShuffleWindow
 from wavegan_tf.core.audio.store import AudioStore
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
@@ -24,6 +25,7 @@ from wavegan_tf.core.preparation.filesystems import is_remote
 from wavegan_tf.core.preparation.manifest import AUDIO, COMMANDS, Manifest
 from wavegan_tf.core.preparation.options import require_one_place
 from wavegan_tf.core.preparation.preparing import read_skipped
+from wavegan_tf.core.preparation.streaming import StreamedSamples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Prepared:
       names: of its files.
       samples: of all of them.
       skipped: (name, reason) of files that could not be used.
+      window: what is shuffled together; None for whole epochs.
     """
 
     folder: str
@@ -45,6 +48,7 @@ class Prepared:
     names: tables_.Names
     samples: samples.MappedSamples
     skipped: tuple[tuple[str, str], ...]
+    window: ShuffleWindow | None
 
 
 def open_prepared(
@@ -55,6 +59,7 @@ def open_prepared(
     cache_dir: str = "",
     verify: bool = False,
     skip_bad: bool = True,
+    shuffle_shards: int = 0,
 ) -> Prepared:
     """Opens a prepared set.
 
@@ -62,16 +67,18 @@ def open_prepared(
       folder: of the set, or its address on a remote filesystem.
       kind: `manifest.AUDIO` or `manifest.NOTES`.
       wanted: the options with which it must have been prepared, by flag.
-      cache_dir: where a set from a remote filesystem is copied to.
+      cache_dir: where a set from a remote filesystem is copied to, or the shards of it that are being read.
       verify: whether to compare the checksums of all shards first.
       skip_bad: whether files may have been skipped.
+      shuffle_shards: how many shards are shuffled together, 0 for all; a remote set of more is streamed.
 
     Raises:
       UserError: it is missing, damaged, of another kind or of other options, or has skipped files that it must not.
     """
     shown = f"--data_prepared={display_name(folder)}"
-    if is_remote(folder):
-        folder = remote.fetch(folder, cache_dir)
+    address = folder if is_remote(folder) else ""
+    if address:
+        folder, _ = remote.fetch(address, cache_dir, shuffle_shards)
     if not os.path.isdir(folder):
         raise UserError(f"{shown}: is not a folder; give what {COMMANDS[kind]} has written")
     found = manifest.read(folder)
@@ -84,12 +91,19 @@ def open_prepared(
         raise UserError(f"{name}: {reason}; repair or remove it and prepare anew, or set --data_skip_bad=true")
     columns, names = tables_.read(folder, found.tables, found.files, kind != AUDIO or bool(found.labels), verify)
     # Sizes are compared before hours may go by with checksums.
-    mapped = samples.MappedSamples(folder, found, columns)
-    if verify:
-        samples.verify(folder, found)
-        logging.info("%s: checksums of %d shards are right", shown, len(found.shards))
+    mapped: samples.MappedSamples
+    if address and not all(remote.is_there(folder, shard) for shard in found.shards):
+        mapped = StreamedSamples(folder, found, columns, address, cache_dir, verify)
+        logging.info("%s: streamed, %d of its %d shards at a time", shown, shuffle_shards, len(found.shards))
+    else:
+        mapped = samples.MappedSamples(folder, found, columns)
+        if verify:
+            samples.verify(folder, found)
+            logging.info("%s: checksums of %d shards are right", shown, len(found.shards))
     report_skipped(skipped)
-    return Prepared(folder, found, columns, names, mapped, skipped)
+    is_whole = not 0 < shuffle_shards < len(found.shards)
+    window = None if is_whole else ShuffleWindow(mapped.shard_starts, shuffle_shards)
+    return Prepared(folder, found, columns, names, mapped, skipped, window)
 
 
 def load_clips(
@@ -111,9 +125,10 @@ def load_clips(
         cache_dir=options.data_cache_dir or cache_dir,
         verify=options.data_verify,
         skip_bad=options.data_skip_bad,
+        shuffle_shards=options.data_shuffle_shards,
     )
     audio = AudioStore(opened.names, opened.tables.lengths, opened.skipped, opened.samples)
-    store = ClipStore(audio, options.slicing(), options.data_sample_rate)
+    store = ClipStore(audio, options.slicing(), options.data_sample_rate, window=opened.window)
     if labelling is not None:
         names, numbers = _labels(opened, labelling)
         store = dataclasses.replace(store, labels=names, file_labels=numbers, is_balanced=is_balanced)

@@ -50,12 +50,12 @@ class MappedFiles:
       size: bytes of the range.
     """
 
-    def __init__(self, paths: Sequence[str], sizes: Sequence[int]):
+    def __init__(self, sizes: Sequence[int], paths: Sequence[str] = ()):
         """Maps the files; what is in them is read when it is touched.
 
         Args:
-          paths: of the files.
           sizes: bytes that each must have.
+          paths: of the files; those of none have no access until they have their place.
 
         Raises:
           UserError: one is missing, has another size, or cannot be mapped.
@@ -66,9 +66,24 @@ class MappedFiles:
         address = _map(None, self.size, _NO_ACCESS, _PRIVATE | mmap.MAP_ANONYMOUS | _NO_RESERVE, -1)
         self._block = (ctypes.c_char * self.size).from_address(address)
         weakref.finalize(self._block, _C.munmap, address, self.size)
-        for path, size, start in zip(paths, sizes, self.starts.tolist(), strict=True):
-            _map_file(path, size, address + start)
+        self._sizes = tuple(sizes)
+        for number, path in enumerate(paths):
+            self.place(number, path)
         _give_back_at_times(weakref.ref(self._block), address, self.size)
+
+    def place(self, number: int, path: str) -> None:
+        """Maps a file into its place.
+
+        Raises:
+          UserError: it is missing, has another size, or cannot be mapped.
+        """
+        _map_file(path, self._sizes[number], ctypes.addressof(self._block) + int(self.starts[number]))
+
+    def take_away(self, number: int) -> None:
+        """Maps nothing in a file's place, of which nothing may be read any more."""
+        if room := pages(self._sizes[number]):
+            address = ctypes.addressof(self._block) + int(self.starts[number])
+            _map(address, room, _NO_ACCESS, _PRIVATE | _FIXED | mmap.MAP_ANONYMOUS | _NO_RESERVE, -1)
 
     def tensor(self, kind: type) -> tf.Tensor:
         """The whole range as numbers of a kind, [size / bytes of one], on the CPU."""

@@ -58,7 +58,7 @@ def in_place(saved: OptionsT, places: Sequence[str], given: Collection[str] = ()
     given = [name for name in (*places, "data_prepared") if flags.FLAGS[name].present or name in given]
     cleared: dict[str, Any] = {name: "" for name in (*places, "data_prepared") if given and name not in given}
     if "data_prepared" in cleared:
-        cleared["data_verify"] = False
+        cleared |= {"data_verify": False, "data_shuffle_shards": 0}
     return dataclasses.replace(saved, **cleared)
 
 

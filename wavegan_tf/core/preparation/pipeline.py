@@ -7,7 +7,6 @@ pipeline whose workers are processes: see `processes`.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
 import importlib
@@ -27,10 +26,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import create_runner
 
-from wavegan_tf.core.errors import UserError, one_line
+from wavegan_tf.core.errors import UserError, found_in, marked, one_line
 
-# How a mistake of the user's goes through the text of whatever exception a runner raises.
-_MARK = re.compile(r"\[\[line:([A-Za-z0-9+/=]+)\]\]")
 _LOCAL_RUNNERS = ("", "DirectRunner", "FnApiRunner", "SwitchingDirectRunner")
 _LOST_WORKER = re.compile(r"Worker subprocess exited with return code (-?\d+)")
 # Exit codes of the process that runs a pipeline; others are faults.
@@ -50,8 +47,7 @@ class Work(beam.DoFn):
         try:
             resolve(self._function)(self._settings, unit)
         except UserError as error:
-            line = base64.b64encode(error.on_command_line.encode(errors="backslashreplace")).decode()
-            raise RuntimeError(f"[[line:{line}]]") from None
+            raise marked(error) from None
         yield unit["number"]
 
 
@@ -84,11 +80,10 @@ def run(job: Mapping[str, Any]) -> None:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        text = str(error)
-        if found := _MARK.search(text):
-            raise UserError(base64.b64decode(found[1]).decode()) from None
+        if found := found_in(error):
+            raise found from None
         shown = " ".join(job["beam"]) or "the default runner"
-        raise UserError(f"Beam's pipeline failed with {shown}: {_cause(text) or type(error).__name__}") from error
+        raise UserError(f"Beam's pipeline failed with {shown}: {_cause(str(error)) or type(error).__name__}") from error
 
 
 def _cause(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -26,18 +26,31 @@ class MappedSamples:
 
     Attributes:
       folder: of the set.
+      shard_starts: int64 [shards], the first of all samples in each.
+      is_streamed: only some shards are here at a time.
     """
 
-    def __init__(self, folder: str, manifest: Manifest, tables: Tables):
+    is_streamed = False
+
+    def __init__(self, folder: str, manifest: Manifest, tables: Tables, mapped: MappedFiles | None = None):
         """Maps the shards.
+
+        Args:
+          folder: of the set.
+          manifest: of the set.
+          tables: of its files.
+          mapped: where the shards are mapped, or will be; by default those of the folder are.
 
         Raises:
           UserError: a shard is missing or has another size, or the tables say of a file what its shard does not hold.
         """
-        paths = [filesystems.join(folder, shard.name) for shard in manifest.shards]
-        mapped = MappedFiles(paths, [shard.size for shard in manifest.shards])
+        if mapped is None:
+            paths = [filesystems.join(folder, shard.name) for shard in manifest.shards]
+            mapped = MappedFiles([shard.size for shard in manifest.shards], paths)
         self.shape = (manifest.samples, manifest.num_channels)
         self.content, self.folder = content_of(manifest.shards), folder
+        first_files = np.cumsum([0, *(shard.files for shard in manifest.shards)])[:-1]
+        self.shard_starts = np.cumsum([0, *tables.lengths], dtype=np.int64)[first_files]
         shard = np.repeat(np.arange(len(manifest.shards)), [shard.files for shard in manifest.shards])
         sizes = np.array([shard.size for shard in manifest.shards], np.int64)[shard]
         is_coded = tables.divisors > 0
@@ -49,6 +62,12 @@ class MappedSamples:
             self._elements = tf.constant((mapped.starts[shard] + tables.offsets) // width)
             self._starts = tf.constant(np.cumsum(tables.lengths) - tables.lengths)
             self._divisors = tf.constant(tables.divisors)
+
+    def admit(
+        self, windows: tf.data.Dataset, starts: Callable[[tf.Tensor], tf.Tensor], in_flight: int
+    ) -> tf.data.Dataset:
+        """The windows as they are: all samples can be read at any time."""
+        return windows
 
     @tf.autograph.experimental.do_not_convert
     def read(self, start: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
