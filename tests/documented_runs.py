@@ -17,6 +17,7 @@ DRUMS, NOTES, GOLDENS = ROOT / "wavegan_tf/demo/drums", ROOT / "gansynth_tf/demo
 NOT_RUN = {
     "--distribution=multiworker": "needs several machines; tests/core/workers starts two workers",
     "--tfds_data_dir=data/tfds": "needs NSynth as TensorFlow Datasets prepares it, of which nothing is here",
+    "://bucket/": "needs a bucket; tests/core/preparation/test_streaming.py has a filesystem in memory",
     "--runner=FlinkRunner": "needs a cluster of Flink's, and a bucket",
     "tests.benchmarks.pitch": "needs a preview of a run of an hour and more",
     "tests.benchmarks.presets": "times networks larger than the paper's for minutes",

@@ -15,8 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from gansynth_tf.features import crop_or_pad
-from wavegan_tf.core.audio import shuffling
-from wavegan_tf.core.audio.batches import read_batches
+from wavegan_tf.core.audio.batches import ShuffleWindow, read_batches, rows_of, runs_of, shuffled
 from wavegan_tf.core.audio.samples import Samples, read_samples
 from wavegan_tf.core.draws import purpose_seed
 from wavegan_tf.core.workers.cluster import digest, digest_of_audio
@@ -50,7 +49,7 @@ class NoteStore:
     key: str
     bad: tuple[tuple[str, str], ...]
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    window: shuffling.ShuffleWindow | None = None
+    window: ShuffleWindow | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -126,7 +125,7 @@ def note_batches(
 
     passes = tf.data.Dataset.range(first_epoch, tf.int64.max).map(order).prefetch(1)
     return read_batches(
-        shuffling.rows_of(passes.flat_map(shuffling.runs_of), store.samples, store.first_samples, batch_size),
+        rows_of(passes.flat_map(runs_of), store.samples, store.first_samples, batch_size),
         lambda index: (read(index), store.one_hot(index)),
         batch_size=batch_size,
         worker=worker,
@@ -141,5 +140,5 @@ def _order(store: NoteStore, seed: int, epoch: tf.Tensor) -> tuple[tf.Tensor, tf
         return tf.random.experimental.stateless_shuffle(notes, seeds), tf.zeros_like(notes)
     windows = store.window.windows(1, purpose_seed(seed, epoch, "notes/windows"))[0]
     group = tf.gather(windows, store.window.shards(store.first_samples(notes)))
-    order = shuffling.shuffled(group, seeds)
+    order = shuffled(group, seeds)
     return tf.gather(notes, order), tf.gather(group, order)

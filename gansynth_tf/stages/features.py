@@ -18,9 +18,9 @@ from gansynth_tf.notes.stream import NoteStore, note_batches
 from gansynth_tf.representation import NONE, PRESPECIFIED
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages import prepared
-from wavegan_tf.core.audio import cache, shuffling
+from wavegan_tf.core.audio import cache
 from wavegan_tf.core.audio import store as audio_store
-from wavegan_tf.core.audio.batches import stream_options
+from wavegan_tf.core.audio.batches import rows_of, stream_options
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.progress import Progress
 
@@ -60,7 +60,7 @@ def make_features(config: GANSynthConfig) -> Features:
 def waves_of(store: NoteStore, notes: range) -> tf.data.Dataset:
     """Batches of the waveforms [b, t, c] of notes that follow one another."""
     windows = tf.data.Dataset.range(notes.start, notes.stop).batch(_WINDOW)
-    rows = shuffling.rows_of(windows, store.samples, store.first_samples, BATCH)
+    rows = rows_of(windows, store.samples, store.first_samples, BATCH)
     waves = rows.map(store.wave, num_parallel_calls=tf.data.AUTOTUNE)
     return waves.batch(BATCH).prefetch(2).with_options(stream_options())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import errno
@@ -11,6 +12,7 @@ import math
 import os
 import signal
 import sys
+import threading
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,6 +25,7 @@ from wavegan_tf.core.files import display_name
 from wavegan_tf.core.options import Options, OptionsT, is_list, require_fixed, value_type
 from wavegan_tf.core.writing import why
 
+_ends_at_once = threading.Event()
 # What a disk, a folder's owner or its removal makes of reading and writing, wherever that is.
 _OF_FILES = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE,
@@ -216,10 +219,26 @@ def run(main: Callable[[], None], passed_on: list[str] | None = None) -> typing.
             # Names of files may hold what neither UTF-8 nor the terminal's encoding does.
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        sys.exit(guarded(main))
+        code = guarded(main)
+        if _ends_at_once.is_set():
+            _leave(code)
+        sys.exit(code)
 
     app.run(start, flags_parser=parse)
     raise AssertionError("app.run returned")
+
+
+def end_at_once() -> None:
+    """Makes a command end without what C++ does at an end, for a library that aborts there."""
+    _ends_at_once.set()
+
+
+def _leave(code: int) -> typing.NoReturn:
+    atexit._run_exitfuncs()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def require_effect(rules: Mapping[str, Sequence[effects.Rule]], value_of: Callable[[str], Any] | None = None) -> None:

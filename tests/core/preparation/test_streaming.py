@@ -105,7 +105,7 @@ def test_streamed_batches_are_those_of_the_folder(many, address, tmp_path, size)
 
 def test_what_has_been_read_is_removed(many, address, tmp_path, monkeypatch):
     """Never more shards than those of the windows that are read, come next, or may still be read."""
-    monkeypatch.setattr("wavegan_tf.core.audio.shuffling._MOST_CALLS", 8)
+    monkeypatch.setattr("wavegan_tf.core.audio.batches._MOST_CALLS", 8)
     store = opened(address, tmp_path, 2)
     stream = clips.clip_batches(store, batch_size=4, seed=1).as_numpy_iterator()
     most = 0

@@ -7,8 +7,8 @@ import functools
 
 import numpy as np
 
+from wavegan_tf.core.audio.batches import ShuffleWindow
 from wavegan_tf.core.audio.options import Slicing
-from wavegan_tf.core.audio.shuffling import ShuffleWindow
 from wavegan_tf.core.audio.slicing import expected_clips
 from wavegan_tf.core.audio.store import AudioStore
 from wavegan_tf.core.errors import UserError

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from wavegan_tf.core import flags
-from wavegan_tf.core.audio import balancing, shuffling
-from wavegan_tf.core.audio.batches import read_batches, stream_options
+from wavegan_tf.core.audio import balancing
+from wavegan_tf.core.audio.batches import read_batches, rows_of, runs_of, shuffled, stream_options
 from wavegan_tf.core.audio.clip_store import ClipStore, require_clips
 from wavegan_tf.core.audio.files import find_audio_files
 from wavegan_tf.core.audio.labels import Labelling
@@ -106,7 +106,7 @@ class _Order:
         return tf.gather(clips, order), tf.gather(group, order)
 
     def _shuffled(self, block: tf.Tensor, purpose: str, group: tf.Tensor) -> tf.Tensor:
-        return shuffling.shuffled(group, purpose_seed(self._seed, block, purpose))
+        return shuffled(group, purpose_seed(self._seed, block, purpose))
 
     def _balanced(self, block: tf.Tensor, epoch: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The clips of a block with as many of each label in an epoch as there are of the most frequent one."""
@@ -198,8 +198,8 @@ def clip_batches(
         return tuple(column[first:] for column in order.block(block))
 
     blocks = tf.data.Dataset.range(first_block, tf.int64.max).map(rest).prefetch(1)
-    windows = blocks.map(lambda rows, _: rows) if store.window is None else blocks.flat_map(shuffling.runs_of)
-    rows = shuffling.rows_of(windows, store.audio.samples, _first_samples, batch_size)
+    windows = blocks.map(lambda rows, _: rows) if store.window is None else blocks.flat_map(runs_of)
+    rows = rows_of(windows, store.audio.samples, _first_samples, batch_size)
     read = functools.partial(_read_labelled if store.labels else _read_clip, store)
     return read_batches(rows, read, batch_size=batch_size, worker=worker, num_workers=num_workers)
 
@@ -227,7 +227,7 @@ def first_epoch(
     if batches is not None:
         found = found[batches.start * batch_size : batches.stop * batch_size]
     windows = tf.data.Dataset.from_tensor_slices(found).batch(_BLOCK_DRAWS)
-    rows = shuffling.rows_of(windows, store.audio.samples, _first_samples, batch_size)
+    rows = rows_of(windows, store.audio.samples, _first_samples, batch_size)
     clips = rows.map(functools.partial(_read_clip, store), num_parallel_calls=tf.data.AUTOTUNE)
     return clips.batch(batch_size).prefetch(2).with_options(stream_options())
 

@@ -29,7 +29,7 @@ class SampleSource(Protocol):
     def admit(
         self, windows: tf.data.Dataset, starts: Callable[[tf.Tensor], tf.Tensor], in_flight: int
     ) -> tf.data.Dataset:
-        """The same windows, each once its samples can be read; see `shuffling.rows_of`."""
+        """The same windows, each once its samples can be read; see `batches.rows_of`."""
         ...
 
 

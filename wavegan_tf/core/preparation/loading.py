@@ -11,11 +11,11 @@ import numpy as np
 from absl import logging
 
 from wavegan_tf.core.audio import clips
+from wavegan_tf.core.audio.batches import ShuffleWindow
 from wavegan_tf.core.audio.clip_store import ClipStore, require_clips
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.labels import Labelling, listed
 from wavegan_tf.core.audio.options import ClipOptions
-from wavegan_tf.core.audio.shuffling import ShuffleWindow
 from wavegan_tf.core.audio.store import AudioStore
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name

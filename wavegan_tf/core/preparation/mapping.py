@@ -65,7 +65,8 @@ class MappedFiles:
         self.size = max(int(sum(room)), PAGE)
         address = _map(None, self.size, _NO_ACCESS, _PRIVATE | mmap.MAP_ANONYMOUS | _NO_RESERVE, -1)
         self._block = (ctypes.c_char * self.size).from_address(address)
-        weakref.finalize(self._block, _C.munmap, address, self.size)
+        # Not when the process ends, with which it goes: threads of a stream may still read then.
+        weakref.finalize(self._block, _C.munmap, address, self.size).atexit = False
         self._sizes = tuple(sizes)
         for number, path in enumerate(paths):
             self.place(number, path)

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 from absl import logging
 
+from wavegan_tf.core import flags
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, replacing
 from wavegan_tf.core.preparation import filesystems, manifest, samples, tables
@@ -196,6 +197,8 @@ def reading(path: str, read: Callable[[], _T]) -> _T:
         except tf.errors.UnimplementedError as error:
             if not _has_further_filesystems():
                 raise _unreadable(path, error) from None
+            if path.startswith("s3:"):
+                flags.end_at_once()
             try:
                 return read()
             except tf.errors.OpError as again:

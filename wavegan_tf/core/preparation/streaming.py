@@ -15,7 +15,7 @@ from concurrent.futures import Future, InvalidStateError
 import numpy as np
 import tensorflow as tf
 
-from wavegan_tf.core.audio.shuffling import shard_of
+from wavegan_tf.core.audio.batches import shard_of
 from wavegan_tf.core.errors import UserError, through_tensorflow
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.folders import work_folder
