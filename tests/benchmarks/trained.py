@@ -15,6 +15,7 @@ from gansynth_tf.demo import figures as note_figures
 from gansynth_tf.notes.files import list_notes
 from wavegan_tf.core.audio import decode
 from wavegan_tf.core.audio.files import find_audio_files
+from wavegan_tf.core.audio.labels import Labelling
 from wavegan_tf.core.serving.model import GeneratorModel
 from wavegan_tf.demo import figures
 
@@ -56,13 +57,17 @@ def judge_clips(model: GeneratorModel, data_dir: str) -> None:
     """Prints the rows of real clips and of as many generated ones."""
     rate, length = model.sample_rate, model.metadata["slice_len"]
     real = np.zeros([0, length, 1], np.float32)
-    for path in find_audio_files(data_dir):
+    paths = find_audio_files(data_dir)
+    for path in paths:
         clip = decode.decode(path, rate, num_channels=1, normalize=True)[:length]
         real = np.concatenate([real, np.pad(clip, ((0, length - len(clip)), (0, 0)))[None]])
     reference, other = real[::2], real[1::2]
     print(clip_row("real, the other half", other, reference, rate))
-    z = model.latents(len(other), _SEED)
-    clips = np.clip(np.stack(list(model.stream({"z": z}, _BATCH))), -1.0, 1.0)
+    rows = {"z": model.latents(len(other), _SEED)}
+    if model.labels is not None:  # as many of each as there are among the real ones
+        numbers = Labelling("name", known=model.labels).apply(data_dir, paths, skip_bad=False).files
+        rows["label"] = np.array([numbers[path] for path in paths[1::2]], np.int32)
+    clips = np.clip(np.stack(list(model.stream(rows, _BATCH))), -1.0, 1.0)
     print(clip_row("generated", clips, reference, rate))
 
 

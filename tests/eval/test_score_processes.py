@@ -38,13 +38,8 @@ def common(place: Path) -> list[str]:
     return [f"--real_dir={place}/real", f"--classifier_dir={place}/classifier"]
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        ["--model_dir=PLACE/model/1", "--num_samples=40"],
-        pytest.param(["--fake_dir=PLACE/fake"], marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [["--model_dir=PLACE/model/1", "--num_samples=40"], ["--fake_dir=PLACE/fake"]])
 def test_two_processes_have_the_figures_of_one(place, tmp_path, source):
     """As commands, so that one process computes as the others do: with the settings of a new one."""
     found = []

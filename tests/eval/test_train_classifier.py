@@ -297,6 +297,7 @@ def test_only_training_clips_are_varied_and_only_on_demand(tmp_path):
     assert np.abs(totals(True, True) - expected).max() > 0.5
 
 
+@pytest.mark.slow
 def test_the_log_mel_network_starts_with_a_small_last_norm_and_ends_with_means_of_all_clips(tmp_path, monkeypatch):
     saved_class, recalibrate = [], fit.recalibrate
 
