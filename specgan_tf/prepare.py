@@ -81,7 +81,7 @@ def plan_of(options: AudioPreparationOptions) -> Plan:
     from wavegan_tf.core.audio.labels import Labelling
     from wavegan_tf.core.files import display_name
     from wavegan_tf.core.preparation import manifest, sources
-    from wavegan_tf.core.preparation.loading import decoding_options
+    from wavegan_tf.core.preparation.options import decoding_options
     from wavegan_tf.core.preparation.plan import Plan
 
     found = sources.find(options, options.data_skip_bad)

@@ -16,7 +16,8 @@ import soundfile
 
 from specgan_tf.prepare import prepare
 from tests.commands import run as run_command
-from tests.core.preparation.sounds import IN_MEMORY, leftovers, options, prepared, shards_of, tone
+from tests.core.preparation.sounds import IN_MEMORY, RATE, leftovers, options, prepared, shards_of, tone
+from wavegan_tf.core.audio import tensorflow_io
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.preparation import manifest, processes
 
@@ -106,6 +107,20 @@ def test_killed_in_the_middle(tmp_path, victim):
     other = tmp_path / "other"
     prepare(options(tmp_path / "sounds", other, num_shards=12), IN_MEMORY)
     assert shards_of(output) == shards_of(other)
+
+
+def test_decoding_imports_no_tensorflow(tmp_path):
+    """In the command, nor in what its workers do: that costs seconds and half a gigabyte each."""
+    (tmp_path / "sounds").mkdir()
+    samples = tensorflow_io.MIN_SAMPLES + 1
+    soundfile.write(tmp_path / "sounds" / "long.wav", tone(samples), RATE, "PCM_16")
+    program = (
+        "import sys; from specgan_tf.prepare import AudioPreparationOptions, prepare; "
+        "made = prepare(AudioPreparationOptions(moments=False, data_dir=sys.argv[1], output_dir=sys.argv[2]), "
+        f"{list(IN_MEMORY)}); print(made.samples, *(name for name in ('tensorflow', 'keras') if name in sys.modules))"
+    )
+    arguments = [sys.executable, "-c", program, str(tmp_path / "sounds"), str(tmp_path / "set")]
+    assert subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True).stdout == f"{samples}\n"
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.audio.samples import Samples
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
+from wavegan_tf.core.processors import num_threads as num_threads
 
 # Longer files are decoded twice in blocks, once for the peak and once to keep, instead of being held whole.
 LONG_FILE_BYTES = 1 << 25
@@ -196,12 +197,6 @@ def _decode_all(files: list[str], decoding: Decoding, spool: SampleSpool, skip_b
             lengths.append(length)
             progress.add(length, len(skipped))
     return {"files": usable, "lengths": lengths, "skipped": skipped}
-
-
-def num_threads() -> int:
-    """Threads that decode at a time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(8, cores)
 
 
 def _map_in_order(pool: ThreadPoolExecutor, function: Callable[[str], Any], items: Iterable[str]) -> Iterator[Any]:
