@@ -8,6 +8,7 @@ import typing
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from absl import flags as absl_flags
 from absl import logging
 
@@ -149,29 +150,31 @@ def plan_of(options: NotePreparationOptions) -> Plan:
     from wavegan_tf.core.audio.options import Decoding
     from wavegan_tf.core.files import display_name
     from wavegan_tf.core.preparation import filesystems, manifest, sources
+    from wavegan_tf.core.preparation.listing import Files
     from wavegan_tf.core.preparation.plan import Plan
 
     if options.data_dir and not filesystems.is_remote(options.data_dir):
         listed = list_notes(options.data_dir, options.data_split, options.data_skip_bad)
-        found = {note.path: sources.local(note.path) for note in listed.notes}
+        by_path, left_out = choose_notes(listed, options, options.data_split, options.data_dir)
+        files = Files.of(map(sources.local, by_path))
     else:
-        files = sources.find(options, options.data_skip_bad).files
-        found, listed = {file.path: file for file in files}, NoteList()
-        for file, note in zip(files, notes_of_paths([file.path for file in files]), strict=True):
+        files, listed = sources.find(options, options.data_skip_bad).files, NoteList()
+        for path, note in zip(files.paths, notes_of_paths(files.paths), strict=True):
             if isinstance(note, Note):
                 listed.notes.append(note)
             else:
-                listed.bad.append((display_name(stem_of(file.path)), str(note)))
-    by_path, left_out = choose_notes(listed, options, options.data_split, options.data_dir or options.data_glob)
+                listed.bad.append((display_name(stem_of(path)), str(note)))
+        by_path, left_out = choose_notes(listed, options, options.data_split, options.data_dir or options.data_glob)
+        files = files.chosen(np.flatnonzero([path in by_path for path in files.paths]))
     return Plan(
         kind=manifest.NOTES,
         folder=options.output_dir,
         options=prepared_options(options, options.data_split, options.num_channels),
         decoding=Decoding(options.sample_rate, options.num_channels, options.data_normalize),
         skip_bad=options.data_skip_bad,
-        files=[found[path] for path in by_path],
+        files=files,
         names=[note.name for note in by_path.values()],
-        classes=[note.pitch for note in by_path.values()],
+        classes=np.array([note.pitch for note in by_path.values()], np.int32),
         skipped=listed.bad,
         left_out=left_out,
         num_shards=options.num_shards,

@@ -18,12 +18,12 @@ from absl import logging
 
 from wavegan_tf.core.audio import decode as audio
 from wavegan_tf.core.audio.cache import SampleSpool, cache_key, read_index
+from wavegan_tf.core.audio.decode import num_threads as num_threads
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.audio.samples import Samples
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
-from wavegan_tf.core.processors import num_threads as num_threads
 
 # Longer files are decoded twice in blocks, once for the peak and once to keep, instead of being held whole.
 LONG_FILE_BYTES = 1 << 25

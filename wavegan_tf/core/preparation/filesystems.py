@@ -10,21 +10,14 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.preparation.listing import Found
 from wavegan_tf.core.writing import writing
 
 EXTRA = "pip install 'adversarial-audio-tf[beam]'"
-
-
-class Found(NamedTuple):
-    """A file that was matched: its path, bytes, and the time of its last change in the filesystem's own unit."""
-
-    path: str
-    size: int
-    changed: float
 
 
 def require_beam() -> None:

@@ -15,10 +15,10 @@ from typing import Any
 
 from absl import logging
 
+from wavegan_tf.core.audio.decode import num_threads
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import work_folder
 from wavegan_tf.core.preparation import filesystems
-from wavegan_tf.core.processors import num_threads
 
 # Starts of the same pipeline. Whatever kills a worker each time, such as one file or too little memory, ends it then.
 _MOST_STARTS = 3
