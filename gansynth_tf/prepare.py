@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import typing
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags as absl_flags
-from absl import logging
 
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.notes.options import SPLITS, NoteChoiceOptions
@@ -18,6 +16,7 @@ from gansynth_tf.presets import CONFIGS
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import MAX_SEED, Options, option
+from wavegan_tf.core.preparation import filesystems
 from wavegan_tf.core.preparation.options import PreparationOptions
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class NotePreparationOptions(PreparationOptions, NoteChoiceOptions, FeatureOptio
             "audio_length": self.audio_length, "data_split": self.data_split, "seed": self.seed,
             "normalizer_num_examples": self.normalizer_num_examples,
         }  # fmt: skip
-        return GANSynthConfig(**values, data_prepared=os.path.abspath(self.output_dir))
+        return GANSynthConfig(**values, data_prepared=filesystems.absolute(self.output_dir))
 
 
 def prepare(options: NotePreparationOptions, beam: Sequence[str] = ()) -> Manifest:
@@ -117,7 +116,7 @@ def prepare(options: NotePreparationOptions, beam: Sequence[str] = ()) -> Manife
     """
     options.require_places()
     options.blocks, options.training()  # noqa: B018 - a mistake in them shows before anything is read
-    from wavegan_tf.core.preparation import filesystems, manifest, preparing, processes
+    from wavegan_tf.core.preparation import manifest, preparing, processes
 
     processes.beam_arguments(beam)  # before files are listed, which may take long
     plan = plan_of(options)
@@ -125,11 +124,8 @@ def prepare(options: NotePreparationOptions, beam: Sequence[str] = ()) -> Manife
     with preparing.holding(options.output_dir):
         preparing.claim(plan)
         made = preparing.prepare(plan, arguments)
-        for label, add in (("ranges", _ranges), ("features", _features)):
-            if not (options.ranges if label == "ranges" else options.blocks):
-                continue
-            if filesystems.is_remote(options.output_dir):
-                logging.info("no %s: a training computes them from prepared data that are not on this machine", label)
+        for is_wanted, add in ((options.ranges, _ranges), (options.blocks, _features)):
+            if not is_wanted:
                 continue
             extras = add(options, made, arguments)
             if extras:
@@ -149,7 +145,7 @@ def plan_of(options: NotePreparationOptions) -> Plan:
     from wavegan_tf.core.audio.files import stem_of
     from wavegan_tf.core.audio.options import Decoding
     from wavegan_tf.core.files import display_name
-    from wavegan_tf.core.preparation import filesystems, manifest, sources
+    from wavegan_tf.core.preparation import manifest, sources
     from wavegan_tf.core.preparation.listing import Files
     from wavegan_tf.core.preparation.plan import Plan
 
@@ -204,7 +200,6 @@ def _ranges(options: NotePreparationOptions, made: Manifest, arguments: Sequence
 def _features(options: NotePreparationOptions, made: Manifest, arguments: Sequence[str]) -> dict[str, Any]:
     """The features of the notes for the manifest, beside those that are there."""
     from gansynth_tf.stages import features, prepared, preparing
-    from wavegan_tf.core.preparation import filesystems
     from wavegan_tf.core.preparation.results import Results
 
     config = options.training()
@@ -217,10 +212,10 @@ def _features(options: NotePreparationOptions, made: Manifest, arguments: Sequen
     ]  # fmt: skip
     if not blocks:
         return {}
-    folder = os.path.abspath(options.output_dir)
+    folder = filesystems.absolute(options.output_dir)
     settings = {**_settings(options, made), "folder": folder, "blocks": blocks}
     settings["notes_per_file"] = preparing.notes_per_file(settings)
-    filesystems.make_folder(os.path.join(folder, prepared.FEATURE_FOLDER))
+    filesystems.make_folder(filesystems.join(folder, prepared.FEATURE_FOLDER))
     files = -(-preparing.count_notes(settings) // settings["notes_per_file"])
     results = Results(options.output_dir, "features", settings, files)
     results.run("gansynth_tf.stages.preparing:write_features", arguments)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -123,10 +122,7 @@ def _with_moments(options: AudioPreparationOptions, made: Manifest, arguments: S
     before = made.extras.get(moments.EXTRA)
     if before and before["settings"] == settings:
         return made
-    if filesystems.is_remote(options.output_dir):
-        logging.info("no moments: a SpecGAN computes them from prepared data that are not on this machine")
-        return made
-    given = {**settings, "folder": os.path.abspath(options.output_dir), "key": made.key}
+    given = {**settings, "folder": filesystems.absolute(options.output_dir), "key": made.key}
     count = prepared_moments.count_batches(given)
     if not count:
         logging.info("no moments: no file is as long as a clip of %d samples", options.data_slice_len)

@@ -32,6 +32,11 @@ def require_beam() -> None:
         logging.disable(before)
 
 
+def absolute(path: str) -> str:
+    """The path from the root of this machine, or the address elsewhere."""
+    return path if is_remote(path) else os.path.abspath(path)
+
+
 def is_remote(path: str) -> bool:
     """True for the address of a file that is not in this machine's file system, such as gs://bucket/a.wav."""
     return "://" in path
@@ -113,10 +118,34 @@ def read(path: str) -> bytes:
     if not is_remote(path):
         with open(path, "rb") as file:
             return file.read()
+    with _named(path, "cannot be read"), open_to_read(path) as file:
+        return file.read()
+
+
+def open_to_read(path: str) -> BinaryIO:
+    """A remote file, open.
+
+    Raises:
+      UserError: it cannot be opened.
+    """
     from apache_beam.io.filesystem import CompressionTypes
 
-    with _named(path, "cannot be read"), _remote().open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return file.read()
+    with _named(path, "cannot be read"):
+        return _remote().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def read_at(file: BinaryIO, path: str, first: int, size: int) -> bytes:
+    """So many bytes of a remote file that is open, from `first` on, or fewer at its end.
+
+    Raises:
+      UserError: they cannot be read.
+    """
+    with _named(path, "cannot be read"):
+        file.seek(first)
+        data = file.read(size)
+        while len(data) < size and (more := file.read(size - len(data))):
+            data += more
+        return data
 
 
 @contextlib.contextmanager
@@ -173,12 +202,8 @@ def local_copy(path: str) -> Iterator[str]:
     if not is_remote(path):
         yield path
         return
-    from apache_beam.io.filesystem import CompressionTypes
-
     with tempfile.NamedTemporaryFile(suffix=os.path.splitext(path)[1]) as copy:
-        with _named(path, "cannot be read"), _remote().open(
-            path, compression_type=CompressionTypes.UNCOMPRESSED
-        ) as file:
+        with _named(path, "cannot be read"), open_to_read(path) as file:
             shutil.copyfileobj(file, copy, io.DEFAULT_BUFFER_SIZE << 7)
         copy.flush()
         yield copy.name

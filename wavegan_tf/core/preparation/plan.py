@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,8 @@ import numpy as np
 
 from wavegan_tf.core.audio.files import extension_of
 from wavegan_tf.core.audio.options import Decoding
-from wavegan_tf.core.preparation import filesystems, options, shards
+from wavegan_tf.core.preparation import options, shards
+from wavegan_tf.core.preparation.filesystems import absolute
 from wavegan_tf.core.preparation.listing import Files
 
 SHARD_BYTES = 256 << 20
@@ -92,8 +92,3 @@ class Plan:
         if self.classes is not None:
             made.update(json.dumps([list(self.labels), self.classes.tolist()]).encode())
         return made.hexdigest()
-
-
-def absolute(path: str) -> str:
-    """The path from the root of this machine, or the address elsewhere."""
-    return path if filesystems.is_remote(path) else os.path.abspath(path)

@@ -19,8 +19,9 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, remove_abandoned
 from wavegan_tf.core.folders import LOCK, held
 from wavegan_tf.core.preparation import filesystems, manifest, processes, results, shards, tables
+from wavegan_tf.core.preparation.filesystems import absolute
 from wavegan_tf.core.preparation.manifest import MANIFEST_FILE, SKIPPED_FILE, Manifest, Shard
-from wavegan_tf.core.preparation.plan import Plan, absolute
+from wavegan_tf.core.preparation.plan import Plan
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.reading import Unreadable, parse_json
 
