@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,30 @@ from wavegan_tf.core.audio import tensorflow_io
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.preparation import manifest, processes
 
+PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+THREADS = ("--direct_running_mode=multi_threading", "--direct_num_workers=2")
+PORTABLE = ("--runner=PortableRunner", "--job_endpoint=embed", "--sdk_worker_parallelism=2")
+LOOPBACK = (*PORTABLE, "--environment_type=LOOPBACK")
+SUBPROCESS = (
+    *PORTABLE, "--environment_type=beam:env:harness_subprocess_python:v1",
+    f"--environment_config={sys.executable} -m apache_beam.runners.worker.sdk_worker_main",
+)  # fmt: skip
+# Beam's own job service gives a job one worker; a module that Python imports at its start makes it two.
+TWO_WORKERS = """
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+begin = fn_runner.FnApiRunner.__init__
+def begin_with_two(self, *arguments, **named):
+    begin(self, *arguments, **named)
+    self._num_workers = 2
+fn_runner.FnApiRunner.__init__ = begin_with_two
+"""
+
 
 @pytest.mark.slow
 def test_same_shards_from_another_place_and_by_processes(sounds, drums_set, tmp_path):
     """By two processes, of a copy of the folder, as by this one."""
     copy = shutil.copytree(sounds, tmp_path / "copy")
-    arguments = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    made = prepare(options(copy, tmp_path / "set", data_labels="folder", num_shards=3), arguments)
+    made = prepare(options(copy, tmp_path / "set", data_labels="folder", num_shards=3), PROCESSES)
     assert shards_of(tmp_path / "set") == shards_of(drums_set)
     assert made.tables == manifest.read(str(drums_set)).tables
     assert leftovers(tmp_path / "set") == []
@@ -59,13 +77,14 @@ def many_sounds(folder: Path, count: int) -> None:
         (folder / f"{number}.wav").write_bytes(data)
 
 
-def start(sounds: Path, output: Path) -> subprocess.Popen:
+def start(sounds: Path, output: Path, beam: Sequence[str] = PROCESSES, **environment: str) -> subprocess.Popen:
     """audio_prepare by two processes."""
     command = [
         sys.executable, "-m", "specgan_tf.prepare", f"--data_dir={sounds}", f"--output_dir={output}", "--nomoments",
-        "--num_shards=12", "--", "--direct_running_mode=multi_processing", "--direct_num_workers=2",
+        "--num_shards=12", "--", *beam,
     ]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, **environment}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def wait_for_shards(process: subprocess.Popen, output: Path, count: int) -> None:
@@ -77,12 +96,17 @@ def wait_for_shards(process: subprocess.Popen, output: Path, count: int) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["worker", "pipeline", "command"])
-def test_killed_in_the_middle(tmp_path, victim):
+@pytest.mark.parametrize(
+    ("victim", "beam"), [("worker", PROCESSES), ("worker", SUBPROCESS), ("pipeline", PROCESSES), ("command", PROCESSES)]
+)
+def test_killed_in_the_middle(tmp_path, victim, beam):
     """A worker or the pipeline is started again; after the command was killed, the next one goes on."""
     many_sounds(tmp_path / "sounds", 60)
     output = tmp_path / "set"
-    process = start(tmp_path / "sounds", output)
+    (tmp_path / "site").mkdir()
+    if beam is SUBPROCESS:
+        (tmp_path / "site" / "sitecustomize.py").write_text(TWO_WORKERS)
+    process = start(tmp_path / "sounds", output, beam, PYTHONPATH=str(tmp_path / "site"))
     wait_for_shards(process, output, 2)
     started = children(process.pid)
     workers = [pid for pid in started if is_worker(pid)]
@@ -138,11 +162,14 @@ def test_command_line(sounds, tmp_path):
 
 
 @pytest.mark.slow
-def test_portable_runner(sounds, tmp_path):
-    """Beam's portable runner, with workers in processes."""
-    arguments = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
+@pytest.mark.parametrize("arguments", [THREADS, LOOPBACK, SUBPROCESS], ids=["threads", "loopback", "subprocess"])
+def test_other_runners(sounds, tmp_path, arguments):
+    """Beam's direct runner with threads, and its portable runner: the same shards, and a mistake as one line."""
     prepare(options(sounds, tmp_path / "set", num_shards=3), arguments)
     assert shards_of(tmp_path / "set") == shards_of(prepared(sounds, tmp_path / "other", num_shards=3))
+    assert leftovers(tmp_path / "set") == []
+    with pytest.raises(UserError, match=r"^\S+/(kick/broken|snare/empty)\.wav: .*; repair or remove it, or set \S+$"):
+        prepare(options(sounds, tmp_path / "bad", num_shards=3, data_skip_bad=False), arguments)
 
 
 def test_pipelines_that_lose_their_workers_again_and_again(sounds, tmp_path, monkeypatch, caplog):
