@@ -20,7 +20,7 @@ from tests.commands import run as run_command
 from tests.core.preparation.sounds import IN_MEMORY, RATE, leftovers, options, prepared, shards_of, tone
 from wavegan_tf.core.audio import tensorflow_io
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.preparation import manifest, processes
+from wavegan_tf.core.preparation import manifest, pipeline, processes
 
 PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 THREADS = ("--direct_running_mode=multi_threading", "--direct_num_workers=2")
@@ -170,6 +170,37 @@ def test_other_runners(sounds, tmp_path, arguments):
     assert leftovers(tmp_path / "set") == []
     with pytest.raises(UserError, match=r"^\S+/(kick/broken|snare/empty)\.wav: .*; repair or remove it, or set \S+$"):
         prepare(options(sounds, tmp_path / "bad", num_shards=3, data_skip_bad=False), arguments)
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+@pytest.mark.parametrize("workers", [1, 2, 3, 9])
+def test_shares_of_units(count, workers):
+    """Each worker may do all of them, and begins with what is its own, which the others come to last."""
+    units = [{"number": number} for number in range(count)]
+    found = [[unit["number"] for unit in share] for share in pipeline.shares(units, workers)]
+    assert len(found) == min(workers, count) and {len(share) for share in found} == {count}
+    assert all(sorted(share) == list(range(count)) for share in found)
+    assert sorted(share[0] for share in found) == list(range(len(found)))
+    if len(found) == 2:
+        assert found[0] == [*range(0, count, 2), *reversed(range(1, count, 2))]
+
+
+def test_claims_of_units(tmp_path):
+    """A unit is one worker's until it is done or fails, and nobody's after it is done."""
+    folder = str(tmp_path)
+    with pytest.raises(ZeroDivisionError), pipeline.claimed(folder, 3) as is_mine:
+        assert is_mine
+        with pipeline.claimed(folder, 3) as is_mine:
+            assert not is_mine
+        with pipeline.claimed(folder, 4) as is_mine:
+            assert is_mine
+        1 / 0  # noqa: B018
+    for expected in (True, False, False):
+        with pipeline.claimed(folder, 3) as is_mine:
+            assert is_mine == expected
+    for _ in range(2):
+        with pipeline.claimed(None, 3) as is_mine:
+            assert is_mine
 
 
 def test_pipelines_that_lose_their_workers_again_and_again(sounds, tmp_path, monkeypatch, caplog):
