@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import typing
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from absl import flags as absl_flags
-from absl import logging
 
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.notes.options import SPLITS, NoteChoiceOptions
@@ -17,6 +16,7 @@ from gansynth_tf.presets import CONFIGS
 from wavegan_tf.core import effects, flags
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.options import MAX_SEED, Options, option
+from wavegan_tf.core.preparation import filesystems
 from wavegan_tf.core.preparation.options import PreparationOptions
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class NotePreparationOptions(PreparationOptions, NoteChoiceOptions, FeatureOptio
             "audio_length": self.audio_length, "data_split": self.data_split, "seed": self.seed,
             "normalizer_num_examples": self.normalizer_num_examples,
         }  # fmt: skip
-        return GANSynthConfig(**values, data_prepared=os.path.abspath(self.output_dir))
+        return GANSynthConfig(**values, data_prepared=filesystems.absolute(self.output_dir))
 
 
 def prepare(options: NotePreparationOptions, beam: Sequence[str] = ()) -> Manifest:
@@ -116,7 +116,7 @@ def prepare(options: NotePreparationOptions, beam: Sequence[str] = ()) -> Manife
     """
     options.require_places()
     options.blocks, options.training()  # noqa: B018 - a mistake in them shows before anything is read
-    from wavegan_tf.core.preparation import filesystems, manifest, preparing, processes
+    from wavegan_tf.core.preparation import manifest, preparing, processes
 
     processes.beam_arguments(beam)  # before files are listed, which may take long
     plan = plan_of(options)
@@ -124,11 +124,8 @@ def prepare(options: NotePreparationOptions, beam: Sequence[str] = ()) -> Manife
     with preparing.holding(options.output_dir):
         preparing.claim(plan)
         made = preparing.prepare(plan, arguments)
-        for label, add in (("ranges", _ranges), ("features", _features)):
-            if not (options.ranges if label == "ranges" else options.blocks):
-                continue
-            if filesystems.is_remote(options.output_dir):
-                logging.info("no %s: a training computes them from prepared data that are not on this machine", label)
+        for is_wanted, add in ((options.ranges, _ranges), (options.blocks, _features)):
+            if not is_wanted:
                 continue
             extras = add(options, made, arguments)
             if extras:
@@ -148,30 +145,32 @@ def plan_of(options: NotePreparationOptions) -> Plan:
     from wavegan_tf.core.audio.files import stem_of
     from wavegan_tf.core.audio.options import Decoding
     from wavegan_tf.core.files import display_name
-    from wavegan_tf.core.preparation import filesystems, manifest, sources
+    from wavegan_tf.core.preparation import manifest, sources
+    from wavegan_tf.core.preparation.listing import Files
     from wavegan_tf.core.preparation.plan import Plan
 
     if options.data_dir and not filesystems.is_remote(options.data_dir):
         listed = list_notes(options.data_dir, options.data_split, options.data_skip_bad)
-        found = {note.path: sources.local(note.path) for note in listed.notes}
+        by_path, left_out = choose_notes(listed, options, options.data_split, options.data_dir)
+        files = Files.of(map(sources.local, by_path))
     else:
-        files = sources.find(options, options.data_skip_bad).files
-        found, listed = {file.path: file for file in files}, NoteList()
-        for file, note in zip(files, notes_of_paths([file.path for file in files]), strict=True):
+        files, listed = sources.find(options, options.data_skip_bad).files, NoteList()
+        for path, note in zip(files.paths, notes_of_paths(files.paths), strict=True):
             if isinstance(note, Note):
                 listed.notes.append(note)
             else:
-                listed.bad.append((display_name(stem_of(file.path)), str(note)))
-    by_path, left_out = choose_notes(listed, options, options.data_split, options.data_dir or options.data_glob)
+                listed.bad.append((display_name(stem_of(path)), str(note)))
+        by_path, left_out = choose_notes(listed, options, options.data_split, options.data_dir or options.data_glob)
+        files = files.chosen(np.flatnonzero([path in by_path for path in files.paths]))
     return Plan(
         kind=manifest.NOTES,
         folder=options.output_dir,
         options=prepared_options(options, options.data_split, options.num_channels),
         decoding=Decoding(options.sample_rate, options.num_channels, options.data_normalize),
         skip_bad=options.data_skip_bad,
-        files=[found[path] for path in by_path],
+        files=files,
         names=[note.name for note in by_path.values()],
-        classes=[note.pitch for note in by_path.values()],
+        classes=np.array([note.pitch for note in by_path.values()], np.int32),
         skipped=listed.bad,
         left_out=left_out,
         num_shards=options.num_shards,
@@ -201,7 +200,6 @@ def _ranges(options: NotePreparationOptions, made: Manifest, arguments: Sequence
 def _features(options: NotePreparationOptions, made: Manifest, arguments: Sequence[str]) -> dict[str, Any]:
     """The features of the notes for the manifest, beside those that are there."""
     from gansynth_tf.stages import features, prepared, preparing
-    from wavegan_tf.core.preparation import filesystems
     from wavegan_tf.core.preparation.results import Results
 
     config = options.training()
@@ -214,10 +212,10 @@ def _features(options: NotePreparationOptions, made: Manifest, arguments: Sequen
     ]  # fmt: skip
     if not blocks:
         return {}
-    folder = os.path.abspath(options.output_dir)
+    folder = filesystems.absolute(options.output_dir)
     settings = {**_settings(options, made), "folder": folder, "blocks": blocks}
     settings["notes_per_file"] = preparing.notes_per_file(settings)
-    filesystems.make_folder(os.path.join(folder, prepared.FEATURE_FOLDER))
+    filesystems.make_folder(filesystems.join(folder, prepared.FEATURE_FOLDER))
     files = -(-preparing.count_notes(settings) // settings["notes_per_file"])
     results = Results(options.output_dir, "features", settings, files)
     results.run("gansynth_tf.stages.preparing:write_features", arguments)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from absl import logging
 
 from specgan_tf.config import SpectrogramOptions
@@ -81,21 +81,22 @@ def plan_of(options: AudioPreparationOptions) -> Plan:
     from wavegan_tf.core.audio.labels import Labelling
     from wavegan_tf.core.files import display_name
     from wavegan_tf.core.preparation import manifest, sources
-    from wavegan_tf.core.preparation.loading import decoding_options
+    from wavegan_tf.core.preparation.listing import Within
+    from wavegan_tf.core.preparation.options import decoding_options
     from wavegan_tf.core.preparation.plan import Plan
 
     found = sources.find(options, options.data_skip_bad)
-    files, names = found.files, found.names
+    files = found.files
     labels: dict[str, Any] = {}
     if options.data_labels != "none":
         rule = Labelling(options.data_labels, options.data_labels_file)
-        labelled = rule.apply(found.root, [file.path for file in files], options.data_skip_bad)
-        without = [display_name(file.path) for file in files if file.path not in labelled.files]
-        pairs = [(file, name) for file, name in zip(files, names, strict=True) if file.path in labelled.files]
-        files, names = [file for file, _ in pairs], [name for _, name in pairs]
+        label_names, numbers = rule.number(found.root, files.paths, options.data_skip_bad)
+        without = [display_name(files.paths[place]) for place in np.flatnonzero(numbers < 0)]
+        if without:
+            files = files.chosen(np.flatnonzero(numbers >= 0))
         labels = {
-            "classes": [labelled.files[file.path] for file in files],
-            "labels": labelled.names,
+            "classes": numbers[numbers >= 0],
+            "labels": label_names,
             "skipped": [(name, f"has no label by --data_labels={options.data_labels}") for name in without],
         }
     return Plan(
@@ -105,7 +106,7 @@ def plan_of(options: AudioPreparationOptions) -> Plan:
         decoding=options.decoding(),
         skip_bad=options.data_skip_bad,
         files=files,
-        names=names,
+        names=Within(found.root, files.paths),
         num_shards=options.num_shards,
         **labels,
     )
@@ -121,10 +122,7 @@ def _with_moments(options: AudioPreparationOptions, made: Manifest, arguments: S
     before = made.extras.get(moments.EXTRA)
     if before and before["settings"] == settings:
         return made
-    if filesystems.is_remote(options.output_dir):
-        logging.info("no moments: a SpecGAN computes them from prepared data that are not on this machine")
-        return made
-    given = {**settings, "folder": os.path.abspath(options.output_dir), "key": made.key}
+    given = {**settings, "folder": filesystems.absolute(options.output_dir), "key": made.key}
     count = prepared_moments.count_batches(given)
     if not count:
         logging.info("no moments: no file is as long as a clip of %d samples", options.data_slice_len)

@@ -15,7 +15,8 @@ from wavegan_tf.core.audio import clips
 from wavegan_tf.core.audio.clips import ClipStore
 from wavegan_tf.core.audio.options import Slicing
 from wavegan_tf.core.audio.store import AudioStore
-from wavegan_tf.core.preparation import loading, manifest, results
+from wavegan_tf.core.errors import from_tensorflow
+from wavegan_tf.core.preparation import manifest, ranged, results
 
 PARTS = ("counts", "means", "squares")
 
@@ -29,7 +30,8 @@ def write_sums(settings: Mapping[str, Any], unit: Mapping[str, Any]) -> None:
     """Keeps the sums of the batches of a unit; for `results.Results`."""
     store, batches = _store(**_place(settings)), range(unit["first"], unit["last"])
     stream = clips.first_epoch(store, batch_size=moments.BATCH, seed=settings["seed"], batches=batches)
-    found = list(moments.sums(stream, Framing(**settings["framing"])))
+    with from_tensorflow():
+        found = list(moments.sums(stream, Framing(**settings["framing"])))
     counts, means, squares = (np.array(column) for column in zip(*found, strict=True))
     results.keep(unit, counts=counts, means=means, squares=squares)
 
@@ -48,6 +50,6 @@ def _place(settings: Mapping[str, Any]) -> dict[str, Any]:
 @functools.lru_cache(maxsize=1)
 def _store(folder: str, key: str, **slicing: Any) -> ClipStore:
     """The clips of a set; `key` makes it another when the folder holds another."""
-    opened = loading.open_prepared(folder, manifest.AUDIO, {})
+    opened = ranged.open_written(folder, manifest.AUDIO)
     audio = AudioStore(opened.names, opened.tables.lengths, (), opened.samples)
     return ClipStore(audio, Slicing(**slicing), opened.manifest.sample_rate)

@@ -23,7 +23,7 @@ from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.audio.samples import Samples
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
-from wavegan_tf.core.preparation.loading import open_prepared
+from wavegan_tf.core.preparation.loading import Prepared, open_prepared
 from wavegan_tf.core.preparation.manifest import NOTES
 
 # How many notes of each pitch from 24 upwards the training split of GANSynth's subset of NSynth has, by the original.
@@ -139,6 +139,15 @@ def _load_prepared(options: NoteOptions, cache_dir: str, num_channels: int) -> N
         skip_bad=options.data_skip_bad,
         shuffle_shards=options.data_shuffle_shards,
     )
+    return store_of(options, opened, num_channels)
+
+
+def store_of(options: NoteOptions, opened: Prepared, num_channels: int) -> NoteStore:
+    """The notes of a prepared set that is open.
+
+    Raises:
+      UserError: it has a note that its manifest excludes.
+    """
     pitches, lengths = opened.tables.classes, opened.tables.lengths
     if pitches.min() < options.data_min_pitch or pitches.max() > options.data_max_pitch:
         raise UserError(f"{display_name(opened.folder)}: has a pitch that its manifest excludes; prepare the data anew")

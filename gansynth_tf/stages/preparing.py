@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,11 +13,12 @@ import tensorflow as tf
 
 from gansynth_tf.config import GANSynthConfig
 from gansynth_tf.normalizer import RangeStatistics, identity
-from gansynth_tf.notes.loading import load_notes
+from gansynth_tf.notes.loading import store_of
 from gansynth_tf.notes.stream import NoteStore
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages import features, prepared
-from wavegan_tf.core.preparation import filesystems, results
+from wavegan_tf.core.errors import from_tensorflow
+from wavegan_tf.core.preparation import filesystems, manifest, ranged, results
 
 BOUNDS = ("low", "high")
 _FEATURE_FILE_BYTES, _FEWEST_FILES = 1 << 28, 16
@@ -28,7 +28,7 @@ _FEATURE_FILE_BYTES, _FEWEST_FILES = 1 << 28, 16
 def _notes(text: str, key: str) -> tuple[GANSynthConfig, NoteStore]:
     """The options that a JSON text holds, and their notes; `key` makes them others when the folder holds others."""
     config = GANSynthConfig(**json.loads(text))
-    return config, load_notes(config, "", config.num_channels)
+    return config, store_of(config, ranged.open_written(config.data_prepared, manifest.NOTES), config.num_channels)
 
 
 def _opened(settings: Mapping[str, Any]) -> tuple[GANSynthConfig, NoteStore]:
@@ -38,7 +38,8 @@ def _opened(settings: Mapping[str, Any]) -> tuple[GANSynthConfig, NoteStore]:
 def write_ranges(settings: Mapping[str, Any], unit: Mapping[str, Any]) -> None:
     """Keeps the smallest and largest values of a unit's batches of notes; for `results.Results`."""
     config, store = _opened(settings)
-    low, high = features.ranges(config, store, features.make_features(config), range(unit["first"], unit["last"]))
+    with from_tensorflow():
+        low, high = features.ranges(config, store, features.make_features(config), range(unit["first"], unit["last"]))
     results.keep(unit, low=low, high=high)
 
 
@@ -82,10 +83,11 @@ def write_features(settings: Mapping[str, Any], unit: Mapping[str, Any]) -> None
     )
     for number in range(unit["first"], unit["last"]):
         part = range(number * each, min((number + 1) * each, len(store)))
-        made = [list(column) for column in zip(*_batches(store, part, transform), strict=True)]
+        with from_tensorflow():
+            made = [list(column) for column in zip(*_batches(store, part, transform), strict=True)]
         for blocks, batches in zip(settings["blocks"], made, strict=True):
             data = np.concatenate(batches).astype("<f4").tobytes()
-            filesystems.write(os.path.join(settings["folder"], feature_file(config, blocks, number)), data)
+            filesystems.write(filesystems.join(settings["folder"], feature_file(config, blocks, number)), data)
             sizes.append((number, blocks, len(part), len(data), *_words(hashlib.sha256(data).digest())))
     assert notes.stop == part.stop
     results.keep(unit, files=np.array(sizes, np.int64))

@@ -18,9 +18,11 @@ from gansynth_tf.notes.stream import note_batches
 from gansynth_tf.prepare import NotePreparationOptions, prepare
 from gansynth_tf.resolution import StageData
 from gansynth_tf.stages import features
+from tests.core.preparation.objects import STORED
 from tests.core.preparation.remote_sets import put
 from tests.core.preparation.sounds import IN_MEMORY, RATE, tone
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.preparation import manifest
 
 LENGTH = 2048
 SIZES: dict[str, Any] = {
@@ -46,7 +48,7 @@ def notes(tmp_path_factory):
 
 
 def options(notes, output, **changes):
-    return NotePreparationOptions(data_dir=str(notes), output_dir=str(output), **{**SIZES, **changes})
+    return NotePreparationOptions(**{"data_dir": str(notes), "output_dir": str(output), **SIZES, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +194,14 @@ def test_runs_of_other_options_are_refused(notes, prepared, tmp_path):
         (name, value), = changes.items()
         with pytest.raises(UserError, match=f"{name}={value}: the data in .* were prepared with "):
             load_notes(dataclasses.replace(config, **changes), str(tmp_path))
+
+
+def test_remote_sets_are_those_of_a_folder(notes, prepared):
+    """Ranges and features in the manifest to the bit, and the files of these to the byte."""
+    STORED.clear()
+    made = prepare(options(notes, "", output_dir="objects://out/set", num_shards=2, features="all"), IN_MEMORY)
+    assert made == manifest.read(str(prepared))
+    found = {path.removeprefix("objects://out/set/"): data for path, data in STORED.items()}
+    assert sorted(found) == sorted(str(path.relative_to(prepared)) for path in prepared.rglob("*") if path.is_file())
+    for path in prepared.rglob("*.f32"):
+        assert found[str(path.relative_to(prepared))] == path.read_bytes()

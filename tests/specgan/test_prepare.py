@@ -12,8 +12,10 @@ import pytest
 from specgan_tf import moments
 from specgan_tf.config import SpecGANConfig
 from specgan_tf.prepare import prepare
+from tests.core.preparation.objects import STORED
 from tests.core.preparation.sounds import IN_MEMORY, options, write_sounds
 from wavegan_tf.core.errors import UserError
+from wavegan_tf.core.preparation import ranged, results
 from wavegan_tf.core.preparation.loading import load_clips
 
 
@@ -90,3 +92,48 @@ def test_mistakes(sounds, tmp_path):
             values: dict[str, Any] = changes
             prepare(dataclasses.replace(options(sounds, tmp_path / "set"), **values), IN_MEMORY)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("slicing", "block"), [*zip(SLICINGS, (100, 4096, 1 << 20), strict=True)])
+def test_moments_of_a_remote_set_are_those_of_a_local_one(sounds, tmp_path, monkeypatch, slicing, block):
+    """Whatever is read at a time; and the parts are gone, as is what no set has."""
+    monkeypatch.setattr(moments, "BATCH", 5)
+    monkeypatch.setattr(ranged, "_BLOCK_BYTES", block)
+    values = {"moments": True, "seed": 3, "num_shards": 3, **slicing}
+    local = prepare(options(sounds, tmp_path / "set", **values), IN_MEMORY)
+    STORED.clear()
+    remote = prepare(options(sounds, sounds, **{**values, "output_dir": "objects://out/set"}), IN_MEMORY)
+    assert remote == local and moments.EXTRA in remote.extras
+    names = sorted(path.removeprefix("objects://out/set/") for path in STORED)
+    assert names == sorted(str(p.relative_to(tmp_path / "set")) for p in (tmp_path / "set").rglob("*") if p.is_file())
+
+
+def test_remote_shards_that_cannot_be_read(sounds, monkeypatch):
+    """One line that names the shard; parts that are there are not computed again."""
+    monkeypatch.setattr(moments, "BATCH", 1)
+    STORED.clear()
+    prepare(options(sounds, sounds, output_dir="objects://out/set", num_shards=3), IN_MEMORY)
+    shard = "objects://out/set/shard-00002-of-00003.audio"
+    whole = STORED[shard]
+    wanted = options(sounds, sounds, output_dir="objects://out/set", num_shards=3, moments=True)
+    write = results.keep
+
+    def keep_and_break(unit, **arrays):
+        write(unit, **arrays)
+        STORED[shard] = whole[:100]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "keep", keep_and_break)
+        with pytest.raises(UserError, match=f"^{shard}: is shorter than it was written; prepare the data anew$"):
+            prepare(wanted, IN_MEMORY)
+    STORED[shard] = whole
+    there = {path for path in STORED if "/parts/" in path}
+    written: list[str] = []
+
+    def keep_and_note(unit, **arrays):
+        written.append(unit["path"])
+        write(unit, **arrays)
+
+    monkeypatch.setattr(results, "keep", keep_and_note)
+    assert moments.EXTRA in prepare(wanted, IN_MEMORY).extras
+    assert there and written and not there & set(written)

@@ -130,7 +130,7 @@ def take(directory: str, name: str, doing: str, **arguments: str) -> BinaryIO:
         file.seek(0)
         owner, _, host = file.read().decode(errors="replace").strip().partition(" ")
         try:
-            is_held = not _lock(file)
+            is_held = not try_to_lock(file)
         except OSError as error:
             # Not on every network disk. A process of this machine that holds the directory is still seen.
             is_held = host == socket.gethostname() and owner.isdecimal() and is_running(int(owner))
@@ -176,8 +176,8 @@ def held(directory: str, name: str, doing: str) -> Iterator[None]:
             file.close()
 
 
-def _lock(file: BinaryIO) -> bool:
-    """Locks a file; False if another process holds it."""
+def try_to_lock(file: BinaryIO) -> bool:
+    """Locks a file until it is closed; False if another process holds it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -152,3 +152,16 @@ def test_damaged_labels_of_a_run(tmp_path, value):
         (tmp_path / labels.LABELS_FILE).write_text(json.dumps(value))
     with pytest.raises(UserError, match=re.escape(labels.LABELS_FILE) + ": cannot be read as the labels of the run"):
         labels.load(str(tmp_path))
+
+
+@pytest.mark.parametrize("rule", ["folder", "name"])
+@pytest.mark.parametrize("known", [None, ("snare", "tom", "kick", "hat")])
+def test_numbers_are_those_of_the_mapping(rule, known):
+    paths = ["f/snare/snare_1.wav", "f/0.wav", "f/kick/kick_2.wav", "f/snare/snare_3.wav", "f/hat/hat.wav", "f/_.wav"]
+    labelling = Labelling(rule, known=known)
+    names, numbers = labelling.number("f", paths, True)
+    labelled = labelling.apply("f", paths, True)
+    assert names == labelled.names == (known or ("hat", "kick", "snare"))
+    assert [labelled.files.get(path, -1) for path in paths] == numbers.tolist()
+    shown = [names[number] if number >= 0 else None for number in numbers]
+    assert shown == ["snare", None, "kick", "snare", "hat", None]

@@ -18,7 +18,7 @@ from tests.core.preparation.sounds import RATE, leftovers, options, prepared, sh
 from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.preparation import manifest, pipeline, shards
-from wavegan_tf.core.preparation.filesystems import Found
+from wavegan_tf.core.preparation.listing import Files, Found
 from wavegan_tf.core.preparation.plan import SHARD_BYTES, Plan
 
 
@@ -198,10 +198,10 @@ def test_without_beam(sounds, tmp_path, monkeypatch):
 
 
 def plan(sizes, num_shards=0):
-    files = [Found(f"{number}.wav", size, 0.0) for number, size in enumerate(sizes)]
+    files = Files.of(Found(f"{number}.wav", size, 0.0) for number, size in enumerate(sizes))
     return Plan(
         kind="audio", folder="", options={}, decoding=Decoding(RATE), skip_bad=True, files=files,
-        names=[file.path for file in files], num_shards=num_shards,
+        names=files.paths, num_shards=num_shards,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,35 @@ import soundfile
 
 from specgan_tf.prepare import prepare
 from tests.commands import run as run_command
-from tests.core.preparation.sounds import IN_MEMORY, leftovers, options, prepared, shards_of, tone
+from tests.core.preparation.sounds import IN_MEMORY, RATE, leftovers, options, prepared, shards_of, tone
+from wavegan_tf.core.audio import tensorflow_io
 from wavegan_tf.core.errors import UserError
-from wavegan_tf.core.preparation import manifest, processes
+from wavegan_tf.core.preparation import manifest, pipeline, processes
+
+PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+THREADS = ("--direct_running_mode=multi_threading", "--direct_num_workers=2")
+PORTABLE = ("--runner=PortableRunner", "--job_endpoint=embed", "--sdk_worker_parallelism=2")
+LOOPBACK = (*PORTABLE, "--environment_type=LOOPBACK")
+SUBPROCESS = (
+    *PORTABLE, "--environment_type=beam:env:harness_subprocess_python:v1",
+    f"--environment_config={sys.executable} -m apache_beam.runners.worker.sdk_worker_main",
+)  # fmt: skip
+# Beam's own job service gives a job one worker; a module that Python imports at its start makes it two.
+TWO_WORKERS = """
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+begin = fn_runner.FnApiRunner.__init__
+def begin_with_two(self, *arguments, **named):
+    begin(self, *arguments, **named)
+    self._num_workers = 2
+fn_runner.FnApiRunner.__init__ = begin_with_two
+"""
 
 
 @pytest.mark.slow
 def test_same_shards_from_another_place_and_by_processes(sounds, drums_set, tmp_path):
     """By two processes, of a copy of the folder, as by this one."""
     copy = shutil.copytree(sounds, tmp_path / "copy")
-    arguments = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    made = prepare(options(copy, tmp_path / "set", data_labels="folder", num_shards=3), arguments)
+    made = prepare(options(copy, tmp_path / "set", data_labels="folder", num_shards=3), PROCESSES)
     assert shards_of(tmp_path / "set") == shards_of(drums_set)
     assert made.tables == manifest.read(str(drums_set)).tables
     assert leftovers(tmp_path / "set") == []
@@ -58,13 +77,14 @@ def many_sounds(folder: Path, count: int) -> None:
         (folder / f"{number}.wav").write_bytes(data)
 
 
-def start(sounds: Path, output: Path) -> subprocess.Popen:
+def start(sounds: Path, output: Path, beam: Sequence[str] = PROCESSES, **environment: str) -> subprocess.Popen:
     """audio_prepare by two processes."""
     command = [
         sys.executable, "-m", "specgan_tf.prepare", f"--data_dir={sounds}", f"--output_dir={output}", "--nomoments",
-        "--num_shards=12", "--", "--direct_running_mode=multi_processing", "--direct_num_workers=2",
+        "--num_shards=12", "--", *beam,
     ]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, **environment}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def wait_for_shards(process: subprocess.Popen, output: Path, count: int) -> None:
@@ -76,12 +96,17 @@ def wait_for_shards(process: subprocess.Popen, output: Path, count: int) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["worker", "pipeline", "command"])
-def test_killed_in_the_middle(tmp_path, victim):
+@pytest.mark.parametrize(
+    ("victim", "beam"), [("worker", PROCESSES), ("worker", SUBPROCESS), ("pipeline", PROCESSES), ("command", PROCESSES)]
+)
+def test_killed_in_the_middle(tmp_path, victim, beam):
     """A worker or the pipeline is started again; after the command was killed, the next one goes on."""
     many_sounds(tmp_path / "sounds", 60)
     output = tmp_path / "set"
-    process = start(tmp_path / "sounds", output)
+    (tmp_path / "site").mkdir()
+    if beam is SUBPROCESS:
+        (tmp_path / "site" / "sitecustomize.py").write_text(TWO_WORKERS)
+    process = start(tmp_path / "sounds", output, beam, PYTHONPATH=str(tmp_path / "site"))
     wait_for_shards(process, output, 2)
     started = children(process.pid)
     workers = [pid for pid in started if is_worker(pid)]
@@ -108,6 +133,20 @@ def test_killed_in_the_middle(tmp_path, victim):
     assert shards_of(output) == shards_of(other)
 
 
+def test_decoding_imports_no_tensorflow(tmp_path):
+    """In the command, nor in what its workers do: that costs seconds and half a gigabyte each."""
+    (tmp_path / "sounds").mkdir()
+    samples = tensorflow_io.MIN_SAMPLES + 1
+    soundfile.write(tmp_path / "sounds" / "long.wav", tone(samples), RATE, "PCM_16")
+    program = (
+        "import sys; from specgan_tf.prepare import AudioPreparationOptions, prepare; "
+        "made = prepare(AudioPreparationOptions(moments=False, data_dir=sys.argv[1], output_dir=sys.argv[2]), "
+        f"{list(IN_MEMORY)}); print(made.samples, *(name for name in ('tensorflow', 'keras') if name in sys.modules))"
+    )
+    arguments = [sys.executable, "-c", program, str(tmp_path / "sounds"), str(tmp_path / "set")]
+    assert subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True).stdout == f"{samples}\n"
+
+
 @pytest.mark.slow
 def test_command_line(sounds, tmp_path):
     """Of both commands as users run them, with options of Beam's that are right and wrong."""
@@ -123,11 +162,45 @@ def test_command_line(sounds, tmp_path):
 
 
 @pytest.mark.slow
-def test_portable_runner(sounds, tmp_path):
-    """Beam's portable runner, with workers in processes."""
-    arguments = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
+@pytest.mark.parametrize("arguments", [THREADS, LOOPBACK, SUBPROCESS], ids=["threads", "loopback", "subprocess"])
+def test_other_runners(sounds, tmp_path, arguments):
+    """Beam's direct runner with threads, and its portable runner: the same shards, and a mistake as one line."""
     prepare(options(sounds, tmp_path / "set", num_shards=3), arguments)
     assert shards_of(tmp_path / "set") == shards_of(prepared(sounds, tmp_path / "other", num_shards=3))
+    assert leftovers(tmp_path / "set") == []
+    with pytest.raises(UserError, match=r"^\S+/(kick/broken|snare/empty)\.wav: .*; repair or remove it, or set \S+$"):
+        prepare(options(sounds, tmp_path / "bad", num_shards=3, data_skip_bad=False), arguments)
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+@pytest.mark.parametrize("workers", [1, 2, 3, 9])
+def test_shares_of_units(count, workers):
+    """Each worker may do all of them, and begins with what is its own, which the others come to last."""
+    units = [{"number": number} for number in range(count)]
+    found = [[unit["number"] for unit in share] for share in pipeline.shares(units, workers)]
+    assert len(found) == min(workers, count) and {len(share) for share in found} == {count}
+    assert all(sorted(share) == list(range(count)) for share in found)
+    assert sorted(share[0] for share in found) == list(range(len(found)))
+    if len(found) == 2:
+        assert found[0] == [*range(0, count, 2), *reversed(range(1, count, 2))]
+
+
+def test_claims_of_units(tmp_path):
+    """A unit is one worker's until it is done or fails, and nobody's after it is done."""
+    folder = str(tmp_path)
+    with pytest.raises(ZeroDivisionError), pipeline.claimed(folder, 3) as is_mine:
+        assert is_mine
+        with pipeline.claimed(folder, 3) as is_mine:
+            assert not is_mine
+        with pipeline.claimed(folder, 4) as is_mine:
+            assert is_mine
+        1 / 0  # noqa: B018
+    for expected in (True, False, False):
+        with pipeline.claimed(folder, 3) as is_mine:
+            assert is_mine == expected
+    for _ in range(2):
+        with pipeline.claimed(None, 3) as is_mine:
+            assert is_mine
 
 
 def test_pipelines_that_lose_their_workers_again_and_again(sounds, tmp_path, monkeypatch, caplog):

@@ -102,7 +102,8 @@ def list_audio_files(root: str, skip_bad: bool = False) -> list[str]:
         paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
         found += [path for path in paths if extension_of(path) in AUDIO_EXTENSIONS or _has_audio_start(path)]
     report_skipped(skipped)
-    return sorted(found)
+    found.sort()
+    return found
 
 
 def report_skipped(skipped: Sequence[tuple[str, str]], verb: str = "skipped") -> None:

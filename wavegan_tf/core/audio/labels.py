@@ -11,6 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from wavegan_tf.core.audio.files import report_skipped, stem_of
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name
@@ -57,7 +59,13 @@ class Labelling:
     known: tuple[str, ...] | None = None
 
     def apply(self, folder: str, paths: Sequence[str], skip_bad: bool) -> Labelled:
-        """Labels the files of a folder.
+        """Labels the files of a folder; see `number`."""
+        names, numbers = self.number(folder, paths, skip_bad)
+        found = zip(paths, numbers.tolist(), strict=True)
+        return Labelled(names, {path: number for path, number in found if number >= 0})
+
+    def number(self, folder: str, paths: Sequence[str], skip_bad: bool) -> tuple[tuple[str, ...], np.ndarray]:
+        """Labels the files of a folder, which may be millions.
 
         Args:
           folder: where they are.
@@ -67,6 +75,9 @@ class Labelling:
         Raises:
           UserError: the table cannot be used, a file has no label and must not be skipped, a label cannot be one, there
             are fewer than two or too many, or the run that is continued does not know one.
+
+        Returns:
+          The names of the labels, and int32 [paths], the number of the label of each file, -1 of one without.
         """
         if self.rule == "csv":
             label_of, why = _by_table(folder, self.table, paths, skip_bad), "has no row in --data_labels_file"
@@ -74,15 +85,19 @@ class Labelling:
             label_of, why = (lambda path: label_of_subfolder(folder, path)), "is in no sub-folder that names a label"
         else:
             label_of, why = label_of_name, "has no label before a _ or a digit of its name"
-        labels = {path: label_of(path) for path in paths}
-        without = [(display_name(path), why) for path, label in labels.items() if not label]
+        first: dict[str, int] = {}  # numbers in the order in which labels are met
+        labels = map(label_of, paths)
+        met = np.fromiter(
+            (first.setdefault(label, len(first)) if label else -1 for label in labels), np.int32, len(paths)
+        )
+        without = [(display_name(paths[place]), why) for place in np.flatnonzero(met < 0)]
         if without and not skip_bad:
             raise UserError(f"{without[0][0]}: {why}; label or remove it, or set --data_skip_bad=true")
         report_skipped(without)
-        found = {path: label for path, label in labels.items() if label}
-        names = self._names(Counter(found.values()))
-        numbers = {name: number for number, name in enumerate(names)}
-        return Labelled(names, {path: numbers[label] for path, label in found.items()})
+        counts = np.bincount(met[met >= 0], minlength=len(first)).tolist()
+        names = self._names(Counter(dict(zip(first, counts, strict=True))))
+        numbers = np.array([*map(names.index, first), -1], np.int32)  # the last is that of -1
+        return names, numbers[met]
 
     def _names(self, counts: Counter[str]) -> tuple[str, ...]:
         """The labels in order.
@@ -174,8 +189,10 @@ def _by_table(
         if place in lines:
             raise UserError(f"{shown}: lines {lines[place]} and {line} are both of {display_name(file)}; leave one")
         lines[place], labels[place] = line, label.strip().lower()
-    there = {os.path.normpath(path) for path in paths}
-    missing = [(f"{shown}, line {lines[place]}", place) for place in labels if place not in there]
+    absent = dict.fromkeys(labels)
+    for path in paths:
+        absent.pop(os.path.normpath(path), None)
+    missing = [(f"{shown}, line {lines[place]}", place) for place in absent]
     reasons = [(at, f"{display_name(os.path.relpath(place, folder))} is no audio file there") for at, place in missing]
     if reasons and not skip_bad:
         raise UserError(f"{reasons[0][0]}: {reasons[0][1]}; correct or remove it, or set --data_skip_bad=true")

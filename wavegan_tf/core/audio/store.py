@@ -18,6 +18,7 @@ from absl import logging
 
 from wavegan_tf.core.audio import decode as audio
 from wavegan_tf.core.audio.cache import SampleSpool, cache_key, read_index
+from wavegan_tf.core.audio.decode import num_threads as num_threads
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.options import Decoding
 from wavegan_tf.core.audio.samples import Samples
@@ -196,12 +197,6 @@ def _decode_all(files: list[str], decoding: Decoding, spool: SampleSpool, skip_b
             lengths.append(length)
             progress.add(length, len(skipped))
     return {"files": usable, "lengths": lengths, "skipped": skipped}
-
-
-def num_threads() -> int:
-    """Threads that decode at a time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(8, cores)
 
 
 def _map_in_order(pool: ThreadPoolExecutor, function: Callable[[str], Any], items: Iterable[str]) -> Iterator[Any]:

@@ -6,7 +6,7 @@ integers as libsndfile; so does 16-bit flac, but some broken flac files are deco
 refused; mp3 and vorbis differ in the last bit; 32-bit and big-endian wav are refused; chunks of odd size
 before the data empty a wav file; a header with a block size of 0 kills the process. So only 16-bit wav files
 with the plain header of 44 bytes, every field of which is checked here, go this way, and any doubt goes back
-to soundfile.
+to soundfile, as does all audio of a process that has not imported TensorFlow.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import functools
 import importlib
 import os
 import struct
+import sys
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -42,6 +43,9 @@ def decode(path: str, file: soundfile.SoundFile) -> np.ndarray | None:
       path: the file.
       file: the same file, opened by soundfile at its start; its header decides.
     """
+    # To import it takes seconds and half a gigabyte, which a process that only decodes never gets back.
+    if "tensorflow" not in sys.modules:
+        return None
     if not MIN_SAMPLES <= file.frames * file.channels <= MAX_SAMPLES or os.path.getsize(path) > MAX_BYTES:
         return None
     if not _has_plain_header(path, file):
@@ -49,7 +53,7 @@ def decode(path: str, file: soundfile.SoundFile) -> np.ndarray | None:
     decoder = _wav_decoder()
     if decoder is None:
         return None
-    import tensorflow as tf  # takes seconds, and many files need none of it
+    import tensorflow as tf
 
     try:
         samples = decoder(tf.constant(os.fsencode(path))).numpy()

@@ -10,21 +10,14 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from wavegan_tf.core.errors import UserError, one_line
 from wavegan_tf.core.files import display_name, replacing
+from wavegan_tf.core.preparation.listing import Found
 from wavegan_tf.core.writing import writing
 
 EXTRA = "pip install 'adversarial-audio-tf[beam]'"
-
-
-class Found(NamedTuple):
-    """A file that was matched: its path, bytes, and the time of its last change in the filesystem's own unit."""
-
-    path: str
-    size: int
-    changed: float
 
 
 def require_beam() -> None:
@@ -37,6 +30,11 @@ def require_beam() -> None:
         raise UserError(f"preparing data needs Apache Beam: {EXTRA}") from None
     finally:
         logging.disable(before)
+
+
+def absolute(path: str) -> str:
+    """The path from the root of this machine, or the address elsewhere."""
+    return path if is_remote(path) else os.path.abspath(path)
 
 
 def is_remote(path: str) -> bool:
@@ -120,10 +118,34 @@ def read(path: str) -> bytes:
     if not is_remote(path):
         with open(path, "rb") as file:
             return file.read()
+    with _named(path, "cannot be read"), open_to_read(path) as file:
+        return file.read()
+
+
+def open_to_read(path: str) -> BinaryIO:
+    """A remote file, open.
+
+    Raises:
+      UserError: it cannot be opened.
+    """
     from apache_beam.io.filesystem import CompressionTypes
 
-    with _named(path, "cannot be read"), _remote().open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return file.read()
+    with _named(path, "cannot be read"):
+        return _remote().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def read_at(file: BinaryIO, path: str, first: int, size: int) -> bytes:
+    """So many bytes of a remote file that is open, from `first` on, or fewer at its end.
+
+    Raises:
+      UserError: they cannot be read.
+    """
+    with _named(path, "cannot be read"):
+        file.seek(first)
+        data = file.read(size)
+        while len(data) < size and (more := file.read(size - len(data))):
+            data += more
+        return data
 
 
 @contextlib.contextmanager
@@ -180,12 +202,8 @@ def local_copy(path: str) -> Iterator[str]:
     if not is_remote(path):
         yield path
         return
-    from apache_beam.io.filesystem import CompressionTypes
-
     with tempfile.NamedTemporaryFile(suffix=os.path.splitext(path)[1]) as copy:
-        with _named(path, "cannot be read"), _remote().open(
-            path, compression_type=CompressionTypes.UNCOMPRESSED
-        ) as file:
+        with _named(path, "cannot be read"), open_to_read(path) as file:
             shutil.copyfileobj(file, copy, io.DEFAULT_BUFFER_SIZE << 7)
         copy.flush()
         yield copy.name

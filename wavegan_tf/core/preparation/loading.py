@@ -48,7 +48,7 @@ class Prepared:
     names: tables_.Names
     samples: samples.MappedSamples
     skipped: tuple[tuple[str, str], ...]
-    window: ShuffleWindow | None
+    window: ShuffleWindow | None = None
 
 
 def open_prepared(

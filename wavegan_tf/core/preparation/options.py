@@ -47,6 +47,12 @@ class PreparationOptions(Options):
             raise UserError("--output_dir must be given")
 
 
+def decoding_options(options: Any) -> dict[str, Any]:
+    """The options of a run on which decoded audio depends, by flag."""
+    names = ("data_sample_rate", "data_num_channels", "data_normalize", "data_fast_wav")
+    return {name: getattr(options, name) for name in names}
+
+
 def in_place(saved: OptionsT, places: Sequence[str], given: Collection[str] = ()) -> OptionsT:
     """The options of a run that is continued, without a place of its data where the command line gives another.
 

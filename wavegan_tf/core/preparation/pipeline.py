@@ -17,16 +17,18 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import create_runner
 
 from wavegan_tf.core.errors import UserError, found_in, marked, one_line
+from wavegan_tf.core.folders import try_to_lock
 
 _LOCAL_RUNNERS = ("", "DirectRunner", "FnApiRunner", "SwitchingDirectRunner")
 _LOST_WORKER = re.compile(r"Worker subprocess exited with return code (-?\d+)")
@@ -38,17 +40,50 @@ _PARENT_SECS = 0.5
 class Work(beam.DoFn):
     """Does units of work; yields the number of each."""
 
-    def __init__(self, function: str, settings: Mapping[str, Any]):
-        """Takes "module:name" of a function of settings and a unit."""
-        self._function, self._settings = function, dict(settings)
+    def __init__(self, function: str, settings: Mapping[str, Any], claims: str | None):
+        """Takes "module:name" of a function of settings and a unit, and the folder of `claimed`."""
+        self._function, self._settings, self._claims = function, dict(settings), claims
 
-    def process(self, unit: Mapping[str, Any]) -> Iterator[int]:
-        """Does one."""
+    def process(self, units: Sequence[Mapping[str, Any]]) -> Iterator[int]:
+        """Does those that no other worker does or has done."""
+        for unit in units:
+            with claimed(self._claims, unit["number"]) as is_mine:
+                if is_mine:
+                    self._do(unit)
+                    yield unit["number"]
+
+    def _do(self, unit: Mapping[str, Any]) -> None:
         try:
             resolve(self._function)(self._settings, unit)
         except UserError as error:
             raise marked(error) from None
-        yield unit["number"]
+
+
+@contextlib.contextmanager
+def claimed(folder: str | None, number: int) -> Iterator[bool]:
+    """Yields whether a unit is this worker's, and marks it as done when the block ends without an error.
+
+    Args:
+      folder: of this machine, empty when the pipeline starts; None if no other worker is given the same units.
+      number: of the unit.
+    """
+    if folder is None:
+        yield True
+        return
+    with open(os.path.join(folder, str(number)), "ab", buffering=0) as file:
+        is_mine = try_to_lock(file) and os.fstat(file.fileno()).st_size == 0
+        yield is_mine
+        if is_mine:
+            file.write(b"done")
+
+
+def shares(units: Sequence[Mapping[str, Any]], workers: int) -> list[list[Mapping[str, Any]]]:
+    """The units in the order of each worker: first its own, then, from their ends, those of the others.
+
+    The runner gives each worker a fixed share; so a worker whose share takes less time helps with the rest.
+    """
+    own = [units[worker::workers] for worker in range(min(workers, len(units)))]
+    return [[*mine, *(unit for other in own if other is not mine for unit in reversed(other))] for mine in own]
 
 
 @functools.cache
@@ -65,14 +100,16 @@ def run(job: Mapping[str, Any]) -> None:
       UserError: a unit found a mistake, Beam refuses its options, or the pipeline failed.
     """
     options = beam_options(job["beam"])
-    local = is_local(job["beam"])
+    local, claims = is_local(job["beam"]), job.get("claims")
+    workers = options.view_as(DirectOptions).direct_num_workers or os.cpu_count() or 1
+    units = shares(job["units"], workers) if claims else [[unit] for unit in job["units"]]
     try:
         with _quiet_logging(), beam.Pipeline(runner=_local_runner() if local else None, options=options) as pipeline:
             done = (
                 pipeline
-                | "Match" >> beam.Create(job["units"])
+                | "Match" >> beam.Create(units)
                 | "Spread" >> beam.Reshuffle()
-                | "Decode and write" >> beam.ParDo(Work(job["function"], job["settings"]))
+                | "Decode and write" >> beam.ParDo(Work(job["function"], job["settings"], claims))
             )
             _ = done | "Gather" >> beam.combiners.Count.Globally()
     except UserError:
@@ -110,8 +147,6 @@ def is_in_this_process(arguments: Sequence[str]) -> bool:
 
 
 def _running_mode(arguments: Sequence[str]) -> str:
-    from apache_beam.options.pipeline_options import DirectOptions
-
     return _parsed(arguments)[0].view_as(DirectOptions).direct_running_mode
 
 
@@ -184,6 +219,8 @@ def main(arguments: Sequence[str]) -> None:
     threading.excepthook = lost
     with open(job_file, encoding="utf-8", errors="surrogateescape") as file:
         job = json.load(file)
+    if is_local(job["beam"]):
+        job["claims"] = tempfile.mkdtemp(prefix="claims-", dir=os.path.dirname(job_file))
     try:
         run(job)
     except UserError as error:

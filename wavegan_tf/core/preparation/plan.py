@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +13,9 @@ import numpy as np
 
 from wavegan_tf.core.audio.files import extension_of
 from wavegan_tf.core.audio.options import Decoding
-from wavegan_tf.core.preparation import filesystems, options, shards
-from wavegan_tf.core.preparation.filesystems import Found
+from wavegan_tf.core.preparation import options, shards
+from wavegan_tf.core.preparation.filesystems import absolute
+from wavegan_tf.core.preparation.listing import Files
 
 SHARD_BYTES = 256 << 20
 # A small set has several shards as well, as each is the work of one process.
@@ -39,7 +39,7 @@ class Plan:
       skip_bad: report files that cannot be used and go on.
       files: what is to be decoded, in order.
       names: of the files, as runs are to know them.
-      classes: number of the label or pitch of each; None without.
+      classes: int [files], number of the label or pitch of each; None without.
       labels: names of the labels.
       skipped: (name, reason) of files that cannot be used without being decoded.
       left_out: how many others were not chosen, by the flag that decided.
@@ -51,9 +51,9 @@ class Plan:
     options: Mapping[str, Any]
     decoding: Decoding
     skip_bad: bool
-    files: Sequence[Found]
+    files: Files
     names: Sequence[str]
-    classes: Sequence[int] | None = None
+    classes: np.ndarray | None = None
     labels: tuple[str, ...] = ()
     skipped: Sequence[tuple[str, str]] = ()
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -62,8 +62,8 @@ class Plan:
     @functools.cached_property
     def _weights(self) -> np.ndarray:
         """About how many bytes of samples each file has."""
-        expansions = (_EXPANSION.get(extension_of(found.path), 1) for found in self.files)
-        return np.array([1 + found.size * expansion for found, expansion in zip(self.files, expansions, strict=True)])
+        expansions = (_EXPANSION.get(extension_of(path), 1) for path in self.files.paths)
+        return 1 + self.files.sizes * np.fromiter(expansions, np.int64, len(self.files))
 
     @property
     def is_small(self) -> bool:
@@ -90,10 +90,5 @@ class Plan:
         for found in self.files:
             made.update(json.dumps([absolute(found.path), found.size, found.changed]).encode())
         if self.classes is not None:
-            made.update(json.dumps([list(self.labels), list(map(int, self.classes))]).encode())
+            made.update(json.dumps([list(self.labels), self.classes.tolist()]).encode())
         return made.hexdigest()
-
-
-def absolute(path: str) -> str:
-    """The path from the root of this machine, or the address elsewhere."""
-    return path if filesystems.is_remote(path) else os.path.abspath(path)

@@ -19,8 +19,9 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name, remove_abandoned
 from wavegan_tf.core.folders import LOCK, held
 from wavegan_tf.core.preparation import filesystems, manifest, processes, results, shards, tables
+from wavegan_tf.core.preparation.filesystems import absolute
 from wavegan_tf.core.preparation.manifest import MANIFEST_FILE, SKIPPED_FILE, Manifest, Shard
-from wavegan_tf.core.preparation.plan import Plan, absolute
+from wavegan_tf.core.preparation.plan import Plan
 from wavegan_tf.core.progress import Progress
 from wavegan_tf.core.reading import Unreadable, parse_json
 
@@ -54,7 +55,7 @@ def prepare(plan: Plan, arguments: Sequence[str]) -> Manifest:
         logging.info("preparing %d files in %d shards, %d of them finished", len(plan.files), count, len(done))
         filesystems.make_folder(filesystems.join(plan.folder, _LISTS))
         for unit in units:
-            paths = [absolute(plan.files[place].path) for place in plan.parts[unit["number"]]]
+            paths = [absolute(plan.files.paths[place]) for place in plan.parts[unit["number"]]]
             text = json.dumps(paths, ensure_ascii=False).encode(errors="surrogateescape")
             filesystems.write(unit["list"], text)
         with _shown(plan, count, "shard") as look:
@@ -175,7 +176,7 @@ def _completed(plan: Plan, facts: Sequence[shards.ShardFacts]) -> Manifest:
     )
     skipped = list(plan.skipped)
     for part, facts_ in zip(plan.parts, facts, strict=True):
-        skipped += [(display_name(plan.files[part.start + place].path), reason) for place, reason in facts_.skipped]
+        skipped += [(display_name(plan.files.paths[part.start + place]), reason) for place, reason in facts_.skipped]
     write_skipped(plan.folder, skipped)
     _require_none(skipped, plan)
     report_skipped(skipped)
@@ -184,11 +185,11 @@ def _completed(plan: Plan, facts: Sequence[shards.ShardFacts]) -> Manifest:
         raise UserError(f"none of the {len(plan.files)} audio files can be used; the first is {name}: {reason}")
     columns = {name: np.concatenate([getattr(facts_, name) for facts_ in facts])
                for name in ("length", "offset", "divisor", "peak", "power")}  # fmt: skip
-    classes = np.zeros(0, np.int32) if plan.classes is None else np.asarray(plan.classes, np.int32)[places]
+    classes = np.zeros(0, np.int32) if plan.classes is None else plan.classes[places]
     arrays = {
         "lengths": columns["length"], "offsets": columns["offset"], "divisors": columns["divisor"], "classes": classes,
     }  # fmt: skip
-    digests = tables.write(plan.folder, [plan.names[place] for place in places], arrays)
+    digests = tables.write(plan.folder, (plan.names[place] for place in places.data), arrays)
     rate = plan.decoding.sample_rate
     made = Manifest(
         kind=plan.kind,

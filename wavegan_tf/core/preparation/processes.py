@@ -9,14 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import logging
 
-from wavegan_tf.core.audio.store import num_threads
+from wavegan_tf.core.audio.decode import num_threads
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import work_folder
 from wavegan_tf.core.preparation import filesystems
@@ -119,8 +118,10 @@ def _run_process(arguments: Sequence[str], folder: str, log: str, look: Callable
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,
         )  # fmt: skip
     try:
-        while process.poll() is None:
-            time.sleep(_LOOK_SECS)
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK_SECS)
+                break
             look()
     finally:
         with contextlib.suppress(ProcessLookupError):

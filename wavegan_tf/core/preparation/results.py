@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.preparation import filesystems, processes
 from wavegan_tf.core.progress import Progress
-from wavegan_tf.core.reading import Unreadable, read_arrays
+from wavegan_tf.core.reading import Unreadable, arrays_in
 from wavegan_tf.core.writing import npz
 
 FOLDER = "parts"
@@ -31,12 +32,13 @@ class Results:
         """Names the results.
 
         Args:
-          folder: of a set on this machine.
+          folder: of a set, or its address.
           label: what is computed, in names of files and the line of progress.
           settings: JSON values on which the results depend, and the function.
           count: items.
         """
-        self._folder, self._label, self._settings = os.path.join(os.path.abspath(folder), FOLDER), label, dict(settings)
+        self._folder = filesystems.join(filesystems.absolute(folder), FOLDER)
+        self._label, self._settings = label, dict(settings)
         text = json.dumps([label, self._settings, count], sort_keys=True)
         units = min(count, _MOST_UNITS)
         bounds = [number * count // units for number in range(units + 1)]
@@ -52,19 +54,28 @@ class Results:
         Raises:
           UserError: see `processes.run`.
         """
-        missing = [unit for unit in self._units if not os.path.exists(unit["path"])]
+        there = self._there()
+        missing = [unit for unit in self._units if unit["path"] not in there]
         if not missing:
             return
         filesystems.make_folder(self._folder)
         progress = Progress(0, len(self._units), label=f"{self._label}: part", rate="parts/s")
 
         def look() -> None:
-            progress.update(sum(os.path.exists(unit["path"]) for unit in self._units), {})
+            if not filesystems.is_remote(self._folder):
+                progress.update(len(self._there()), {})
 
         try:
             processes.run(function, self._settings, missing, arguments, look)
         finally:
             progress.close()
+
+    def _there(self) -> set[str]:
+        """Paths of the units that have been computed."""
+        paths = {unit["path"] for unit in self._units}
+        if filesystems.is_remote(self._folder):
+            return paths & {found.path for found in filesystems.match(f"{self._folder}/*")}
+        return {path for path in paths if os.path.exists(path)}
 
     def read(self, names: Sequence[str]) -> list[list[np.ndarray]]:
         """The arrays with these names of each unit, in order.
@@ -75,8 +86,8 @@ class Results:
         found = []
         for unit in self._units:
             try:
-                found.append(read_arrays(unit["path"], names, _MOST_BYTES))
-            except (OSError, Unreadable) as error:
+                found.append(arrays_in(io.BytesIO(filesystems.read(unit["path"])), names, _MOST_BYTES))
+            except (OSError, Unreadable, UserError) as error:
                 filesystems.remove([unit["path"]])
                 raise UserError(f"{display_name(unit['path'])}: is missing or damaged ({error}); start again") from None
         return found
@@ -84,8 +95,9 @@ class Results:
     def remove(self) -> None:
         """Removes the files of all units."""
         filesystems.remove([unit["path"] for unit in self._units])
-        with contextlib.suppress(OSError):
-            os.rmdir(self._folder)
+        if not filesystems.is_remote(self._folder):
+            with contextlib.suppress(OSError):
+                os.rmdir(self._folder)
 
 
 def keep(unit: Mapping[str, Any], **arrays: np.ndarray) -> None:

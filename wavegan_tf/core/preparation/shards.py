@@ -7,6 +7,7 @@ code / 32768 / divisor in float32, to the bit what the decoder and its normalisa
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import hashlib
 import io
@@ -102,23 +103,25 @@ def write_shard(settings: Mapping[str, Any], unit: Mapping[str, Any]) -> None:
         return
     decoding = Decoding(**settings["decoding"])
     files = json.loads(filesystems.read(unit["list"]).decode(errors="surrogateescape"))
-    rows: list[tuple] = []
+    columns: dict[str, array.array] = {name: array.array(np.dtype(kind).char) for name, kind in _COLUMNS.items()}
     skipped: list[tuple[int, str]] = []
     with filesystems.new_file(filesystems.join(folder, shard_name(number, count))) as file:
         sink = _Sink(file)
         sink.write(MAGIC)
         for place, path in enumerate(files):
             try:
-                rows.append((place, *_write_file(sink, path, decoding)))
+                row: tuple = (place, *_write_file(sink, path, decoding))
             except _Unusable as error:
                 if not settings["skip_bad"]:
                     raise UserError(
                         f"{display_name(path)}: {error}; repair or remove it, or set --data_skip_bad=true"
                     ) from None
                 skipped.append((place, str(error)))
-    columns = dict(zip(_COLUMNS, zip(*rows, strict=True) if rows else [()] * len(_COLUMNS), strict=True))
+                continue
+            for column, value in zip(columns.values(), row, strict=True):
+                column.append(value)
     text = {"key": settings["key"], "size": sink.size, "sha256": sink.digest.hexdigest(), "skipped": skipped}
-    arrays = {name: np.array(columns[name], kind) for name, kind in _COLUMNS.items()}
+    arrays = {name: np.frombuffer(columns[name], kind) for name, kind in _COLUMNS.items()}
     arrays["text"] = np.frombuffer(json.dumps(text).encode(), np.uint8)
     filesystems.write(facts_path(folder, number, count), npz(**arrays))
 

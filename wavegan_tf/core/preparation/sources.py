@@ -10,7 +10,7 @@ from wavegan_tf.core.audio.files import AUDIO_EXTENSIONS, extension_of, find_aud
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.preparation import filesystems
-from wavegan_tf.core.preparation.filesystems import Found
+from wavegan_tf.core.preparation.listing import Files, Found
 from wavegan_tf.core.preparation.options import PreparationOptions
 
 
@@ -18,13 +18,7 @@ class Sources(NamedTuple):
     """Files in the order of their paths, and the folder to which their names are relative."""
 
     root: str
-    files: list[Found]
-
-    @property
-    def names(self) -> list[str]:
-        """Paths of the files within the root."""
-        prefix = self.root.rstrip("/") + "/"
-        return [found.path.removeprefix(prefix) for found in self.files]
+    files: Files
 
 
 def find(options: PreparationOptions, skip_bad: bool) -> Sources:
@@ -42,9 +36,9 @@ def find(options: PreparationOptions, skip_bad: bool) -> Sources:
         return _of_pattern(options.data_glob)
     folder = options.data_dir
     if not filesystems.is_remote(folder):
-        return Sources(folder, [local(path) for path in find_audio_files(folder, skip_bad=skip_bad)])
+        return Sources(folder, Files.of(map(local, find_audio_files(folder, skip_bad=skip_bad))))
     found = filesystems.match(filesystems.join(folder, "**"))
-    files = [entry for entry in found if extension_of(entry.path) in AUDIO_EXTENSIONS]
+    files = Files.of(entry for entry in found if extension_of(entry.path) in AUDIO_EXTENSIONS)
     if not files:
         raise UserError(f"--data_dir={display_name(folder)}: holds no audio file (wav, flac, ogg, mp3)")
     return Sources(folder.rstrip("/"), files)
@@ -66,4 +60,4 @@ def _of_pattern(pattern: str) -> Sources:
         raise UserError(f"--data_glob={display_name(pattern)}: matches no file")
     fixed = re.split(r"[*?\[]", full, maxsplit=1)[0]
     root = fixed.rpartition("/")[0] or "/"
-    return Sources(root, files if filesystems.is_remote(pattern) else [local(found.path) for found in files])
+    return Sources(root, Files.of(files if filesystems.is_remote(pattern) else (local(found.path) for found in files)))

@@ -7,14 +7,14 @@ import hashlib
 import io
 import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from typing import overload
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.preparation import filesystems
+from wavegan_tf.core.preparation.listing import Names as Names
 from wavegan_tf.core.reading import Unreadable, read_array
 from wavegan_tf.core.writing import npy
 
@@ -44,32 +44,7 @@ class Tables:
 _KINDS = {"lengths": np.int64, "offsets": np.int64, "divisors": np.float32, "classes": np.int32, "name_ends": np.int64}
 
 
-class Names(Sequence[str]):
-    """Names of files, of which each is read when it is asked for."""
-
-    def __init__(self, data: bytes | mmap.mmap, ends: np.ndarray):
-        """Takes all names in one, and where each ends."""
-        self._data, self._ends = data, ends
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
-        start = int(self._ends[place - 1]) if place else 0
-        return os.fsdecode(self._data[start : int(self._ends[place])])
-
-    def __iter__(self) -> Iterator[str]:
-        return (self[place] for place in range(len(self)))
-
-
-def write(folder: str, names: Sequence[str], columns: Mapping[str, np.ndarray]) -> dict[str, str]:
+def write(folder: str, names: Iterable[str], columns: Mapping[str, np.ndarray]) -> dict[str, str]:
     """Writes the tables of a set; returns the sha256 of each file by its name.
 
     Args:
@@ -80,15 +55,16 @@ def write(folder: str, names: Sequence[str], columns: Mapping[str, np.ndarray]) 
     Raises:
       UserError: they cannot be written.
     """
-    encoded = [os.fsencode(name) for name in names]
-    ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
-    files = {f"{name}.npy": npy(array.astype(_KINDS[name])) for name, array in {**columns, "name_ends": ends}.items()}
-    files[_NAMES] = memoryview(b"".join(encoded))
-    place = filesystems.join(folder, FOLDER)
+    packed = Names.of(names)
+    place, digests = filesystems.join(folder, FOLDER), {}
     filesystems.make_folder(place)
-    for name, data in files.items():
+    columns = {**columns, "name_ends": packed.ends}
+    arrays = {f"{name}.npy": array.astype(_KINDS[name]) for name, array in columns.items()}
+    for name in (*arrays, _NAMES):
+        data = npy(arrays[name]) if name in arrays else memoryview(packed.data)
         filesystems.write(filesystems.join(place, name), data)
-    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        digests[name] = hashlib.sha256(data).hexdigest()
+    return digests
 
 
 def read(folder: str, digests: Mapping[str, str], files: int, has_classes: bool, verify: bool) -> tuple[Tables, Names]:
