@@ -83,12 +83,6 @@ def decode_blocks(
         yield from convert(blocks, rate, sample_rate, num_channels)
 
 
-def num_threads() -> int:
-    """Threads, or processes, that decode at a time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(8, cores)
-
-
 def probe(path: str) -> tuple[int, int]:
     """Sample rate in Hz and number of channels of a file, by whatever decodes it.
 

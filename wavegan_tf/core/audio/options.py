@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any
 
 from wavegan_tf.core import effects
@@ -50,6 +51,12 @@ class Decoding:
     num_channels: int = 1
     normalize: bool = True
     fast_wav: bool = False
+
+
+def num_threads() -> int:
+    """Threads, or processes, that decode at a time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(8, cores)
 
 
 def prepared(command: str) -> Any:

@@ -18,9 +18,9 @@ from absl import logging
 
 from wavegan_tf.core.audio import decode as audio
 from wavegan_tf.core.audio.cache import SampleSpool, cache_key, read_index
-from wavegan_tf.core.audio.decode import num_threads as num_threads
 from wavegan_tf.core.audio.files import report_skipped
 from wavegan_tf.core.audio.options import Decoding
+from wavegan_tf.core.audio.options import num_threads as num_threads
 from wavegan_tf.core.audio.samples import Samples
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name

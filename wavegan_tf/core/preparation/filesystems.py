@@ -192,6 +192,15 @@ def remove(paths: list[str]) -> None:
             _remote().delete([path]) if is_remote(path) else os.remove(path)
 
 
+def remove_empty(folder: str) -> None:
+    """Removes a folder that may be there, if nothing is in it."""
+    with contextlib.suppress(Exception if is_remote(folder) else OSError):
+        if not is_remote(folder):
+            os.rmdir(folder)
+        elif not match(join(folder, "*")):  # Beam would remove what is in it, too
+            _remote().delete([folder])
+
+
 @contextlib.contextmanager
 def local_copy(path: str) -> Iterator[str]:
     """Yields a local path of a file: its own, or that of a copy by the same extension while this is entered.

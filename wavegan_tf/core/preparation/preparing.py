@@ -67,9 +67,7 @@ def prepare(plan: Plan, arguments: Sequence[str]) -> Manifest:
         raise UserError(f"{display_name(plan.folder)}: {name} was not written; start again, finished shards are kept")
     made = _completed(plan, [facts[number] for number in range(count)])
     filesystems.remove([_list_path(plan, number) for number in range(count)])
-    if not filesystems.is_remote(plan.folder):
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.join(plan.folder, _LISTS))
+    filesystems.remove_empty(filesystems.join(plan.folder, _LISTS))
     return made
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from absl import logging
 
-from wavegan_tf.core.audio.decode import num_threads
+from wavegan_tf.core.audio.options import num_threads
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.folders import work_folder
 from wavegan_tf.core.preparation import filesystems

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -95,9 +94,7 @@ class Results:
     def remove(self) -> None:
         """Removes the files of all units."""
         filesystems.remove([unit["path"] for unit in self._units])
-        if not filesystems.is_remote(self._folder):
-            with contextlib.suppress(OSError):
-                os.rmdir(self._folder)
+        filesystems.remove_empty(self._folder)
 
 
 def keep(unit: Mapping[str, Any], **arrays: np.ndarray) -> None:
