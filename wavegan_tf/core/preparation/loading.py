@@ -23,7 +23,7 @@ from wavegan_tf.core.preparation import manifest, remote, samples
 from wavegan_tf.core.preparation import tables as tables_
 from wavegan_tf.core.preparation.filesystems import is_remote
 from wavegan_tf.core.preparation.manifest import AUDIO, COMMANDS, Manifest
-from wavegan_tf.core.preparation.options import require_one_place
+from wavegan_tf.core.preparation.options import decoding_options, require_one_place
 from wavegan_tf.core.preparation.preparing import read_skipped
 from wavegan_tf.core.preparation.streaming import StreamedSamples
 
@@ -135,12 +135,6 @@ def load_clips(
     is_new = labelling is None or labelling.known is None
     require_clips(store, f"--data_prepared={display_name(folder)}", is_new)
     return store
-
-
-def decoding_options(options: Any) -> dict[str, Any]:
-    """The options of a run on which decoded audio depends, by flag."""
-    names = ("data_sample_rate", "data_num_channels", "data_normalize", "data_fast_wav")
-    return {name: getattr(options, name) for name in names}
 
 
 def _labels(opened: Prepared, labelling: Labelling) -> tuple[tuple[str, ...], np.ndarray]:

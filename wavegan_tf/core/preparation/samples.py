@@ -49,8 +49,9 @@ class MappedSamples:
             mapped = MappedFiles([shard.size for shard in manifest.shards], paths)
         self.shape = (manifest.samples, manifest.num_channels)
         self.content, self.folder = content_of(manifest.shards), folder
+        starts = np.cumsum(tables.lengths) - tables.lengths
         first_files = np.cumsum([0, *(shard.files for shard in manifest.shards)])[:-1]
-        self.shard_starts = np.cumsum([0, *tables.lengths], dtype=np.int64)[first_files]
+        self.shard_starts = np.append(starts, manifest.samples)[first_files]
         shard = np.repeat(np.arange(len(manifest.shards)), [shard.files for shard in manifest.shards])
         sizes = np.array([shard.size for shard in manifest.shards], np.int64)[shard]
         is_coded = tables.divisors > 0
@@ -60,7 +61,7 @@ class MappedSamples:
         with tf.init_scope(), tf.device("CPU:0"):
             self._codes, self._floats = mapped.tensor(np.int16), mapped.tensor(np.float32)
             self._elements = tf.constant((mapped.starts[shard] + tables.offsets) // width)
-            self._starts = tf.constant(np.cumsum(tables.lengths) - tables.lengths)
+            self._starts = tf.constant(starts)
             self._divisors = tf.constant(tables.divisors)
 
     def admit(
