@@ -133,26 +133,32 @@ def test_generation_agrees_with_the_signatures(name, models):
     inputs: dict[str, Any] = {"z": z}
     if models[name].pitches is not None:
         inputs["pitch"] = tf.constant([48, 60, 61, 84])
+    asked = {key: value.numpy() for key, value in inputs.items()}
+    if (labels := models[name].labels) is not None:
+        inputs["label"] = tf.constant([0, 1, 7, 8])
+        asked["label"] = [labels[number] for number in (0, 1, 7, 8)]
     expected = next(iter(v for key, v in served["serving_default"](**inputs).items() if key in ("G_z", "audio")))
-    clips = models[name].generate(**{key: value.numpy() for key, value in inputs.items()})
+    clips = models[name].generate(**asked)
     np.testing.assert_allclose(clips, np.reshape(expected, clips.shape), atol=ROUNDING)
     (pcm,) = served["pcm16"](**inputs).values()
     assert np.abs(decode.to_int16(clips).astype(int) - np.reshape(pcm, clips.shape)).max() <= 1
-    np.testing.assert_array_equal(models[name].generate(4, seed=7, pitch=inputs.get("pitch")), clips)
+    del asked["z"]
+    np.testing.assert_array_equal(models[name].generate(4, seed=7, **asked), clips)
 
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_numbers_of_latents_pitches_and_sounds_go_together(name, models):
     model = models[name]
     z = model.latents(3, seed=0)
-    pitch = {} if model.pitches is None else {"pitch": 60}
-    three = model.generate(z=z, **pitch)
+    pitch: dict[str, Any] = {} if model.pitches is None else {"pitch": 60}
+    label = {} if model.labels is None else {"label": "snare"}
+    three = model.generate(z=z, **pitch, **label)
     assert len(three) == 3 and len(model.generate(**pitch)) == 1
-    np.testing.assert_allclose(model.generate(z=z[1], **pitch), three[1:2], atol=ROUNDING)
-    np.testing.assert_allclose(model.generate(2, z=z[1], **pitch), three[[1, 1]], atol=ROUNDING)
-    np.testing.assert_allclose(model.generate(z=z.tolist(), **pitch), three, atol=ROUNDING)
+    np.testing.assert_allclose(model.generate(z=z[1], **pitch, **label), three[1:2], atol=ROUNDING)
+    np.testing.assert_allclose(model.generate(2, z=z[1], **pitch, **label), three[[1, 1]], atol=ROUNDING)
+    np.testing.assert_allclose(model.generate(z=z.tolist(), **pitch, **label), three, atol=ROUNDING)
     # A seed draws what is not given, and nothing else.
-    np.testing.assert_array_equal(model.generate(z=z, seed=9, **pitch), three)
+    np.testing.assert_array_equal(model.generate(z=z, seed=9, **pitch, **label), three)
     if pitch:
         scale = model.generate(pitch=range(60, 63), z=z[0])
         np.testing.assert_allclose(scale[:1], three[:1], atol=ROUNDING)
@@ -171,11 +177,12 @@ def test_an_interpolation_ends_where_it_should(name, models):
     model = models[name]
     z0, z1 = model.latents(2, seed=3)
     pitch = {} if model.pitches is None else {"pitch": model.middle_pitch}
-    ends = model.generate(z=[z0, z1], **pitch)
-    walk = model.interpolate(z0, z1[None], steps=3)
-    assert len(walk) == 4 and len(model.interpolate(z0, z1)) == 11
+    label = {} if model.labels is None else {"label": "tom"}
+    ends = model.generate(z=[z0, z1], **pitch, **label)
+    walk = model.interpolate(z0, z1[None], steps=3, **label)
+    assert len(walk) == 4 and len(model.interpolate(z0, z1, **label)) == 11
     np.testing.assert_allclose(walk[[0, -1]], ends, atol=ROUNDING)
-    middle = model.generate(z=model.walk(np.stack([z0, z1]), 3)[1], **pitch)
+    middle = model.generate(z=model.walk(np.stack([z0, z1]), 3)[1], **pitch, **label)
     np.testing.assert_allclose(walk[1:2], middle, atol=ROUNDING)
 
 

@@ -16,7 +16,7 @@ from wavegan_tf.demo import figures
 
 HERE = Path(__file__).parent
 DRUMS = HERE / "drums"
-# Models that come with the project; they learned from these hits and others, on a GPU.
+# Models that come with the project; they learned from these hits and others.
 PRETRAINED = {"WaveGAN": "drums", "SpecGAN": "specgan_drums"}
 
 NAME = "drums"
@@ -26,7 +26,7 @@ SAMPLE_RATE = 16000
 SLICE_LEN = 16384
 SHOWN = 12  # clips of each set on the page
 _LONGER = "generated_pretrained"
-_LONGER_TEXT = "A model that comes with the project (docs/trained_models.md): minutes on a GPU, width 16, more hits."
+_LONGER_TEXT = "A model that comes with the project (docs/trained_models.md): width 16, more hits, trained for longer."
 
 
 class Model(NamedTuple):
