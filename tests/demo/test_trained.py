@@ -19,6 +19,7 @@ LARGEST = 4_000_000
 def test_it_generates_varied_sound_and_is_small(model_dir):
     assert sum(path.stat().st_size for path in model_dir.rglob("*") if path.is_file()) <= LARGEST
     model = wavegan_tf.load_model(str(model_dir))
+    assert "MIT" in model.metadata["licence"] and "Trained on" in model.metadata["description"]
     assert model.pitches in (None, range(48, 85))
     clips = model.generate(3, seed=0) if model.pitches is None else model.generate(pitch=[48, 60, 84], seed=0)
     assert model.sample_rate == (16000 if model.pitches is None else 8000) and np.isfinite(clips).all()

@@ -23,7 +23,7 @@ MODELS: dict[str, tuple[type[GanOptions], Any, int]] = {
 }
 
 
-@pytest.fixture(scope="module", params=["wavegan", pytest.param("specgan", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["wavegan", "specgan"])
 def first_losses(request, tmp_path_factory):
     """The metrics of two steps in each precision."""
     model = request.param
@@ -42,6 +42,7 @@ def first_losses(request, tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.05), ("float16", 0.01)])
 def test_losses_are_near_those_of_float32(first_losses, precision, tolerance):
     for exact, rounded in zip(first_losses["none"], first_losses[precision], strict=True):
