@@ -47,6 +47,7 @@ def trained(tmp_path, steps, **changes):
     return config
 
 
+@pytest.mark.slow
 def test_clips_and_draws_are_counted_not_computed_from_the_options(tmp_path, taken):
     trained(tmp_path, 2, wavegan_disc_nupdates=3, train_batch_size=4)
     trained(tmp_path, 4, wavegan_disc_nupdates=1, train_batch_size=4)

@@ -60,6 +60,7 @@ def assert_same(run_dir, expected_dir, checkpoint="stage_00002/model.ckpt-14"):
         np.testing.assert_array_equal(ours[name], value, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_run_stopped_again_and_again_is_the_straight_one(straight, tmp_path, monkeypatch):
     """Inside of stages and exactly between them."""
     for steps in (1, 1, 2, 2):
