@@ -60,9 +60,11 @@ class MappedSamples:
         self._kinds = {bool(kind) for kind in np.unique(is_coded)}
         with tf.init_scope(), tf.device("CPU:0"):
             self._codes, self._floats = mapped.tensor(np.int16), mapped.tensor(np.float32)
-            self._elements = tf.constant((mapped.starts[shard] + tables.offsets) // width)
-            self._starts = tf.constant(starts)
-            self._divisors = tf.constant(tables.divisors)
+            # Of sample 0 of all, if it were in the file: what a sample's own place is counted from.
+            self._bases = tf.constant((mapped.starts[shard] + tables.offsets) // width - starts * self.shape[1])
+            self._starts = tf.constant(starts[None])
+            # Exact, and so is what they divide: the bits are those of code / 32768 / divisor.
+            self._divisors = tf.constant(tables.divisors * np.float32(32768))
 
     def admit(
         self, windows: tf.data.Dataset, starts: Callable[[tf.Tensor], tf.Tensor], in_flight: int
@@ -75,14 +77,16 @@ class MappedSamples:
         """Float32 [count, c] from sample `start` of all, within one file."""
         channels = self.shape[1]
         start, count = tf.cast(start, tf.int64), tf.cast(count, tf.int64)
-        file = tf.searchsorted(self._starts, start[None], side="right", out_type=tf.int64)[0] - 1
+        # As `tf.searchsorted` from the right, which would make more operations of it for each clip.
+        after = tf.raw_ops.UpperBound(sorted_inputs=self._starts, values=tf.reshape(start, [1, 1]), out_type=tf.int64)
+        file = tf.reshape(after, []) - 1
         # A place beyond 2**31 must not go through a strided slice; `gather` takes it.
-        first = tf.gather(self._elements, file) + (start - tf.gather(self._starts, file)) * channels
+        first = tf.gather(self._bases, file) + start * channels
         begin, size = tf.reshape(first, [1]), tf.reshape(count * channels, [1])
         divisor = tf.gather(self._divisors, file)
 
         def codes() -> tf.Tensor:
-            return tf.cast(tf.slice(self._codes, begin, size), tf.float32) * (1 / 32768) / divisor
+            return tf.cast(tf.slice(self._codes, begin, size), tf.float32) / divisor
 
         def floats() -> tf.Tensor:
             return tf.slice(self._floats, begin, size)
