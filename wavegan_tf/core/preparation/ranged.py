@@ -97,7 +97,7 @@ class RemoteSamples:
                 self._close()
             raise
         found = np.frombuffer(data, kind).reshape(-1, channels)
-        # In the order of `samples.MappedSamples.read`, for the same bits.
+        # To the bit what `samples.MappedSamples.read` gives: multiplying by a power of two is exact.
         return found.astype(np.float32) * np.float32(1 / 32768) / divisor if divisor > 0 else found.astype(np.float32)
 
     def _bytes(self, shard: int, first: int, size: int) -> bytes:

@@ -135,7 +135,7 @@ class Over(Exception):
 
 
 class _Unread(Exception):
-    """What a remote filesystem raised, so that it is not taken for what the local one did."""
+    """Wraps an error of the remote filesystem, to tell it from one of writing the copy."""
 
 
 def _blocks(path: str) -> Iterator[bytes]:
