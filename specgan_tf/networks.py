@@ -6,7 +6,7 @@ import keras
 
 from specgan_tf.geometry import PAPER, UPSAMPLINGS, geometry
 from specgan_tf.layers import DoubleSize
-from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.dcgan.networks import LABEL_DIM, LatentGenerator, LogitDiscriminator
 from wavegan_tf.core.nn.layers import PACKAGE
 
 
@@ -23,6 +23,7 @@ class SpecGANGenerator(LatentGenerator):
       upsample: one of `UPSAMPLINGS`: "zeros" (transposed convolution), or how to resize before a convolution.
       activation: of the spectrogram: "tanh" (the original), "linear" or "relu".
       num_labels: labels that it knows, 0 for none; with labels it takes these beside the latents.
+      label_dim: length of the learned vector of each label.
       bins: frequency bins of a spectrogram.
       nch: channels.
     """
@@ -37,6 +38,7 @@ class SpecGANGenerator(LatentGenerator):
         upsample: str = "zeros",
         activation: str = "tanh",
         num_labels: int = 0,
+        label_dim: int = LABEL_DIM,
         bins: int = PAPER.seen_bins,
         nch: int = 1,
         name: str = "spec_gan_generator",
@@ -47,7 +49,7 @@ class SpecGANGenerator(LatentGenerator):
         arguments = {
             "frames": frames, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
             "use_batchnorm": use_batchnorm, "upsample": upsample, "activation": activation,
-            "num_labels": num_labels, "bins": bins, "nch": nch,
+            "num_labels": num_labels, "label_dim": label_dim, "bins": bins, "nch": nch,
         }  # fmt: skip
         kind = UPSAMPLINGS[upsample]
         super().__init__(
@@ -59,6 +61,7 @@ class SpecGANGenerator(LatentGenerator):
             upsampling=kind if kind in ("zeros", "nn") else lambda _: DoubleSize(kind, dtype=kwargs.get("dtype")),
             activation=activation,
             num_labels=num_labels,
+            label_dim=label_dim,
             name=name,
             **kwargs,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from wavegan_tf.core.dcgan.networks import LatentGenerator, LogitDiscriminator
+from wavegan_tf.core.dcgan.networks import LABEL_DIM, LatentGenerator, LogitDiscriminator
 from wavegan_tf.core.nn.layers import PACKAGE, Conv1D
 from wavegan_tf.geometry import geometry
 
@@ -26,6 +26,7 @@ class WaveGANGenerator(LatentGenerator):
       upsample: "zeros" (transposed convolution) or "nn" (nearest neighbour, then convolution).
       pp_len: length of the post-processing filter, 0 for none. It is defined for one channel only.
       num_labels: labels that it knows, 0 for none; with labels it takes these beside the latents.
+      label_dim: length of the learned vector of each label.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class WaveGANGenerator(LatentGenerator):
         upsample: str = "zeros",
         pp_len: int = 0,
         num_labels: int = 0,
+        label_dim: int = LABEL_DIM,
         name: str = "wave_gan_generator",
         **kwargs,
     ):
@@ -49,7 +51,7 @@ class WaveGANGenerator(LatentGenerator):
         arguments = {
             "slice_len": slice_len, "nch": nch, "kernel_len": kernel_len, "dim": dim, "latent_dim": latent_dim,
             "use_batchnorm": use_batchnorm, "upsample": upsample, "pp_len": pp_len,
-            "num_labels": num_labels,
+            "num_labels": num_labels, "label_dim": label_dim,
         }  # fmt: skip
         super().__init__(
             geometry(slice_len, dim, nch),
@@ -59,6 +61,7 @@ class WaveGANGenerator(LatentGenerator):
             use_batchnorm=use_batchnorm,
             upsampling=upsample,
             num_labels=num_labels,
+            label_dim=label_dim,
             name=name,
             **kwargs,
         )

@@ -28,6 +28,22 @@ SMALL: dict[str, Any] = {"dim": 1, "kernel_len": 3}
 NUM_LABELS = 3
 
 
+@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("norm", [False, True])
+def test_a_folded_generator_is_the_same_function(model, norm):
+    """Also of mixtures of labels; with as many labels as numbers it stays as it is."""
+    generator = NETWORKS[model][0](**SMALL, latent_dim=4, num_labels=NUM_LABELS, use_batchnorm=norm)
+    rng = np.random.default_rng(2)
+    for variable in generator.variables:
+        variable.assign(np.abs(variable + 0.1 * rng.normal(size=variable.shape)))
+    small = generator.folded()
+    assert small.label_embedding.dim == NUM_LABELS and small.count_params() < generator.count_params()
+    z, mixed = rng.uniform(-1, 1, [3, 4]).astype(np.float32), np.array([[0.2, 0.3, 0.5]] * 3, np.float32)
+    for labels in (np.array([2, 0, 1], np.int32), mixed):
+        np.testing.assert_allclose(small(z, labels), generator(z, labels), rtol=1e-5, atol=1e-5)
+    assert small.folded() is small
+
+
 def test_embedding_is_a_row_of_the_table_or_a_mixture_of_rows(tmp_path):
     layer = LabelEmbedding(NUM_LABELS, 5, "normal")
     labels = np.array([2, 0, 2, 1], np.int32)

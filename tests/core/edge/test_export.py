@@ -53,7 +53,7 @@ def test_trained_models_sound_as_their_savedmodels_do(files, name):
     assert (exact.largest if name == "wavegan" else exact.relative) < LARGEST_DIFFERENCES[name]
     assert half.spectral < 0.1
     sizes = [(files / name / f"{weights}.tflite").stat().st_size for weights in ("float16", "float32")]
-    assert sizes[0] < 0.57 * sizes[1] and sizes[0] < 4 << 20
+    assert sizes[0] < 0.57 * sizes[1] and sizes[0] < 4e6
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -67,6 +67,7 @@ def export_run(
         **({"labels": list(gan.labels)} if gan.labels else {}),
         "version": __version__,
     }
-    network = saved_model.HalfPrecision(gan.generator) if float16 else gan.generator
+    generator = gan.generator.folded()
+    network = saved_model.HalfPrecision(generator) if float16 else generator
     saved_model.export(make_module(gan, network), export_dir, {**common, **metadata})
     return step

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from wavegan_tf.core.dcgan.geometry import Geometry
@@ -32,6 +33,7 @@ class LatentGenerator(keras.Model):
         upsamples before a convolution.
       activation: of the sample; one of `options.ACTIVATIONS`.
       num_labels: a learned vector for each is concatenated to z; 0 without labels.
+      label_dim: length of that vector.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class LatentGenerator(keras.Model):
         upsampling: str | Callable[[int], layers.Layer],
         activation: str = "tanh",
         num_labels: int = 0,
+        label_dim: int = LABEL_DIM,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -70,7 +73,7 @@ class LatentGenerator(keras.Model):
             # Spread as z is.
             spread = keras.initializers.RandomUniform(-1.0, 1.0)
             self.label_embedding = LabelEmbedding(
-                num_labels, LABEL_DIM, spread, name="label_embedding", dtype=self.dtype_policy
+                num_labels, label_dim, spread, name="label_embedding", dtype=self.dtype_policy
             )
 
     def build(self, input_shape) -> None:
@@ -79,7 +82,7 @@ class LatentGenerator(keras.Model):
             self.z_project.build(input_shape)
         else:
             self.label_embedding.build((None,))
-            self.z_project.build((None, input_shape[-1] + LABEL_DIM))
+            self.z_project.build((None, input_shape[-1] + self.label_embedding.dim))
         for upconv, channels in zip(self.upconvs, self._geometry.generator_channels, strict=False):
             upconv.build((None, None, channels))
         for norm, channels in zip(self.norms, self._geometry.generator_channels, strict=False):
@@ -113,6 +116,26 @@ class LatentGenerator(keras.Model):
     def compute_output_shape(self, input_shape):
         """[b, ..., channels]."""
         return (input_shape[0], *self._geometry.sample_shape)
+
+    def folded(self) -> LatentGenerator:
+        """The same function with fewer weights: z_project takes one-hot labels where there are fewer than LABEL_DIM.
+
+        Both are linear, and so are their products with the labels and mixtures of them.
+        """
+        embedding = self.label_embedding
+        if embedding is None or embedding.num_labels >= embedding.dim:
+            return self
+        count, kernel = embedding.num_labels, ops.convert_to_numpy(self.z_project.kernel)
+        latent_dim = len(kernel) - embedding.dim
+        of_labels = ops.convert_to_numpy(embedding.table) @ kernel[latent_dim:]
+        values = {
+            id(embedding.table): np.eye(count, dtype=kernel.dtype),
+            id(self.z_project.kernel): np.concatenate([kernel[:latent_dim], of_labels]),
+        }
+        made = type(self).from_config({**self.get_config(), "label_dim": count})
+        for target, variable in zip(made.variables, self.variables, strict=True):
+            target.assign(values.get(id(variable), variable))
+        return made
 
     def get_config(self):
         """The constructor's arguments."""
