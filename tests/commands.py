@@ -15,6 +15,8 @@ import numpy as np
 import soundfile
 import tensorflow as tf
 
+# Those that `command` has started.
+started: list[subprocess.Popen] = []
 DRUMS = Path(__file__).parents[1] / "wavegan_tf" / "demo" / "drums"
 
 
@@ -29,13 +31,15 @@ def tiny(model: str) -> list[str]:
 def command(module: str, *arguments: str, **environment: str) -> subprocess.Popen:
     """Starts `python -m module` with TensorFlow's notes as they are by default, its output to be read as text."""
     inherited = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**inherited, **environment},
     )
+    started.append(process)
+    return process
 
 
 def run(module: str, *arguments: str, code: int = 0, **environment: str) -> str:

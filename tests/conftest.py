@@ -1,4 +1,4 @@
-"""One headless Chromium for all tests of pages: Playwright can be started only once in a process."""
+"""What all tests share: no command outlives its test, and there is one headless Chromium for all pages."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import browser
+from tests import browser, commands
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+@pytest.fixture(autouse=True)
+def no_command_outlives_its_test() -> Iterator[None]:
+    """Kills what a test that failed has left running; what wider fixtures start is theirs."""
+    before = len(commands.started)
+    yield
+    for process in commands.started[before:]:
+        process.kill()
+    del commands.started[before:]
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The browser; sounds play without a click before."""
+    """The browser, since Playwright can be started only once in a process; sounds play without a click before."""
     from playwright.sync_api import sync_playwright
 
     path = browser.find()

@@ -98,7 +98,7 @@ def use(made: Any) -> None:
     """Computes all that a start computes of options before it reads or writes anything."""
     if isinstance(made, GanOptions):
         made.require_memory()
-        made.generator_arguments(), made.discriminator_arguments()  # type: ignore[attr-defined]
+        made.generator_arguments(), made.discriminator_arguments()
     if isinstance(made, GANSynthConfig):
         sizes.require_memory(made)
         schedule = made.schedule

@@ -34,7 +34,7 @@ def test_ours_beside_them_leave_the_originals_behaviour_as_it_is():
         "train_steps": 0, "train_time_limit_secs": 0.0, "seed": 0, "distribution": "auto", "jit_compile": None,
         "mixed_precision": "none", "tf32": True, "deterministic": False, "wavegan_disc_phaseshuffle_per_example": False,
         "train_ema_decay": 0.0, "data_labels": "none", "data_labels_file": "", "data_balance": False,
-        "data_prepared": "", "data_verify": False, "data_shuffle_shards": 0,
+        "data_prepared": "", "data_verify": False, "data_shuffle_shards": 0, "warm_start": "",
     }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ FIXED = {
     "seed", "data_sample_rate", "data_slice_len", "data_num_channels", "data_overlap_ratio", "data_first_slice",
     "data_pad_end", "data_normalize", "wavegan_latent_dim", "wavegan_kernel_len", "wavegan_dim", "wavegan_batchnorm",
     "wavegan_loss", "wavegan_genr_upsample", "wavegan_genr_pp", "wavegan_genr_pp_len", "data_labels", "data_balance",
-    "preset",
+    "preset", "warm_start",
 }  # fmt: skip
 
 

@@ -20,7 +20,9 @@ def main() -> None:
     # Long enough for a machine that does other things as well.
     links.BEAT_SECS, links.SILENCE_SECS = 0.5, 10.0
     if json.loads(os.environ["TF_CONFIG"])["task"]["index"] == int(victim):
-        setattr(importlib.import_module(module), name, lambda *_, **__: os.kill(os.getpid(), int(number)))
+        found = importlib.import_module(module)
+        getattr(found, name)  # A function that has moved would leave the worker as it is.
+        setattr(found, name, lambda *_, **__: os.kill(os.getpid(), int(number)))
     sys.argv[1:] = rest
     runpy.run_module("wavegan_tf.train", run_name="__main__", alter_sys=True)
 

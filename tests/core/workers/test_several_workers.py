@@ -84,7 +84,7 @@ PHASES = {
     "while they agree": ("wavegan_tf.core.dcgan.trainer", "digest_of_audio"),
     "while variables are made": ("wavegan_tf.core.dcgan.trainer", "Trainables"),
     "before the first update": ("wavegan_tf.core.training.loop", "run"),
-    "within an update": ("wavegan_tf.core.dcgan.trainer", "rows"),
+    "within an update": ("wavegan_tf.core.dcgan.updates", "rows"),
 }
 
 

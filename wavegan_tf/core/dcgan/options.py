@@ -50,6 +50,13 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
         minimum=0,
         maximum=0.999999,
     )
+    warm_start: str = option(
+        "",
+        "Directory of a run with as large networks, with whose weights a new run begins; it may have other sounds and "
+        "other labels, or none.",
+        resume="fixed",
+        path=True,
+    )
     preview_n: int = option(32, "Clips with fixed latents in the preview at each checkpoint.", minimum=1, maximum=1024)
 
     def __post_init__(self) -> None:
@@ -87,6 +94,14 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
 
     def geometry(self) -> Geometry:
         """Sizes of the networks."""
+        raise NotImplementedError
+
+    def generator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
+        """Keyword arguments of the model's generator."""
+        raise NotImplementedError
+
+    def discriminator_arguments(self, num_labels: int = 0) -> dict[str, Any]:
+        """Keyword arguments of the model's discriminator."""
         raise NotImplementedError
 
     def num_parameters(self) -> int:
@@ -185,15 +200,30 @@ def require_startable(config: GanOptions, train_dir: str) -> None:
     """Checks what can be checked of a training before anything is read or computed.
 
     Raises:
-      UserError: the folder of audio is missing, or a run in `train_dir` cannot go on with these options.
+      UserError: the folder of audio is missing, a run in `train_dir` cannot go on with these options, or a new one
+        cannot begin with the networks of `warm_start`.
     """
     if run_exists(train_dir):
         saved = load_run(type(config), train_dir)
         require_fixed({field.name: getattr(config, field.name) for field in dataclasses.fields(config)}, saved)
+    elif config.warm_start:
+        _require_same_networks(config)
     require_one_place(config.data_dir, config.data_prepared)
     require_there(config.data_dir, config.data_prepared)
     if config.data_labels == "csv" and not config.data_labels_file and not config.data_prepared:
         raise UserError("--data_labels=csv: requires --data_labels_file")
+
+
+def _require_same_networks(config: GanOptions) -> None:
+    """Raises UserError if the run `config.warm_start` has other networks, but for labels."""
+    run = config.warm_start
+    other = load_run(type(config), run)
+    for arguments in (type(config).generator_arguments, type(config).discriminator_arguments):
+        theirs = arguments(other)
+        for name, value in arguments(config).items():
+            # Of these the weights do not depend.
+            if theirs[name] != value and name != "phaseshuffle_rad":
+                raise UserError(f"--warm_start={run}: its networks have {name}={theirs[name]}, not {value}")
 
 
 def run_labels(config: GanOptions, train_dir: str) -> tuple[str, ...]:

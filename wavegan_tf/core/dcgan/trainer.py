@@ -14,6 +14,7 @@ from absl import logging
 from wavegan_tf.core import draws, messages
 from wavegan_tf.core.audio import clips
 from wavegan_tf.core.dcgan import options as gan_options
+from wavegan_tf.core.dcgan import warm_start
 from wavegan_tf.core.dcgan.model import AVERAGE, Gan
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.dcgan.updates import Updates, named_batch
@@ -159,6 +160,8 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
     optimizers = trainables.g_optimizer, trainables.d_optimizer
     updates = Updates(gan, *optimizers, run, config.seed, config.train_batch_size, shares)
     step = trainables.restore(config)
+    if config.warm_start and trainables.checkpoints.last_saved is None:
+        warm_start.begin(config, gan, run.cluster)
     # The chief writes nothing before all have read.
     run.cluster.agree({"step of the checkpoint": step}, "all workers must see the same --train_dir")
     _announce(config, store, gan, run, step, train_dir)
