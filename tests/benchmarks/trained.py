@@ -1,13 +1,14 @@
 """Figures of an exported model beside those of its data: python -m tests.benchmarks.trained MODEL_DIR --data_dir=DIR.
 
-Of a WaveGAN or a SpecGAN: the demo's distances, and how quiet its clips become. Of a GANSynth: pitch by pYIN, level and
-tone of two latent vectors at every pitch. The same of real sounds first.
+Of a WaveGAN or a SpecGAN: the demo's distances, averages of five sets of clips as large as the real one, and how quiet
+its clips become. Of a GANSynth: pitch by pYIN, level and tone of two latent vectors at every pitch. The same of real
+sounds first.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from wavegan_tf.core.audio.labels import Labelling
 from wavegan_tf.core.serving.model import GeneratorModel
 from wavegan_tf.demo import figures
 
-_SEED, _SETS, _BATCH = 1, 2, 16
+_SEED, _LATENTS, _DRAWS, _BATCH = 1, 2, 5, 16
 # The strides of WaveGAN's layers divide the sample rate to these, at 16 kHz.
 _STRIDE_TONES = (250, 500, 1000, 2000, 4000)
 
@@ -41,20 +42,24 @@ def loudest_tone_db(clips: np.ndarray, sample_rate: int) -> float:
     return float(np.median(20.0 * np.log10(np.maximum(tones, 1e-7) / peak[:, None]), axis=0).max())
 
 
-def clip_row(name: str, clips: np.ndarray, reference: np.ndarray, sample_rate: int) -> str:
-    """A row of figures of clips [n, t, 1] against real ones."""
-    measured = figures.measure(clips, reference, sample_rate)
+def clip_row(name: str, sets: Sequence[np.ndarray], reference: np.ndarray, sample_rate: int) -> str:
+    """A row of figures of sets of clips [n, t, 1] against real ones; distances are averages over the sets."""
+    measured = [figures.measure(clips, reference, sample_rate) for clips in sets]
+    mean = {key: np.mean([figure[key] for figure in measured]) for key in measured[0]}
+    envelopes = [figure["envelope_db"] for figure in measured]
+    clips = np.concatenate(sets)
     floor = floor_db(clips, sample_rate)
     return (
-        f"{name}: envelope {measured['envelope_db']:.2f} dB, spectrum {measured['spectrum_db']:.2f} dB, "
-        f"average spectrum {measured['mean_spectrum_db']:.2f} dB, variety {measured['variety_db']:.1f} dB, "
+        f"{name}: envelope {mean['envelope_db']:.2f} dB ({min(envelopes):.2f} to {max(envelopes):.2f}), "
+        f"spectrum {mean['spectrum_db']:.2f} dB, "
+        f"average spectrum {mean['mean_spectrum_db']:.2f} dB, variety {mean['variety_db']:.1f} dB, "
         f"floor {np.median(floor):.1f} dB (60 dB down: {np.mean(floor <= -60):.0%}), "
         f"loudest stride tone {loudest_tone_db(clips, sample_rate):.1f} dB"
     )
 
 
 def judge_clips(model: GeneratorModel, data_dir: str) -> None:
-    """Prints the rows of real clips and of as many generated ones."""
+    """Prints the rows of real clips and of sets of as many generated ones."""
     rate, length = model.sample_rate, model.metadata["slice_len"]
     real = np.zeros([0, length, 1], np.float32)
     paths = find_audio_files(data_dir)
@@ -62,13 +67,16 @@ def judge_clips(model: GeneratorModel, data_dir: str) -> None:
         clip = decode.decode(path, rate, num_channels=1, normalize=True)[:length]
         real = np.concatenate([real, np.pad(clip, ((0, length - len(clip)), (0, 0)))[None]])
     reference, other = real[::2], real[1::2]
-    print(clip_row("real, the other half", other, reference, rate))
-    rows = {"z": model.latents(len(other), _SEED)}
+    print(clip_row("real, the other half", [other], reference, rate))
+    rows = {}
     if model.labels is not None:  # as many of each as there are among the real ones
         numbers = Labelling("name", known=model.labels).apply(data_dir, paths, skip_bad=False).files
         rows["label"] = np.array([numbers[path] for path in paths[1::2]], np.int32)
-    clips = np.clip(np.stack(list(model.stream(rows, _BATCH))), -1.0, 1.0)
-    print(clip_row("generated", clips, reference, rate))
+    sets = []
+    for seed in range(_SEED, _SEED + _DRAWS):
+        drawn = model.stream({"z": model.latents(len(other), seed), **rows}, _BATCH)
+        sets.append(np.clip(np.stack(list(drawn)), -1.0, 1.0))
+    print(clip_row("generated", sets, reference, rate))
 
 
 def note_row(
@@ -108,10 +116,10 @@ def judge_notes(model: GeneratorModel, data_dir: str) -> None:
         wave = decode.decode(note.path, rate, num_channels=1, normalize=False)[:length, 0]
         row[: len(wave)] = wave / max(np.abs(wave).max(), 1e-9)
     real_pitches = np.array([note.pitch for note in notes])
-    pitches = np.tile(np.arange(low, high + 1, dtype=np.int32), _SETS)
+    pitches = np.tile(np.arange(low, high + 1, dtype=np.int32), _LATENTS)
     some = np.random.default_rng(_SEED).permutation(len(notes))[: len(pitches)]
     print(note_row("real", real[some], real_pitches[some], real, real_pitches, rate))
-    z = np.repeat(model.latents(_SETS, _SEED), high + 1 - low, axis=0)
+    z = np.repeat(model.latents(_LATENTS, _SEED), high + 1 - low, axis=0)
     waves = np.stack(list(model.stream({"z": z, "pitch": pitches}, _BATCH)))[:, :, 0]
     print(note_row("generated", waves, pitches, real, real_pitches, rate))
 
