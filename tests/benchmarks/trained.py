@@ -1,7 +1,7 @@
 """Figures of an exported model beside those of its data: python -m tests.benchmarks.trained MODEL_DIR --data_dir=DIR.
 
 Of a WaveGAN or a SpecGAN: the demo's distances, averages of five sets of clips as large as the real one, and how quiet
-its clips become. Of a GANSynth: pitch by pYIN, level and tone of two latent vectors at every pitch. The same of real
+its clips become. Of a GANSynth: pitch by pYIN, level and tone of six latent vectors at every pitch. The same of real
 sounds first.
 """
 
@@ -20,7 +20,7 @@ from wavegan_tf.core.audio.labels import Labelling
 from wavegan_tf.core.serving.model import GeneratorModel
 from wavegan_tf.demo import figures
 
-_SEED, _LATENTS, _DRAWS, _BATCH = 1, 2, 5, 16
+_SEED, _LATENTS, _DRAWS, _BATCH = 1, 6, 5, 16
 # The strides of WaveGAN's layers divide the sample rate to these, at 16 kHz.
 _STRIDE_TONES = (250, 500, 1000, 2000, 4000)
 

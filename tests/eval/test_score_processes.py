@@ -70,7 +70,7 @@ def test_what_a_process_cannot_read_is_named(place, tmp_path):
 
 def helpers_of(parent: int) -> list[int]:
     """The processes that compute for a score."""
-    command = ["ps", "-o", "pid=,args=", "--ppid", str(parent)]
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
 
