@@ -344,18 +344,15 @@ def test_runs_of_different_settings_follow_one_another_in_a_process(tmp_path):
     np.testing.assert_array_equal(model.generate(2, seed=1), clips)
 
 
-def number_of(path):
-    """The number in the name of a generated file, which a label may precede and a pitch follow."""
-    return re.search(r"\d{6}", path.name)[0]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PACKAGES)
 def test_the_command_writes_what_generate_gives(name, models, tmp_path):
     pitch = [] if models[name].pitches is None else ["--pitch=60"]
     given = [f"--model_dir={TRAINED[name]}", f"--output_dir={tmp_path}", "--num_samples=5", "--seed=3", *pitch]
     commands.run(f"{name}_tf.generate", *given)
-    written = np.stack([commands.read_int16(path) for path in sorted(tmp_path.glob("*.wav"), key=number_of)])
+    # By number, which a label may precede and a pitch follow.
+    paths = sorted(tmp_path.glob("*.wav"), key=lambda path: re.findall(r"\d{6}", path.name))
+    written = np.stack([commands.read_int16(path) for path in paths])
     clips = models[name].generate(5, seed=3, pitch=60 if pitch else None)
     np.testing.assert_array_equal(written, decode.to_int16(clips))
     np.testing.assert_array_equal(np.load(tmp_path / "latents.npy"), models[name].latents(5, seed=3))

@@ -12,6 +12,7 @@ import wavegan_tf as wavegan
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from tests.commands import checkpoint_values, few_drums, run, run_two_workers, tiny
 from wavegan_tf.config import WaveGANConfig
+from wavegan_tf.core.dcgan.options import save_run
 from wavegan_tf.core.dcgan.warm_start import discriminator_values, generator_values
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training.checkpoints import named_variables
@@ -115,6 +116,7 @@ def of(item, found):
     return {name: value for name, value in found.items() if name.startswith(f"{item}/")}
 
 
+@pytest.mark.slow
 def test_a_run_begins_as_the_other_ended_and_goes_on_without_it(pretrained, tmp_path):
     drums, other = pretrained
     copy = shutil.copytree(other, tmp_path / "other")
@@ -142,6 +144,14 @@ def test_an_average_begins_with_the_weights_where_the_other_run_has_none(pretrai
         np.testing.assert_array_equal(value, found["generator" + name[13:]])
 
 
+@pytest.fixture
+def untrained(tmp_path):
+    """A run that has ended before its first checkpoint."""
+    (tmp_path / "other").mkdir()
+    save_run(config(tmp_path, data_labels="name"), str(tmp_path / "other"), ["kick", "snare"])
+    return tmp_path / "other"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -150,25 +160,20 @@ def test_an_average_begins_with_the_weights_where_the_other_run_has_none(pretrai
         ({"wavegan_genr_upsample": "nn"}, "its networks have upsample=zeros, not nn"),
     ],
 )
-def test_other_networks_are_refused_before_the_audio_is_read(pretrained, tmp_path, options, message):
-    drums, other = pretrained
-    wanted = {**vars(config(drums)), "warm_start": str(other), "data_dir": str(tmp_path / "none"), **options}
-    with pytest.raises(UserError, match=f"^warm_start={other}: {message}$"):
+def test_other_networks_are_refused_before_the_audio_is_read(untrained, tmp_path, options, message):
+    wanted = {**vars(config(tmp_path / "none")), "warm_start": str(untrained), **options}
+    with pytest.raises(UserError, match=f"^warm_start={untrained}: {message}$"):
         wavegan.train(WaveGANConfig(**wanted), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_command_line_names_what_is_no_run_or_has_no_checkpoint(pretrained, tmp_path):
-    drums, other = pretrained
+def test_command_line_names_what_is_no_run_or_has_no_checkpoint(untrained, tmp_path):
+    drums = few_drums(tmp_path / "drums")
     given = [f"--train_dir={tmp_path / 'run'}", f"--data_dir={drums}", *tiny("wavegan")]
-    errors = run("wavegan_tf.train", *given, f"--warm_start={tmp_path}", code=1)
-    assert errors == f"error: {tmp_path}/config.json: not found; is this the directory of a wavegan run?\n"
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    for name in ("config.json", "labels.json"):
-        shutil.copy(other / name, empty)
-    with pytest.raises(UserError, match=f"^{empty}: holds no checkpoint$"):
-        wavegan.train(config(drums, warm_start=str(empty)), tmp_path / "run")
+    errors = run("wavegan_tf.train", *given, f"--warm_start={drums}", code=1)
+    assert errors == f"error: {drums}/config.json: not found; is this the directory of a wavegan run?\n"
+    with pytest.raises(UserError, match=f"^{untrained}: holds no checkpoint$"):
+        wavegan.train(config(drums, warm_start=str(untrained)), tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()
 
 
