@@ -98,7 +98,7 @@ def test_what_a_file_says_of_itself_stands_beside_it_too(files):
     assert found == {
         "model": "gansynth", "sample_rate": 8000, "latent_dim": 4, "audio_length": 8000, "min_pitch": 48,
         "max_pitch": 84, "data_type": "linear", "data_shape": [32, 512, 2], "stage": 2, "progress": 1.0,
-        "step": 336096, "num_channels": 1, "samples": 8000, "weights": "float16", "latent": "normal",
+        "step": 466524, "num_channels": 1, "samples": 8000, "weights": "float16", "latent": "normal",
         "inputs": [{"name": "z", "dtype": "float32", "shape": [1, 4]},
                    {"name": "pitch", "dtype": "int32", "shape": [1]}],
         "outputs": [{"name": "audio", "dtype": "float32", "shape": [1, 8000, 1]}],
