@@ -1,4 +1,4 @@
-"""What all tests share: no command outlives its test, and there is one headless Chromium for all pages."""
+"""Fixtures of all tests: one kills the commands that a failed test left running, one starts headless Chromium."""
 
 from __future__ import annotations
 
