@@ -13,6 +13,7 @@ from gansynth_tf.features import crop_or_pad
 from tests import exported
 from tests.eval.small import all_batches, folder_samples, raises_user_error, write_words
 from tests.eval.tiny_models import write_model
+from wavegan_tf.core.audio import decode
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving.model import GeneratorModel
 
@@ -86,7 +87,8 @@ def test_a_models_clips_are_those_of_its_16_bit_output(channels, tmp_path):
     assert [len(batch.clips) for batch in batches] == [32, 3] and samples.model == "wavegan"
     served = GeneratorModel(model_dir, "wavegan")
     z = served.latents(35, 3)
-    expected = np.stack(list(served.stream({"z": z}, 35, "waveform_int16")))
+    # In the same batches: others may round a sample to the next number.
+    expected = np.stack(list(served.stream({"z": z}, 32, "waveform_int16")))
     ours = np.concatenate([batch.clips for batch in batches])
     if channels == 1:
         np.testing.assert_array_equal(ours, expected[:, :, 0])
@@ -114,7 +116,7 @@ def test_a_model_with_labels_is_asked_for_each_equally_often(tmp_path):
     z = model.latents(9, 1)
     for row, number in enumerate(classes):
         label = {UNKNOWN: "cow", 1: "one", 7: "7"}[int(number)]
-        expected = np.clip(model.generate(z=z[row], label=label)[0, :16000, 0] * 32767, -32767, 32767)
-        assert np.abs(clips[row, :16000] - expected).max() <= 1
+        expected = decode.to_int16(model.generate(z=z[row], label=label)[0, :16000, 0])
+        assert np.abs(clips[row, :16000].astype(int) - expected).max() <= 1
     without = ModelSamples(folder, ClipFormat(), 3, seed=1)
     assert np.concatenate([batch.classes for batch in all_batches(without)]).tolist() == [UNKNOWN] * 3

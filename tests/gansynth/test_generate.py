@@ -52,10 +52,11 @@ def expected_int16(model, z, pitches):
 
 
 def assert_same(found, expected):
-    """Another batch size may round a sample differently, and truncation then makes a step of it."""
+    """Another batch size may round a sample differently, more so in sounds this loud, and truncation adds a step."""
+    steps = 1 + 2e-6 * 32767 * np.abs(EXPECTED["waves"]).max()  # of 16 bits, which these sounds exceed 30 times
     assert len(found) == len(expected)
     for a, b in zip(found, expected, strict=True):
-        assert a.shape == b.shape and np.abs(a.astype(int) - b).max() <= 1
+        assert a.shape == b.shape and np.abs(a.astype(int) - b).max() <= steps
 
 
 def test_random_notes_repeat_and_are_named_by_their_pitch(model_dir, model, tmp_path):

@@ -142,12 +142,14 @@ def test_the_form_follows_from_the_shape(case, on_gpu, monkeypatch):
     assert chosen == (set() if on_gpu else expected | ({"spread_patches"} if adjoint_of_patches else set()))
 
 
-def test_samples_in_half_precision_are_rounded_once(monkeypatch):
-    y, kernel = (tf.cast(values, tf.bfloat16) for values in arrays((1, 1024), 1, 64, (1, 25), (1, 4))[:0:-1])
+@pytest.mark.parametrize(("dtype", "error"), [("bfloat16", 0.0025), ("float16", 0.00031)])
+@pytest.mark.parametrize(("size", "kernel_size", "strides"), [((1, 1024), (1, 25), (1, 4)), ((32, 32), (5, 5), (2, 2))])
+def test_samples_in_half_precision_are_rounded_once(size, kernel_size, strides, dtype, error, monkeypatch):
+    y, kernel = (tf.cast(values, dtype) for values in arrays(size, 1, 64, kernel_size, strides)[:0:-1])
     monkeypatch.setattr(convolution, "_on_gpu", lambda: False)
-    found = tf.cast(convolution.conv2d_transpose(y, kernel, (1, 4), (1, 1024)), tf.float32)
-    exact = tf.nn.conv2d_transpose(*(tf.cast(v, tf.float32) for v in (y, kernel)), [2, 1, 1024, 1], (1, 4), "SAME")
-    assert np.std(found - exact) < 0.0025 * np.std(exact)
+    found = convolution.conv2d_transpose(y, kernel, strides, size)
+    exact = tf.nn.conv2d_transpose(*(tf.cast(v, tf.float32) for v in (y, kernel)), [2, *size, 1], strides, "SAME")
+    assert found.dtype == dtype and np.std(tf.cast(found, tf.float32) - exact) < error * np.std(exact)
 
 
 def test_without_own_gradients_the_graph_holds_none():

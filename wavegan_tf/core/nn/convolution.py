@@ -205,8 +205,12 @@ def _conv2d_transpose(y: tf.Tensor, kernel: tf.Tensor, strides: Sizes, size: Siz
         padding = [[0, 0], [kh // 2, (kh - 1) // 2], [kw // 2, (kw - 1) // 2], [0, 0]]
         return tf.nn.conv2d(y, _turned(kernel), 1, padding)
     thin = c_in <= _THIN and _REGISTER * c_in <= c_out and max(strides) > 1 and not _on_gpu()
-    # In half precision each of the patches that overlap is rounded: twice the error, in the generator's samples too.
-    if (thin and y.dtype == tf.float32) or _as_patches(tuple(y.shape[1:3]), strides):
+    if thin:
+        # In float32, rounded once: in half precision each of the patches that overlap is, twice the error in the
+        # generator's samples, and in TensorFlow's own form ten times on CPUs that do not multiply bfloat16.
+        wide = (tf.cast(values, tf.float32) for values in (y, kernel))
+        return tf.cast(patches.spread_patches(*wide, strides, size), y.dtype)
+    if _as_patches(tuple(y.shape[1:3]), strides):
         return patches.spread_patches(y, kernel, strides, size)
     return tf.nn.conv2d_transpose(y, kernel, [tf.shape(y)[0], *size, c_in], strides, "SAME")
 
