@@ -66,6 +66,8 @@ def export_model(
     float16: bool = False,
     *,
     stage: int | None = None,
+    match_levels: bool = False,
+    data_dir: str | os.PathLike[str] = "",
 ) -> int:
     """Exports the moving average of a run's generator as a SavedModel, for `load_model` and TensorFlow Serving.
 
@@ -75,12 +77,15 @@ def export_model(
       step: which checkpoint of the stage, by its number of images; None is the newest.
       float16: whether to store the weights as float16, half the size.
       stage: which stage; None is the last that has a checkpoint.
+      match_levels: whether to give each pitch the average level, in dB, of the notes of the run that have it.
+      data_dir: folder of these notes, if they are no longer where the run had them.
 
     Returns:
       The number of images that it was trained on.
 
     Raises:
-      UserError: there is no such checkpoint, or the folder exists or cannot be written.
+      UserError: there is no such checkpoint, the folder exists or cannot be written, or the notes whose levels to match
+        cannot be used.
 
     >>> import tempfile, gansynth_tf
     >>> folder = tempfile.mkdtemp()
@@ -90,9 +95,13 @@ def export_model(
     """
     train_dir, export_dir = os.fspath(train_dir), os.fspath(export_dir)
     config = load_options(GANSynthConfig, os.path.join(train_dir, CONFIG_FILE), MODEL)
+    if data_dir and not match_levels:
+        raise UserError(f"--data_dir={os.fspath(data_dir)}: only with --match_levels")
     from gansynth_tf.stages import exporting
 
-    return exporting.export_run(config, train_dir, export_dir, stage, step, float16)
+    return exporting.export_run(
+        config, train_dir, export_dir, stage, step, float16, match_levels, os.fspath(data_dir)
+    )
 
 
 def import_tf1_run(

@@ -230,6 +230,14 @@ class Features:
         specgrams = self.melspecgrams_to_specgrams(data) if self.data_type == "mel" else data
         return self.specgrams_to_spectra(specgrams)
 
+    def amplify(self, data: tf.Tensor, gains: tf.Tensor) -> tf.Tensor:
+        """Data of sounds float32 [b, *data_shape] -> those of the same sounds, multiplied by gains > 0, float32 [b]."""
+        if not self.is_spectral:
+            return data * gains[:, None, None, None]
+        log_gains = tf.math.log(gains) * (2.0 if self.data_type == "mel" else 1.0)
+        is_magnitude = tf.constant([1.0, 0.0] * self.num_channels)
+        return data + log_gains[:, None, None, None] * is_magnitude
+
     @functools.cached_property
     def _mel_matrix(self) -> np.ndarray:
         bins = self.spec_shape[1]

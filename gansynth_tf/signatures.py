@@ -34,6 +34,7 @@ class GANSynthModule(saved_model.ServedModule):
         data: StageData,
         features: Features,
         config: GANSynthConfig,
+        gains: np.ndarray | None = None,
     ):
         """Defines the signatures.
 
@@ -43,6 +44,7 @@ class GANSynthModule(saved_model.ServedModule):
           data: between its images and the features.
           features: between these and sound.
           config: the run's options.
+          gains: what the notes of each pitch are multiplied by, float32 [num_pitches]; None leaves them as they are.
         """
         super().__init__(network)
         low, high, latent_dim = config.data_min_pitch, config.data_max_pitch, config.latent_vector_size
@@ -58,7 +60,8 @@ class GANSynthModule(saved_model.ServedModule):
             with tf.control_dependencies([tf.debugging.Assert(known, words, summarize=64)]):
                 one_hot = tf.one_hot(pitch - low, config.num_pitches)
             images = network(z, one_hot, progress=tf.constant(progress, tf.float32), training=False)
-            return data.to_features(data.to_data(images))
+            made = data.to_features(data.to_data(images))
+            return made if gains is None else features.amplify(made, tf.linalg.matvec(one_hot, gains))
 
         specgram = tf.function(specgram, input_signature=[z_spec, pitch_spec], autograph=False)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 
 from gansynth_tf.config import MODEL, GANSynthConfig
 from gansynth_tf.resolution import StageData
 from gansynth_tf.schedule import Stage, stage_ids
 from gansynth_tf.signatures import GANSynthModule
+from gansynth_tf.stages import levels
 from gansynth_tf.stages.features import make_features, run_normalizer
 from gansynth_tf.stages.model import restore_average
 from wavegan_tf import __version__
@@ -40,7 +43,14 @@ def find_stage(config: GANSynthConfig, train_dir: str, stage_id: int | None) -> 
 
 
 def export_run(
-    config: GANSynthConfig, train_dir: str, export_dir: str, stage_id: int | None, step: int | None, float16: bool
+    config: GANSynthConfig,
+    train_dir: str,
+    export_dir: str,
+    stage_id: int | None,
+    step: int | None,
+    float16: bool,
+    match_levels: bool,
+    data_dir: str,
 ) -> int:
     """Exports the moving average of a run's generator.
 
@@ -51,19 +61,27 @@ def export_run(
       stage_id: which stage; None is the last.
       step: which of its checkpoints, by the number of images; None is the newest.
       float16: whether to store the weights as float16.
+      match_levels: whether each pitch gets the average level of the notes of the run that have it.
+      data_dir: folder of these notes, if they are no longer where the run had them.
 
     Returns:
       The number of images that it was trained on.
 
     Raises:
-      UserError: there is no such checkpoint, or the folder cannot be written.
+      UserError: there is no such checkpoint, the folder cannot be written, or the notes to match cannot be used.
     """
     stage = find_stage(config, train_dir, stage_id)
     features = make_features(config)
     data = StageData(config.resolutions, stage.num_blocks, run_normalizer(config, None, features, train_dir))
     network, step, progress = restore_average(config, stage, train_dir, step)
     served = saved_model.HalfPrecision(network) if float16 else network
-    module = GANSynthModule(served, float(progress), data, features, config)
+    make_module = functools.partial(GANSynthModule, served, float(progress), data, features, config)
+    module, gains = make_module(), None
+    if match_levels:
+        saved_model.require_new(export_dir)  # before what takes minutes
+        store = levels.load(config, train_dir, data_dir)
+        gains = levels.gains(module.endpoints["serving_default"], store, config)
+        module = make_module(gains)
     metadata = {
         "model": MODEL,
         "sample_rate": config.sample_rate,
@@ -79,5 +97,7 @@ def export_run(
         "step": step,
         "version": __version__,
     }
+    if gains is not None:
+        metadata["gains_db"] = [round(20.0 * math.log10(gain), 2) for gain in gains]
     saved_model.export(module, export_dir, metadata)
     return step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ _NORMALIZER_BATCH = 10
 # Notes in a row whose shards are asked for together.
 _WINDOW = 1024
 _MIB = 1 << 20
+# In the directory of a run: decoded audio and features.
+CACHE_FOLDER = "data_cache"
 
 
 def feature_key(config: GANSynthConfig) -> dict[str, Any]:
@@ -57,9 +59,9 @@ def make_features(config: GANSynthConfig) -> Features:
     )
 
 
-def waves_of(store: NoteStore, notes: range) -> tf.data.Dataset:
-    """Batches of the waveforms [b, t, c] of notes that follow one another."""
-    windows = tf.data.Dataset.range(notes.start, notes.stop).batch(_WINDOW)
+def waves_of(store: NoteStore, notes: Sequence[int] | np.ndarray) -> tf.data.Dataset:
+    """Batches of the waveforms [b, t, c] of some notes, in their order; best one that rises."""
+    windows = tf.data.Dataset.from_tensor_slices(np.asarray(notes, np.int64)).batch(_WINDOW)
     rows = rows_of(windows, store.samples, store.first_samples, BATCH)
     waves = rows.map(store.wave, num_parallel_calls=tf.data.AUTOTUNE)
     return waves.batch(BATCH).prefetch(2).with_options(stream_options())

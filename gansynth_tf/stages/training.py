@@ -22,7 +22,7 @@ from gansynth_tf.notes.stream import NoteStore, note_batches
 from gansynth_tf.resolution import StageData
 from gansynth_tf.schedule import Stage, TrainingSchedule, stage_ids
 from gansynth_tf.stages import sizes
-from gansynth_tf.stages.features import make_features, normalizer_path, run_normalizer, stage_reader
+from gansynth_tf.stages.features import CACHE_FOLDER, make_features, normalizer_path, run_normalizer, stage_reader
 from gansynth_tf.stages.model import StageModel
 from gansynth_tf.stages.summaries import Rendering, StageSummaries, log_weights
 from gansynth_tf.stages.updates import StageUpdates, check_batch_sizes
@@ -38,7 +38,6 @@ from wavegan_tf.core.training.tracking import Tracker
 from wavegan_tf.core.workers.cluster import digest
 from wavegan_tf.core.writing import writing
 
-_CACHE_FOLDER = "data_cache"
 _SHARED = f"all workers must see the same --{DIRECTORY_KEY}"
 
 
@@ -100,7 +99,7 @@ def train_held(config: GANSynthConfig, run_dir: str, runtime: Runtime) -> int:
     tf.config.optimizer.set_experimental_options({"remapping": False})
     precision.announce(runtime, sizes.convolutions(config))
     features = make_features(config)
-    store = load_notes(config, os.path.join(run_dir, _CACHE_FOLDER), config.num_channels)
+    store = load_notes(config, os.path.join(run_dir, CACHE_FOLDER), config.num_channels)
     runtime.cluster.agree(store.facts)
     if runtime.is_chief and not os.path.exists(os.path.join(run_dir, CONFIG_FILE)):
         # Of a start that was killed before it became a run, perhaps on other notes.
@@ -161,7 +160,7 @@ class _StageTraining:
         self._train_time = float(self._model.train_time.numpy())
         # The chief writes nothing before all have read.
         runtime.cluster.agree({f"image of the checkpoint of stage {stage.stage_id}": self.image_id}, _SHARED)
-        cache_dir = os.path.join(run.directory, _CACHE_FOLDER)
+        cache_dir = os.path.join(run.directory, CACHE_FOLDER)
         self._batches = note_batches(
             run.store,
             stage_reader(config, run.store, run.rendering.features, self._data, cache_dir),

@@ -205,6 +205,16 @@ def test_waves_are_the_originals():
     np.testing.assert_array_equal(made.data_to_waves(data), NOTES[:2])
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("data_type", ["linear", "phase", "mel", "wave"])
+def test_amplified_data_are_those_of_louder_sounds(data_type, channels):
+    made = Features(data_type, (4096, 1) if data_type == "wave" else (16, 256), 2048, 16000, num_channels=channels)
+    waves = np.random.default_rng(0).normal(0, 0.1, [3, 2048, channels]).astype(np.float32)
+    data, gains = made.waves_to_data(waves), np.array([0.25, 1.0, 3.0], np.float32)
+    louder = made.data_to_waves(made.amplify(data, tf.constant(gains)))
+    np.testing.assert_allclose(louder, gains[:, None, None] * made.data_to_waves(data), atol=2e-5)
+
+
 @pytest.mark.parametrize("case", range(7))
 def test_crop_or_pad_is_the_originals(case):
     golden = np.load(GOLDENS / "gansynth" / "spectral_ops.npz")

@@ -208,6 +208,12 @@ class LatentsModule(ServedModule):
         self.waveforms["waveform_between"] = {"signature": "between", "output": "G_z"}
 
 
+def require_new(export_dir: str) -> None:
+    """Raises UserError if the version folder exists."""
+    if os.path.exists(export_dir):
+        raise UserError(f"--export_dir={os.path.abspath(export_dir)}: exists already; name a new version folder")
+
+
 def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -> None:
     """Writes a SavedModel, whole or not at all.
 
@@ -219,9 +225,8 @@ def export(module: ServedModule, export_dir: str, metadata: Mapping[str, Any]) -
     Raises:
       UserError: the folder exists or cannot be written.
     """
+    require_new(export_dir)
     export_dir = os.path.abspath(export_dir)
-    if os.path.exists(export_dir):
-        raise UserError(f"--export_dir={export_dir}: exists already; name a new version folder")
     shown = f"--export_dir={display_name(export_dir)}"
     with made_folder(os.path.dirname(export_dir), shown):
         # TensorFlow Serving takes a folder for a version only if its name is a number.
