@@ -12,6 +12,7 @@ import wavegan_tf as wavegan
 from specgan_tf.networks import SpecGANDiscriminator, SpecGANGenerator
 from tests.commands import checkpoint_values, few_drums, run, run_two_workers, tiny
 from wavegan_tf.config import WaveGANConfig
+from wavegan_tf.core.dcgan import trainer
 from wavegan_tf.core.dcgan.options import save_run
 from wavegan_tf.core.dcgan.warm_start import discriminator_values, generator_values
 from wavegan_tf.core.errors import UserError
@@ -155,9 +156,9 @@ def untrained(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"wavegan_dim": 2}, "its networks have dim=1, not 2"),
-        ({"data_slice_len": 8192}, "its networks have slice_len=16384, not 8192"),
-        ({"wavegan_genr_upsample": "nn"}, "its networks have upsample=zeros, not nn"),
+        ({"wavegan_dim": 2}, "has wavegan_dim=1, not 2"),
+        ({"data_slice_len": 8192}, "has data_slice_len=16384, not 8192"),
+        ({"wavegan_genr_upsample": "nn"}, "has wavegan_genr_upsample=zeros, not nn"),
     ],
 )
 def test_other_networks_are_refused_before_the_audio_is_read(untrained, tmp_path, options, message):
@@ -167,11 +168,12 @@ def test_other_networks_are_refused_before_the_audio_is_read(untrained, tmp_path
     assert not (tmp_path / "run").exists()
 
 
-def test_command_line_names_what_is_no_run_or_has_no_checkpoint(untrained, tmp_path):
+def test_command_line_names_what_is_no_run_or_has_no_checkpoint(untrained, tmp_path, monkeypatch):
     drums = few_drums(tmp_path / "drums")
     given = [f"--train_dir={tmp_path / 'run'}", f"--data_dir={drums}", *tiny("wavegan")]
     errors = run("wavegan_tf.train", *given, f"--warm_start={drums}", code=1)
     assert errors == f"error: {drums}/config.json: not found; is this the directory of a wavegan run?\n"
+    monkeypatch.setattr(trainer, "load_clips", lambda *_: pytest.fail("the audio is read before"))
     with pytest.raises(UserError, match=f"^{untrained}: holds no checkpoint$"):
         wavegan.train(config(drums, warm_start=str(untrained)), tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import os
@@ -218,12 +219,23 @@ def _require_same_networks(config: GanOptions) -> None:
     """Raises UserError if the run `config.warm_start` has other networks, but for labels."""
     run = config.warm_start
     other = load_run(type(config), run)
-    for arguments in (type(config).generator_arguments, type(config).discriminator_arguments):
-        theirs = arguments(other)
-        for name, value in arguments(config).items():
-            # Of these the weights do not depend.
-            if theirs[name] != value and name != "phaseshuffle_rad":
-                raise UserError(f"--warm_start={run}: its networks have {name}={theirs[name]}, not {value}")
+    wanted = _shaping_arguments(other)
+    if _shaping_arguments(config) == wanted:
+        return
+    for field in dataclasses.fields(config):
+        ours, theirs = getattr(config, field.name), getattr(other, field.name)
+        changed = copy.copy(other)
+        object.__setattr__(changed, field.name, ours)  # not `replace`, which refuses what does not go together
+        if _shaping_arguments(changed) != wanted:
+            raise UserError(f"--warm_start={run}: has --{field.name}={theirs}, not {ours}")
+    raise UserError(f"--warm_start={run}: has other networks")
+
+
+def _shaping_arguments(config: GanOptions) -> dict[str, Any]:
+    """The arguments of both networks on which the shapes and the meaning of their weights depend."""
+    arguments = {**config.discriminator_arguments(), **config.generator_arguments()}
+    del arguments["phaseshuffle_rad"]
+    return arguments
 
 
 def run_labels(config: GanOptions, train_dir: str) -> tuple[str, ...]:

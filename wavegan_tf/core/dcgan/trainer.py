@@ -140,6 +140,8 @@ def train_held(config: GanOptions, train_dir: str, prepare: Prepare, run: runtim
     """`train` in a directory that this process holds, with a runtime from `runtime.start`."""
     if config.own("batchnorm"):
         run = run.without_xla_on_replicas(config.jit_compile, "batch normalisation")
+    if config.warm_start and not checkpoints.steps(train_dir):
+        checkpoints.require_any(config.warm_start)  # before the audio is read
     cache_dir = config.data_cache_dir or os.path.join(train_dir, "data_cache")
     labelling = gan_options.labelling(config, train_dir)
     store = load_clips(config, cache_dir, labelling, config.data_balance)

@@ -208,8 +208,8 @@ def _conv2d_transpose(y: tf.Tensor, kernel: tf.Tensor, strides: Sizes, size: Siz
     if thin:
         # In float32, rounded once: in half precision each of the patches that overlap is, twice the error in the
         # generator's samples, and in TensorFlow's own form ten times on CPUs that do not multiply bfloat16.
-        wide = (tf.cast(values, tf.float32) for values in (y, kernel))
-        return tf.cast(patches.spread_patches(*wide, strides, size), y.dtype)
+        wide, wide_kernel = tf.cast(y, tf.float32), tf.cast(kernel, tf.float32)
+        return tf.cast(patches.spread_patches(wide, wide_kernel, strides, size), y.dtype)
     if _as_patches(tuple(y.shape[1:3]), strides):
         return patches.spread_patches(y, kernel, strides, size)
     return tf.nn.conv2d_transpose(y, kernel, [tf.shape(y)[0], *size, c_in], strides, "SAME")

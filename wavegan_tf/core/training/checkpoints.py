@@ -215,6 +215,11 @@ def steps(directory: str) -> list[int]:
     return [_step_of(path) for path in _paths(directory)]
 
 
+def require_any(directory: str) -> None:
+    """Raises UserError if a training directory holds no checkpoint."""
+    _path_of(directory, None)
+
+
 def restore_step(directory: str, step: int | None, **items: Saved) -> int:
     """Restores only `items` from a run.
 
