@@ -17,20 +17,25 @@ from wavegan_tf.core.nn.layers import PACKAGE
 # cannot compile or compiles into windows over the whole image.
 
 
-def box_upscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
-    """Repeats every pixel: [b, h, w, c] -> [b, h * scale[0], w * scale[1], c]."""
+def box_upscale(images: tf.Tensor, scale: tuple[int, int], own_gradients: bool = True) -> tf.Tensor:
+    """Repeats every pixel: [b, h, w, c] -> [b, h * scale[0], w * scale[1], c].
+
+    Without `own_gradients` the graph holds nothing that a SavedModel cannot.
+    """
     if tuple(scale) == (1, 1):
         return images
     area = float(math.prod(scale))
 
-    @tf.custom_gradient
-    def forward(images: tf.Tensor):
+    def repeated(images: tf.Tensor) -> tf.Tensor:
         _, height, width, channels = images.shape
         boxes = tf.tile(images[:, :, None, :, None], [1, 1, scale[0], 1, scale[1], 1])
-        repeated = tf.reshape(boxes, [-1, height * scale[0], width * scale[1], channels])
-        return repeated, lambda dy: box_downscale(dy, scale) * tf.cast(area, dy.dtype)
+        return tf.reshape(boxes, [-1, height * scale[0], width * scale[1], channels])
 
-    return forward(images)
+    @tf.custom_gradient
+    def forward(images: tf.Tensor):
+        return repeated(images), lambda dy: box_downscale(dy, scale) * tf.cast(area, dy.dtype)
+
+    return forward(images) if own_gradients else repeated(images)
 
 
 def box_downscale(images: tf.Tensor, scale: tuple[int, int]) -> tf.Tensor:
@@ -73,9 +78,9 @@ class _Box(keras.layers.Layer):
 class BoxUpscale(_Box):
     """See `box_upscale` (`upscale`, `upscale_height`)."""
 
-    def call(self, x):
-        """[b, h, w, c] -> [b, h * scale[0], w * scale[1], c]."""
-        return box_upscale(x, self.scale)
+    def call(self, x, training: bool = False):
+        """[b, h, w, c] -> [b, h * scale[0], w * scale[1], c]; `training` makes gradients faster."""
+        return box_upscale(x, self.scale, own_gradients=training)
 
     def compute_output_shape(self, input_shape):
         """[b, h * scale[0], w * scale[1], c]."""

@@ -131,7 +131,7 @@ class ProgressiveGenerator(Progressive):
         for block in range(1, self.num_blocks + 1):
             x = (self._simple_block if self._simple_arch else self._block)(block, x, training)
             image = ops.cast(self.layer_of(block, "to_rgb")(x, training=training), "float32")
-            images.append(self._upscales[block - 1](_TO_RGB[self._to_rgb_activation](image)))
+            images.append(self._upscales[block - 1](_TO_RGB[self._to_rgb_activation](image), training=training))
         return self._fade_in(images, [generator_alpha(block + 1, progress) for block in range(self.num_blocks)])
 
     def _block(self, block: int, x, training: bool):

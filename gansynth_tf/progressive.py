@@ -53,7 +53,8 @@ class Progressive(keras.Model):
         return [(int(block), role, layer) for (block, role), layer in split]
 
     def _convolve(self, block_id: int, role: str, x, training: bool):
-        return activations.leaky_relu(self.layer_of(block_id, role)(x, training=training), _SLOPE)
+        x = self.layer_of(block_id, role)(x, training=training)
+        return activations.leaky_relu(x, _SLOPE, own_gradients=training)
 
     def _size(self, block_id: int) -> Size:
         heights, widths = self._start_shape

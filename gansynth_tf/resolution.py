@@ -82,11 +82,11 @@ class StageData:
         """Data -> what the discriminator sees; clips as the normaliser does."""
         return box_downscale(self.normalizer.normalize(data), self._frequency_scale)
 
-    def to_data(self, images: tf.Tensor) -> tf.Tensor:
-        """Images of the generator -> data."""
-        return self.normalizer.denormalize(box_upscale(images, self._frequency_scale))
+    def to_data(self, images: tf.Tensor, own_gradients: bool = True) -> tf.Tensor:
+        """Images of the generator -> data; see `box_upscale`."""
+        return self.normalizer.denormalize(box_upscale(images, self._frequency_scale, own_gradients))
 
-    def to_features(self, data: tf.Tensor) -> tf.Tensor:
-        """Data -> full-size features [b, t, f, 2 c]."""
+    def to_features(self, data: tf.Tensor, own_gradients: bool = True) -> tf.Tensor:
+        """Data -> full-size features [b, t, f, 2 c]; see `box_upscale`."""
         scales = self.resolutions.scales(self.num_blocks)
-        return box_upscale(data, (scales[0], scales[1] // self._frequency_scale[1]))
+        return box_upscale(data, (scales[0], scales[1] // self._frequency_scale[1]), own_gradients)

@@ -60,7 +60,7 @@ class GANSynthModule(saved_model.ServedModule):
             with tf.control_dependencies([tf.debugging.Assert(known, words, summarize=64)]):
                 one_hot = tf.one_hot(pitch - low, config.num_pitches)
             images = network(z, one_hot, progress=tf.constant(progress, tf.float32), training=False)
-            made = data.to_features(data.to_data(images))
+            made = data.to_features(data.to_data(images, own_gradients=False), own_gradients=False)
             return made if gains is None else features.amplify(made, tf.linalg.matvec(one_hot, gains))
 
         specgram = tf.function(specgram, input_signature=[z_spec, pitch_spec], autograph=False)

@@ -9,8 +9,13 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def leaky_relu(x: tf.Tensor, slope: float) -> tf.Tensor:
-    """max(x, slope * x) for 0 <= slope <= 1, elementwise, as `tf.nn.leaky_relu`."""
+def leaky_relu(x: tf.Tensor, slope: float, own_gradients: bool = True) -> tf.Tensor:
+    """max(x, slope * x) for 0 <= slope <= 1, elementwise, as `tf.nn.leaky_relu`.
+
+    Without `own_gradients` the graph holds nothing that a SavedModel cannot.
+    """
+    if not own_gradients:
+        return tf.nn.leaky_relu(x, slope)
 
     @tf.custom_gradient
     def forward(x: tf.Tensor):
