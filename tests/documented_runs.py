@@ -115,7 +115,7 @@ class Workspace:
         if command.name.endswith("an_import_tf1"):
             self._link("ORIGINAL_TRAIN_DIR", GOLDENS / command.name.removesuffix("_import_tf1") / "checkpoint")
         arguments = [sys.executable, "-m", COMMANDS.get(command.name, command.name), *_small(command)]
-        done = subprocess.run(arguments, cwd=self._folder, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(arguments, cwd=self._folder, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, f"{command}\n{' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
 
     def _provide(self, place: str) -> None:

@@ -163,7 +163,7 @@ def test_python_runs(name, tmp_path):
     Workspace(tmp_path)
     done = subprocess.run(
         [sys.executable, "-W", "error:::wavegan_tf", "-c", "\n".join(blocks)], cwd=tmp_path, capture_output=True,
-        text=True, timeout=300, env={**os.environ, "PYTHONPATH": ""},
+        text=True, timeout=900, env={**os.environ, "PYTHONPATH": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "16000 100" in done.stdout
