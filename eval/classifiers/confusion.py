@@ -47,4 +47,4 @@ def write_picture(matrix: np.ndarray, labels: Sequence[str], path: str, title: s
             axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=100)
-    write_file(path, picture.getbuffer())
+    write_file(path, picture.getvalue())

@@ -121,7 +121,7 @@ def save_weights(network: keras.Model, folder: str) -> None:
         network.save_weights(path)
     finally:
         h5py.File = on_disk
-    write_file(path, buffer.getbuffer())
+    write_file(path, buffer.getvalue())
 
 
 def save_info(info: ClassifierInfo, folder: str, **others: Any) -> None:

@@ -89,18 +89,21 @@ def write_all(file: io.FileIO, data: bytes) -> None:
         rest = rest[file.write(rest) :]
 
 
-def npy(array: np.ndarray) -> memoryview:
-    """The bytes of an npy file. NumPy itself writes past Python's files, and does not say what went wrong then."""
+def npy(array: np.ndarray) -> bytes:
+    """The bytes of an npy file. NumPy itself writes past Python's files, and does not say what went wrong then.
+
+    No view of the buffer: Python 3.12 crashes where a buffer and its view become garbage together.
+    """
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    return buffer.getbuffer()
+    return buffer.getvalue()
 
 
-def npz(**arrays: np.ndarray) -> memoryview:
+def npz(**arrays: np.ndarray) -> bytes:
     """The bytes of an npz file."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
-    return buffer.getbuffer()
+    return buffer.getvalue()
 
 
 def append_lines(path: str, lines: str, shown: str = "") -> None:
