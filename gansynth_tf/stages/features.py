@@ -60,7 +60,7 @@ def make_features(config: GANSynthConfig) -> Features:
 
 
 def waves_of(store: NoteStore, notes: Sequence[int] | np.ndarray) -> tf.data.Dataset:
-    """Batches of the waveforms [b, t, c] of some notes, in their order; best one that rises."""
+    """Batches of the waveforms [b, t, c] of some notes, in the given order; ascending is the fastest."""
     windows = tf.data.Dataset.from_tensor_slices(np.asarray(notes, np.int64)).batch(_WINDOW)
     rows = rows_of(windows, store.samples, store.first_samples, BATCH)
     waves = rows.map(store.wave, num_parallel_calls=tf.data.AUTOTUNE)

@@ -55,7 +55,7 @@ def load(config: GANSynthConfig, train_dir: str, data_dir: str) -> NoteStore:
 def gains(
     generate: Callable[[tf.Tensor, tf.Tensor], Mapping[str, tf.Tensor]], store: NoteStore, config: GANSynthConfig
 ) -> np.ndarray:
-    """What the notes of each pitch have to be multiplied by for the average level, in dB, of the real notes of it.
+    """Returns a gain for each pitch that brings generated notes to the average level, in dB, of real ones.
 
     Both are averages of the levels of whole notes: of `LATENTS` latent vectors, and of at most `NOTES` real notes. A
     pitch without real notes gets what lies between the gains, in dB, of its neighbours.
