@@ -50,6 +50,7 @@ def export_model(
     step: int | None = None,
     float16: bool = False,
     weights: str | None = None,
+    normalize: bool = False,
     *,
     specgan_ngl: int | None = None,
     specgan_inversion: str | None = None,
@@ -63,6 +64,7 @@ def export_model(
       float16: whether to store the weights as float16, half the size.
       weights: "average" for the moving average of `train_ema_decay`, "raw" for the weights as they were trained; None
         for the average if the checkpoint has one.
+      normalize: whether each clip is divided by its peak, as `data_normalize` divides those that are learned from.
       specgan_ngl: iterations of Griffin-Lim; None for the run's.
       specgan_inversion: kind of Griffin-Lim, "original", "exact" or "fast"; None for the run's.
 
@@ -93,7 +95,8 @@ def export_model(
     made = gan.make_gan(config, keras.DTypePolicy("float32"), stored, labels)
     return exporting.export_run(
         config, train_dir, export_dir, step, made,
-        lambda gan, network: signatures.SpecGANModule(gan, network, config, stored), float16, weights,
+        lambda gan, network: signatures.SpecGANModule(gan, network, config, stored, normalize),
+        float16, weights, normalize,
         window_len=config.framing().window_len, hop_len=config.framing().hop_len,
         clip_nstd=config.specgan_clip_nstd, ngl=config.specgan_ngl, inversion=config.specgan_inversion,
         moments={"mean": stored.mean.tolist(), "std": stored.std.tolist()},

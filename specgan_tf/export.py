@@ -11,12 +11,20 @@ from wavegan_tf.core.dcgan.commands import define_export_flags
 from wavegan_tf.core.options import LARGEST_INT
 
 
+def define_flags() -> None:
+    """Defines the flags of the command."""
+    define_export_flags()
+    absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: the run's.", 0, LARGEST_INT)
+    absl_flags.DEFINE_enum("specgan_inversion", None, INVERSIONS, "Kind of Griffin-Lim. Default: the run's.")
+
+
 def main() -> None:
     """Reads the flags and exports."""
     values = absl_flags.FLAGS
     commands.export(
         api.export_model,
         weights=values.weights,
+        normalize=values.normalize,
         specgan_ngl=values.specgan_ngl,
         specgan_inversion=values.specgan_inversion,
     )
@@ -24,9 +32,7 @@ def main() -> None:
 
 def run() -> None:
     """Entry point of specgan_export."""
-    define_export_flags()
-    absl_flags.DEFINE_integer("specgan_ngl", None, "Iterations of Griffin-Lim. Default: the run's.", 0, LARGEST_INT)
-    absl_flags.DEFINE_enum("specgan_inversion", None, INVERSIONS, "Kind of Griffin-Lim. Default: the run's.")
+    define_flags()
     flags.run(main)
 
 

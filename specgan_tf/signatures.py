@@ -31,6 +31,7 @@ class SpecGANModule(saved_model.LatentsModule):
         network: keras.Model | saved_model.HalfPrecision,
         config: SpecGANConfig,
         stored: Moments,
+        normalize: bool = False,
     ):
         """Defines the signatures.
 
@@ -39,8 +40,8 @@ class SpecGANModule(saved_model.LatentsModule):
           network: its generator, to be served.
           config: says how spectrograms become sound.
           stored: moments of the training data.
+          normalize: whether each waveform is divided by its peak.
         """
-
         num_labels = len(gan.labels)
         z_spec = tf.TensorSpec([None, gan.latent_dim], tf.float32, name="z")
         mixed_spec = tf.TensorSpec([None, num_labels], tf.float32)
@@ -51,10 +52,11 @@ class SpecGANModule(saved_model.LatentsModule):
         )
 
         def invert(spectrograms: tf.Tensor, ngl: int | tf.Tensor) -> tf.Tensor:
-            return features.spectrograms_to_waveforms(
+            waveforms = features.spectrograms_to_waveforms(
                 spectrograms, stored, config.specgan_clip_nstd, ngl, config.specgan_inversion, config.framing(),
                 config.data_slice_len,
             )  # fmt: skip
+            return saved_model.normalize_peaks(waveforms) if normalize else waveforms
 
         def generate(*given: tf.Tensor) -> dict[str, tf.Tensor]:
             spectrograms = draw(*given)

@@ -29,17 +29,17 @@ from wavegan_tf.networks import WaveGANGenerator
 _SMALL = {"dim": 2, "latent_dim": 8}
 
 
-def wavegan(folder: Path, float16: bool = False, labels: Any = (), **options: Any) -> str:
+def wavegan(folder: Path, float16: bool = False, labels: Any = (), normalize: bool = False, **options: Any) -> str:
     """The folder of an exported WaveGAN of some labels; `options` are those of `WaveGANConfig`, by default small."""
     config = WaveGANConfig(**{f"wavegan_{name}": value for name, value in _SMALL.items()} | options)
     network = WaveGANGenerator(**config.generator_arguments(len(labels)))
     _enliven(network, 0)
     gan = _gan(config, network, labels)
-    module = wavegan_tf.signatures.make_module(gan, _half(network) if float16 else network)
-    return _export(module, folder, _metadata(config, gan))
+    module = wavegan_tf.signatures.make_module(gan, _half(network) if float16 else network, normalize)
+    return _export(module, folder, _metadata(config, gan, normalize))
 
 
-def specgan(folder: Path, float16: bool = False, labels: Any = (), **options: Any) -> str:
+def specgan(folder: Path, float16: bool = False, labels: Any = (), normalize: bool = False, **options: Any) -> str:
     """The folder of an exported SpecGAN of some labels; `options` are those of `SpecGANConfig`, by default small."""
     config = SpecGANConfig(**{f"specgan_{name}": value for name, value in _SMALL.items()} | options)
     network = SpecGANGenerator(**config.generator_arguments(len(labels)))
@@ -50,13 +50,15 @@ def specgan(folder: Path, float16: bool = False, labels: Any = (), **options: An
     mean = -2.0 - 4.0 * np.arange(bins) / (bins - 1) + rng.normal(0, 0.3, bins)
     stored = Moments(mean.astype(np.float32), rng.uniform(0.8, 1.5, bins).astype(np.float32))
     gan = _gan(config, network, labels)
-    module = specgan_tf.signatures.SpecGANModule(gan, _half(network) if float16 else network, config, stored)
+    module = specgan_tf.signatures.SpecGANModule(
+        gan, _half(network) if float16 else network, config, stored, normalize
+    )
     own = {
         "window_len": framing.window_len, "hop_len": framing.hop_len,
         "clip_nstd": config.specgan_clip_nstd, "ngl": config.specgan_ngl, "inversion": config.specgan_inversion,
         "moments": {"mean": stored.mean.tolist(), "std": stored.std.tolist()},
     }  # fmt: skip
-    return _export(module, folder, {**_metadata(config, gan), **own})
+    return _export(module, folder, {**_metadata(config, gan, normalize), **own})
 
 
 def gansynth(
@@ -129,10 +131,11 @@ def _gan(config: Any, network: keras.Model, names: Sequence[str]) -> Any:
     return _Served()
 
 
-def _metadata(config: Any, gan: Any) -> dict[str, Any]:
+def _metadata(config: Any, gan: Any, normalize: bool) -> dict[str, Any]:
     return {
         "model": config.model, "sample_rate": config.data_sample_rate, "latent_dim": gan.latent_dim,
         "slice_len": config.data_slice_len, "num_channels": config.data_num_channels, "step": 3, "weights": "raw",
+        **({"normalize": True} if normalize else {}),
         **({"labels": list(gan.labels)} if gan.labels else {}),
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 from wavegan_tf.config import WaveGANConfig
@@ -47,6 +48,7 @@ def export_model(
     step: int | None = None,
     float16: bool = False,
     weights: str | None = None,
+    normalize: bool = False,
 ) -> int:
     """Exports the generator of a run as a SavedModel, for `load_model` and TensorFlow Serving.
 
@@ -57,6 +59,7 @@ def export_model(
       float16: whether to store the weights as float16, half the size.
       weights: "average" for the moving average of `train_ema_decay`, "raw" for the weights as they were trained; None
         for the average if the checkpoint has one.
+      normalize: whether each clip is divided by its peak, as `data_normalize` divides those that are learned from.
 
     Returns:
       The step that was exported.
@@ -79,7 +82,8 @@ def export_model(
     from wavegan_tf.core.dcgan import exporting
 
     made = gan.make_gan(config, keras.DTypePolicy("float32"), labels)
-    return exporting.export_run(config, train_dir, export_dir, step, made, signatures.make_module, float16, weights)
+    make_module = functools.partial(signatures.make_module, normalize=normalize)
+    return exporting.export_run(config, train_dir, export_dir, step, made, make_module, float16, weights, normalize)
 
 
 def import_tf1_run(tf1_dir: str | os.PathLike[str], train_dir: str | os.PathLike[str]) -> int:

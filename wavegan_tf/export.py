@@ -9,14 +9,19 @@ from wavegan_tf.core import commands, flags
 from wavegan_tf.core.dcgan.commands import define_export_flags
 
 
+def define_flags() -> None:
+    """Defines the flags of the command."""
+    define_export_flags()
+
+
 def main() -> None:
     """Reads the flags and exports."""
-    commands.export(api.export_model, weights=absl_flags.FLAGS.weights)
+    commands.export(api.export_model, weights=absl_flags.FLAGS.weights, normalize=absl_flags.FLAGS.normalize)
 
 
 def run() -> None:
     """Entry point of wavegan_export."""
-    define_export_flags()
+    define_flags()
     flags.run(main)
 
 

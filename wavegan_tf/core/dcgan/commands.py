@@ -28,6 +28,10 @@ def define_export_flags() -> None:
         "weights", None, ["average", "raw"],
         "The generator's moving average, or its weights as they are. Default: the average if there is one.",
     )  # fmt: skip
+    absl_flags.DEFINE_boolean(
+        "normalize", False,
+        "Divide each clip by its peak, as --data_normalize of training does with those that are learned from.",
+    )  # fmt: skip
 
 
 def train(options_class: type[OptionsT], train_one: Callable[[OptionsT, str], int]) -> None:

@@ -27,6 +27,7 @@ def export_run(
     make_module: Callable[[Gan, keras.Model | saved_model.HalfPrecision], saved_model.LatentsModule],
     float16: bool,
     weights: str | None,
+    normalize: bool,
     **metadata: Any,
 ) -> int:
     """Exports the generator of a run.
@@ -40,6 +41,7 @@ def export_run(
       make_module: its signatures, given the model and the generator to serve.
       float16: whether to store the weights as float16.
       weights: "average", "raw", or None for the average if the checkpoint has one.
+      normalize: whether `make_module` divides each waveform by its peak, for model.json.
       **metadata: what model.json is to say in addition to what is common to all.
 
     Returns:
@@ -64,6 +66,7 @@ def export_run(
         "num_channels": config.data_num_channels,
         "step": step,
         "weights": weights,
+        **({"normalize": True} if normalize else {}),
         **({"labels": list(gan.labels)} if gan.labels else {}),
         "version": __version__,
     }
