@@ -10,13 +10,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import soundfile
 import tensorflow as tf
 
+from tests.forks import Forked
+
+Running: TypeAlias = subprocess.Popen | Forked
+
 # Those that `command` has started.
-started: list[subprocess.Popen] = []
+started: list[Running] = []
 DRUMS = Path(__file__).parents[1] / "wavegan_tf" / "demo" / "drums"
 
 
@@ -28,9 +33,15 @@ def tiny(model: str) -> list[str]:
     ]  # fmt: skip
 
 
-def command(module: str, *arguments: str, **environment: str) -> subprocess.Popen:
-    """Starts `python -m module` with TensorFlow's notes as they are by default, its output to be read as text."""
+def command(module: str, *arguments: str, fresh: bool = False, **environment: str) -> Running:
+    """Starts `python -m module` with TensorFlow's notes as they are by default, its output to be read as text.
+
+    Unless it is to be `fresh`, it is forked from a process that has imported TensorFlow.
+    """
     inherited = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    if not fresh:
+        started.append(Forked(module, arguments, {**inherited, **environment}))
+        return started[-1]
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
@@ -42,9 +53,9 @@ def command(module: str, *arguments: str, **environment: str) -> subprocess.Pope
     return process
 
 
-def run(module: str, *arguments: str, code: int = 0, **environment: str) -> str:
+def run(module: str, *arguments: str, code: int = 0, fresh: bool = False, **environment: str) -> str:
     """Runs to the end, checks the exit code and that TensorFlow is quiet, and returns what went to standard error."""
-    process = command(module, *arguments, **environment)
+    process = command(module, *arguments, fresh=fresh, **environment)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == code, errors
     assert "external/local_xla" not in errors and "retracing" not in errors, errors
@@ -68,7 +79,7 @@ def two_places() -> list[str]:
     return [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in (0, 1)]
 
 
-def two_workers(module: str, *arguments: str, own: Sequence[Sequence[str]] = ((), ())) -> list[subprocess.Popen]:
+def two_workers(module: str, *arguments: str, own: Sequence[Sequence[str]] = ((), ())) -> list[Running]:
     """Starts two workers; `own` holds further arguments of each."""
     return [command(module, *arguments, *more, TF_CONFIG=place) for place, more in zip(two_places(), own, strict=True)]
 
@@ -88,7 +99,7 @@ def one_line_error(errors: str) -> str:
     return lines[0]
 
 
-def wait_for(condition: Callable[[], object], process: subprocess.Popen, seconds: float = 180.0) -> None:
+def wait_for(condition: Callable[[], object], process: Running, seconds: float = 180.0) -> None:
     """Waits until the condition holds while the process runs."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -27,7 +27,8 @@ _DRUMS, _NOTES = (Path(str(package.__file__)).parent / "pretrained" for package 
 
 def models(folder: Path) -> dict[str, Callable[[], str]]:
     """The models to measure, each made when it is asked for."""
-    wave, spec = ({f"{name}_dim": 64, f"{name}_latent_dim": 100} for name in ("wavegan", "specgan"))
+    wave: dict[str, Any] = {"wavegan_dim": 64, "wavegan_latent_dim": 100}
+    spec: dict[str, Any] = {"specgan_dim": 64, "specgan_latent_dim": 100}
     note: dict[str, Any] = {
         "num_resolutions": 7, "start_height": 2, "fmap_base": 4096, "fmap_max": 256, "latent_vector_size": 256,
         "audio_length": 64000,

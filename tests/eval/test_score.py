@@ -36,7 +36,7 @@ def lines_of(folder):
 def test_a_folder_from_the_command_line(place, tmp_path):
     process = commands.command(
         "eval.score", f"--fake_dir={place}/fake", f"--real_dir={place}/real", f"--classifier_dir={place}/classifier",
-        f"--output_dir={tmp_path}", "--model=wavegan",
+        f"--output_dir={tmp_path}", "--model=wavegan", fresh=True,
     )  # fmt: skip
     out, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors

@@ -30,7 +30,7 @@ def assert_same(run_dir, expected_dir, checkpoint):
 def test_a_run_told_by_flags_and_stopped_is_the_one_told_by_hparams(tmp_path):
     """The first stage by flags, a stop by a signal, the rest from experiment.json alone."""
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    errors = run(TRAIN, *arguments(straight, **SMALLER))
+    errors = run(TRAIN, *arguments(straight, **SMALLER), fresh=True)
     assert "data: 13 notes" in errors and "stage 2 of 2: 4 x 32 pixels, batches of 2" in errors
     assert "training is over" in errors and "Traceback" not in errors and ": E " not in errors
     saved = json.loads((straight / CONFIG_FILE).read_text())

@@ -32,7 +32,8 @@ GENERATE = "gansynth_tf.generate"
 def model_dir(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("model")
     api.import_tf1_run(str(ORIGINAL), str(directory / "run"))
-    errors = run("gansynth_tf.export", f"--train_dir={directory / 'run'}", f"--export_dir={directory / 'notes' / '1'}")
+    given = [f"--train_dir={directory / 'run'}", f"--export_dir={directory / 'notes' / '1'}"]
+    errors = run("gansynth_tf.export", *given, fresh=True)
     assert f"image 94 of {directory / 'run'} is now {directory / 'notes' / '1'}" in errors
     return directory / "notes" / "1"
 

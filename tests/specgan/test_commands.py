@@ -27,7 +27,8 @@ def drums(tmp_path_factory) -> Path:
 def straight(tmp_path_factory, drums) -> Path:
     """A run of four steps without a stop, which computes its moments."""
     train_dir = tmp_path_factory.mktemp("straight") / "run"
-    errors = run(TRAIN, f"--train_dir={train_dir}", f"--data_dir={drums}", *tiny("specgan"), "--train_steps=4")
+    given = [f"--train_dir={train_dir}", f"--data_dir={drums}", *tiny("specgan"), "--train_steps=4"]
+    errors = run(TRAIN, *given, fresh=True)
     assert "moments: computing them from 6 clips" in errors and "generator 10,777" in errors
     return train_dir
 
@@ -35,7 +36,7 @@ def straight(tmp_path_factory, drums) -> Path:
 def test_moments_of_the_command_are_those_of_the_run(straight, drums, tmp_path):
     path = tmp_path / "new" / "moments.npz"
     arguments = [f"--data_dir={drums}", "--data_first_slice", f"--data_moments_fp={path}"]
-    errors = run("specgan_tf.moments", *arguments)
+    errors = run("specgan_tf.moments", *arguments, fresh=True)
     assert "moments of 6 files" in errors and str(path) in errors
     assert path.read_bytes() == (straight / "moments.npz").read_bytes()
     options = moments.MomentsOptions(data_dir=str(drums), data_first_slice=True)

@@ -27,7 +27,8 @@ def drums(tmp_path_factory) -> Path:
 def straight(tmp_path_factory, drums) -> Path:
     """A run of six steps without a stop."""
     train_dir = tmp_path_factory.mktemp("straight") / "run"
-    errors = run(TRAIN, f"--train_dir={train_dir}", f"--data_dir={drums}", *tiny("wavegan"), "--train_steps=6")
+    given = [f"--train_dir={train_dir}", f"--data_dir={drums}", *tiny("wavegan"), "--train_steps=6"]
+    errors = run(TRAIN, *given, fresh=True)
     assert "6 files" in errors and "0 files skipped" in errors and "CPU" in errors
     assert "generator 10,777" in errors
     return train_dir
@@ -110,8 +111,9 @@ def test_tensorflows_notes_do_not_bury_ours(straight):
 @pytest.mark.parametrize("name", ["checkpoint", pytest.param("checkpoint_pp", marks=pytest.mark.slow)])
 def test_an_original_checkpoint_sounds_the_same_through_all_commands(name, tmp_path):
     expected = np.load(WAVEGAN / f"{name}_expected.npz")
-    run("wavegan_tf.import_tf1", f"--tf1_dir={WAVEGAN / name}", f"--train_dir={tmp_path / 'run'}")
-    run("wavegan_tf.export", f"--train_dir={tmp_path / 'run'}", f"--export_dir={tmp_path / 'models' / '1'}")
+    run("wavegan_tf.import_tf1", f"--tf1_dir={WAVEGAN / name}", f"--train_dir={tmp_path / 'run'}", fresh=True)
+    given = [f"--train_dir={tmp_path / 'run'}", f"--export_dir={tmp_path / 'models' / '1'}"]
+    run("wavegan_tf.export", *given, fresh=True)
     np.save(tmp_path / "z.npy", expected["z"])
     run(
         "wavegan_tf.generate",
@@ -119,6 +121,7 @@ def test_an_original_checkpoint_sounds_the_same_through_all_commands(name, tmp_p
         f"--latents_file={tmp_path / 'z.npy'}",
         f"--output_dir={tmp_path / 'out'}",
         "--format=" + ("flac" if name == "checkpoint" else "wav"),
+        fresh=True,
     )
     files = sorted(path for path in (tmp_path / "out").iterdir() if path.stem.isdigit())
     assert len(files) == len(expected["z"])

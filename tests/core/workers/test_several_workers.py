@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import threading
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from specgan_tf import moments
 from specgan_tf.geometry import Moments
 from tests.commands import (
+    Running,
     command,
     few_drums,
     one_line_error,
@@ -28,14 +28,14 @@ from tests.gansynth.small import SMALLER, arguments
 RESTART = "start all workers again with the same command"
 
 
-def ended(process: subprocess.Popen, code: int) -> str:
+def ended(process: Running, code: int) -> str:
     """Waits for a worker's end and returns its standard error."""
     _, errors = process.communicate(timeout=300)
     assert process.returncode == code and "Traceback" not in errors, errors
     return errors
 
 
-def read_until(process: subprocess.Popen, text: str) -> None:
+def read_until(process: Running, text: str) -> None:
     """Reads a worker's standard error up to a line with the text."""
     timer = threading.Timer(180, process.kill)
     timer.start()
