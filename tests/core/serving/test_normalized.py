@@ -22,7 +22,8 @@ from wavegan_tf.core.serving.saved_model import normalize_peaks
 OPTIONS: dict[str, dict[str, Any]] = {
     "wavegan": {"data_num_channels": 2},
     "specgan": {
-        "data_num_channels": 2, "data_slice_len": 5001, "specgan_window_len": 96, "specgan_hop_len": 48, "specgan_ngl": 2,
+        "data_num_channels": 2, "data_slice_len": 5001, "specgan_window_len": 96, "specgan_hop_len": 48,
+        "specgan_ngl": 2,
     },  # fmt: skip
 }
 
