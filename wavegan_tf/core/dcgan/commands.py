@@ -29,8 +29,7 @@ def define_export_flags() -> None:
         "The generator's moving average, or its weights as they are. Default: the average if there is one.",
     )  # fmt: skip
     absl_flags.DEFINE_boolean(
-        "normalize", False,
-        "Divide each clip by its peak, as --data_normalize of training does with those that are learned from.",
+        "normalize", False, "Divide each clip by its peak, as training does by default with those that it learns from.",
     )  # fmt: skip
 
 
