@@ -51,6 +51,7 @@ def export_model(
     float16: bool = False,
     weights: str | None = None,
     normalize: bool = False,
+    fade_out_ms: int = 0,
     *,
     specgan_ngl: int | None = None,
     specgan_inversion: str | None = None,
@@ -65,6 +66,7 @@ def export_model(
       weights: "average" for the moving average of `train_ema_decay`, "raw" for the weights as they were trained; None
         for the average if the checkpoint has one.
       normalize: whether each clip is divided by its peak, as `data_normalize` divides those that are learned from.
+      fade_out_ms: how long each clip fades out at its end.
       specgan_ngl: iterations of Griffin-Lim; None for the run's.
       specgan_inversion: kind of Griffin-Lim, "original", "exact" or "fast"; None for the run's.
 
@@ -72,7 +74,8 @@ def export_model(
       The step that was exported.
 
     Raises:
-      UserError: there is no such checkpoint, or the folder exists or cannot be written.
+      UserError: there is no such checkpoint, the folder exists or cannot be written, or the
+        fade-out is longer than the clips.
 
     >>> import tempfile, specgan_tf
     >>> folder = tempfile.mkdtemp()
@@ -90,13 +93,15 @@ def export_model(
 
     from specgan_tf import gan, moments, signatures
     from wavegan_tf.core.dcgan import exporting
+    from wavegan_tf.core.serving.finishing import Finish
 
     stored = moments.of_run(config, train_dir, None)
     made = gan.make_gan(config, keras.DTypePolicy("float32"), stored, labels)
+    finish = Finish(normalize, fade_out_ms)
     return exporting.export_run(
         config, train_dir, export_dir, step, made,
-        lambda gan, network: signatures.SpecGANModule(gan, network, config, stored, normalize),
-        float16, weights, normalize,
+        lambda gan, network: signatures.SpecGANModule(gan, network, config, stored, finish),
+        float16, weights, finish,
         window_len=config.framing().window_len, hop_len=config.framing().hop_len,
         clip_nstd=config.specgan_clip_nstd, ngl=config.specgan_ngl, inversion=config.specgan_inversion,
         moments={"mean": stored.mean.tolist(), "std": stored.std.tolist()},

@@ -16,7 +16,7 @@ from wavegan_tf.core.edge import saving, transforms
 from wavegan_tf.core.edge.conversion import Portable
 from wavegan_tf.core.options import LARGEST_INT
 from wavegan_tf.core.reading import Unreadable, whole_number
-from wavegan_tf.core.serving import saved_model
+from wavegan_tf.core.serving.finishing import Finish
 
 
 def spectrogram_to_waveform(
@@ -27,20 +27,15 @@ def spectrogram_to_waveform(
     inversion: str = "original",
     framing: Framing = PAPER,
     samples: int | None = None,
-    normalize: bool = False,
 ) -> tf.Tensor:
-    """`features.spectrograms_to_waveforms` of one spectrogram, float32 [1, frames, 128, c] -> [1, frames * 128, c].
-
-    With `normalize` divided by its peak.
-    """
+    """`features.spectrograms_to_waveforms` of one spectrogram, float32 [1, frames, 128, c] -> [1, frames * 128, c]."""
     magnitudes = features.spectrograms_to_magnitudes(spectrogram, moments, clip_nstd)[0]
     samples = spectrogram.shape[1] * framing.hop_len if samples is None else samples
     channels = [
         transforms.griffin_lim(magnitudes[:, :, channel], framing.window_len, framing.hop_len, iterations, inversion)
         for channel in range(magnitudes.shape[2])
     ]
-    waveform = tf.stack([channel[:samples] for channel in channels], axis=-1)[None]
-    return saved_model.normalize_peaks(waveform) if normalize else waveform
+    return tf.stack([channel[:samples] for channel in channels], axis=-1)[None]
 
 
 def make_portable(signatures: Any, metadata: Mapping[str, Any]) -> Portable:
@@ -60,11 +55,12 @@ def make_portable(signatures: Any, metadata: Mapping[str, Any]) -> Portable:
     clip_nstd, inversion = float(metadata["clip_nstd"]), metadata["inversion"]
     if inversion not in INVERSIONS:
         raise Unreadable(f"inversion is {inversion!r}")
-    normalize = metadata.get("normalize", False) is True
+    finish, rate = Finish.of(metadata), whole_number(metadata, "sample_rate", 1, LARGEST_INT)
     ngl = whole_number(metadata, "ngl", 0, LARGEST_INT)
 
     def to_audio(spectrogram: tf.Tensor) -> tf.Tensor:
-        return spectrogram_to_waveform(spectrogram, moments, clip_nstd, ngl, inversion, framing, samples, normalize)
+        waveform = spectrogram_to_waveform(spectrogram, moments, clip_nstd, ngl, inversion, framing, samples)
+        return finish.apply(waveform, rate)
 
     return Portable(signatures["spectrogram"], "G_z_norm", "uniform", to_audio)
 

@@ -25,6 +25,7 @@ def main() -> None:
         api.export_model,
         weights=values.weights,
         normalize=values.normalize,
+        fade_out_ms=values.fade_out_ms,
         specgan_ngl=values.specgan_ngl,
         specgan_inversion=values.specgan_inversion,
     )

@@ -20,6 +20,7 @@ from specgan_tf.config import SpecGANConfig
 from specgan_tf.geometry import Moments
 from wavegan_tf.core.dcgan.model import Gan
 from wavegan_tf.core.serving import saved_model
+from wavegan_tf.core.serving.finishing import Finish
 
 
 class SpecGANModule(saved_model.LatentsModule):
@@ -31,7 +32,7 @@ class SpecGANModule(saved_model.LatentsModule):
         network: keras.Model | saved_model.HalfPrecision,
         config: SpecGANConfig,
         stored: Moments,
-        normalize: bool = False,
+        finish: Finish,
     ):
         """Defines the signatures.
 
@@ -40,7 +41,7 @@ class SpecGANModule(saved_model.LatentsModule):
           network: its generator, to be served.
           config: says how spectrograms become sound.
           stored: moments of the training data.
-          normalize: whether each waveform is divided by its peak.
+          finish: makes the clips of the waveforms.
         """
         num_labels = len(gan.labels)
         z_spec = tf.TensorSpec([None, gan.latent_dim], tf.float32, name="z")
@@ -56,7 +57,7 @@ class SpecGANModule(saved_model.LatentsModule):
                 spectrograms, stored, config.specgan_clip_nstd, ngl, config.specgan_inversion, config.framing(),
                 config.data_slice_len,
             )  # fmt: skip
-            return saved_model.normalize_peaks(waveforms) if normalize else waveforms
+            return finish.apply(waveforms, config.data_sample_rate)
 
         def generate(*given: tf.Tensor) -> dict[str, tf.Tensor]:
             spectrograms = draw(*given)

@@ -23,23 +23,26 @@ from specgan_tf.geometry import Moments
 from specgan_tf.networks import SpecGANGenerator
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.serving import saved_model
+from wavegan_tf.core.serving.finishing import Finish
 from wavegan_tf.networks import WaveGANGenerator
 
 # Small, with all layers.
+_PLAIN = Finish()
 _SMALL = {"dim": 2, "latent_dim": 8}
 
 
-def wavegan(folder: Path, float16: bool = False, labels: Any = (), normalize: bool = False, **options: Any) -> str:
+def wavegan(folder: Path, float16: bool = False, labels: Any = (), finish: Finish = _PLAIN, **options: Any) -> str:
     """The folder of an exported WaveGAN of some labels; `options` are those of `WaveGANConfig`, by default small."""
     config = WaveGANConfig(**{f"wavegan_{name}": value for name, value in _SMALL.items()} | options)
     network = WaveGANGenerator(**config.generator_arguments(len(labels)))
     _enliven(network, 0)
     gan = _gan(config, network, labels)
-    module = wavegan_tf.signatures.make_module(gan, _half(network) if float16 else network, normalize)
-    return _export(module, folder, _metadata(config, gan, normalize))
+    served = _half(network) if float16 else network
+    module = wavegan_tf.signatures.make_module(gan, served, config.data_sample_rate, finish)
+    return _export(module, folder, _metadata(config, gan, finish))
 
 
-def specgan(folder: Path, float16: bool = False, labels: Any = (), normalize: bool = False, **options: Any) -> str:
+def specgan(folder: Path, float16: bool = False, labels: Any = (), finish: Finish = _PLAIN, **options: Any) -> str:
     """The folder of an exported SpecGAN of some labels; `options` are those of `SpecGANConfig`, by default small."""
     config = SpecGANConfig(**{f"specgan_{name}": value for name, value in _SMALL.items()} | options)
     network = SpecGANGenerator(**config.generator_arguments(len(labels)))
@@ -51,14 +54,14 @@ def specgan(folder: Path, float16: bool = False, labels: Any = (), normalize: bo
     stored = Moments(mean.astype(np.float32), rng.uniform(0.8, 1.5, bins).astype(np.float32))
     gan = _gan(config, network, labels)
     module = specgan_tf.signatures.SpecGANModule(
-        gan, _half(network) if float16 else network, config, stored, normalize
+        gan, _half(network) if float16 else network, config, stored, finish
     )
     own = {
         "window_len": framing.window_len, "hop_len": framing.hop_len,
         "clip_nstd": config.specgan_clip_nstd, "ngl": config.specgan_ngl, "inversion": config.specgan_inversion,
         "moments": {"mean": stored.mean.tolist(), "std": stored.std.tolist()},
     }  # fmt: skip
-    return _export(module, folder, {**_metadata(config, gan, normalize), **own})
+    return _export(module, folder, {**_metadata(config, gan, finish), **own})
 
 
 def gansynth(
@@ -131,11 +134,11 @@ def _gan(config: Any, network: keras.Model, names: Sequence[str]) -> Any:
     return _Served()
 
 
-def _metadata(config: Any, gan: Any, normalize: bool) -> dict[str, Any]:
+def _metadata(config: Any, gan: Any, finish: Finish) -> dict[str, Any]:
     return {
         "model": config.model, "sample_rate": config.data_sample_rate, "latent_dim": gan.latent_dim,
         "slice_len": config.data_slice_len, "num_channels": config.data_num_channels, "step": 3, "weights": "raw",
-        **({"normalize": True} if normalize else {}),
+        **finish.metadata(),
         **({"labels": list(gan.labels)} if gan.labels else {}),
     }  # fmt: skip
 

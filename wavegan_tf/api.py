@@ -49,6 +49,7 @@ def export_model(
     float16: bool = False,
     weights: str | None = None,
     normalize: bool = False,
+    fade_out_ms: int = 0,
 ) -> int:
     """Exports the generator of a run as a SavedModel, for `load_model` and TensorFlow Serving.
 
@@ -60,12 +61,14 @@ def export_model(
       weights: "average" for the moving average of `train_ema_decay`, "raw" for the weights as they were trained; None
         for the average if the checkpoint has one.
       normalize: whether each clip is divided by its peak, as `data_normalize` divides those that are learned from.
+      fade_out_ms: how long each clip fades out at its end.
 
     Returns:
       The step that was exported.
 
     Raises:
-      UserError: there is no such checkpoint, or the folder exists or cannot be written.
+      UserError: there is no such checkpoint, the folder exists or cannot be written, or the
+        fade-out is longer than the clips.
 
     >>> import tempfile, wavegan_tf
     >>> folder = tempfile.mkdtemp()
@@ -80,10 +83,12 @@ def export_model(
 
     from wavegan_tf import gan, signatures
     from wavegan_tf.core.dcgan import exporting
+    from wavegan_tf.core.serving.finishing import Finish
 
     made = gan.make_gan(config, keras.DTypePolicy("float32"), labels)
-    make_module = functools.partial(signatures.make_module, normalize=normalize)
-    return exporting.export_run(config, train_dir, export_dir, step, made, make_module, float16, weights, normalize)
+    finish = Finish(normalize, fade_out_ms)
+    make_module = functools.partial(signatures.make_module, sample_rate=config.data_sample_rate, finish=finish)
+    return exporting.export_run(config, train_dir, export_dir, step, made, make_module, float16, weights, finish)
 
 
 def import_tf1_run(tf1_dir: str | os.PathLike[str], train_dir: str | os.PathLike[str]) -> int:

@@ -16,7 +16,10 @@ def define_flags() -> None:
 
 def main() -> None:
     """Reads the flags and exports."""
-    commands.export(api.export_model, weights=absl_flags.FLAGS.weights, normalize=absl_flags.FLAGS.normalize)
+    values = absl_flags.FLAGS
+    commands.export(
+        api.export_model, weights=values.weights, normalize=values.normalize, fade_out_ms=values.fade_out_ms
+    )
 
 
 def run() -> None:

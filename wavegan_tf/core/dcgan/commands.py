@@ -10,6 +10,7 @@ from absl import flags as absl_flags
 from wavegan_tf.core import commands, flags
 from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.dcgan.options import GanOptions
+from wavegan_tf.core.options import LARGEST_INT
 from wavegan_tf.core.preparation.options import in_place
 
 OptionsT = TypeVar("OptionsT", bound=GanOptions)
@@ -31,6 +32,8 @@ def define_export_flags() -> None:
     absl_flags.DEFINE_boolean(
         "normalize", False, "Divide each clip by its peak, as training does by default with those that it learns from.",
     )  # fmt: skip
+    help_text = "How long each clip fades out at its end, in milliseconds."
+    absl_flags.DEFINE_integer("fade_out_ms", 0, help_text, 0, LARGEST_INT)
 
 
 def train(options_class: type[OptionsT], train_one: Callable[[OptionsT, str], int]) -> None:

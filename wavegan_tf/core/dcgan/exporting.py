@@ -12,6 +12,7 @@ from wavegan_tf.core.dcgan.model import AVERAGE, Gan
 from wavegan_tf.core.dcgan.options import GanOptions
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.serving import saved_model
+from wavegan_tf.core.serving.finishing import Finish
 from wavegan_tf.core.training import checkpoints
 
 # Of the generator: their moving average, or as they were trained.
@@ -27,7 +28,7 @@ def export_run(
     make_module: Callable[[Gan, keras.Model | saved_model.HalfPrecision], saved_model.LatentsModule],
     float16: bool,
     weights: str | None,
-    normalize: bool,
+    finish: Finish,
     **metadata: Any,
 ) -> int:
     """Exports the generator of a run.
@@ -41,17 +42,19 @@ def export_run(
       make_module: its signatures, given the model and the generator to serve.
       float16: whether to store the weights as float16.
       weights: "average", "raw", or None for the average if the checkpoint has one.
-      normalize: whether `make_module` divides each waveform by its peak, for model.json.
+      finish: makes the clips; `make_module` takes it too.
       **metadata: what model.json is to say in addition to what is common to all.
 
     Returns:
       The step that was exported.
 
     Raises:
-      UserError: there is no such checkpoint, or none with an average, or the folder cannot be written.
+      UserError: there is no such checkpoint, or none with an average, or the folder cannot be written, or the fade-out
+        is longer than the clips.
     """
     if weights not in (None, *WEIGHTS):
         raise UserError(f"--weights={weights}: must be one of {', '.join(WEIGHTS)}")
+    finish.require_fits(config.data_slice_len, config.data_sample_rate)
     averaged = checkpoints.holds(train_dir, step, AVERAGE)
     if weights == "average" and not averaged:
         raise UserError("--weights=average: the checkpoint has no average; training keeps one with --train_ema_decay")
@@ -66,7 +69,7 @@ def export_run(
         "num_channels": config.data_num_channels,
         "step": step,
         "weights": weights,
-        **({"normalize": True} if normalize else {}),
+        **finish.metadata(),
         **({"labels": list(gan.labels)} if gan.labels else {}),
         "version": __version__,
     }

@@ -11,7 +11,7 @@ import tensorflow as tf
 from wavegan_tf.core.edge.conversion import OUTPUT
 
 # What speaks of the SavedModel, or is in the graph.
-_OF_SAVED_MODEL = ("signatures", "moments", "gains_db", "normalize")
+_OF_SAVED_MODEL = ("signatures", "moments", "gains_db", "normalize", "fade_out_ms")
 
 
 def describe(

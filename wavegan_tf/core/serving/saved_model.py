@@ -45,12 +45,6 @@ def to_int16(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(x * 32767.0, -32767.0, 32767.0), tf.int16)
 
 
-def normalize_peaks(waveforms: tf.Tensor) -> tf.Tensor:
-    """Waveforms float32 [n, t, c], each divided by its largest absolute sample; silence as it is."""
-    peaks = tf.reduce_max(tf.abs(waveforms), axis=[1, 2], keepdims=True)
-    return waveforms / tf.where(peaks > 0, peaks, 1.0)
-
-
 def latents_seed(seed: tf.Tensor) -> tf.Tensor:
     """Seed for stateless random functions from the one that a client sends, int64 []."""
     return tf.random.experimental.stateless_fold_in(draws.purpose_seed(0, 0, "served/z"), seed)
