@@ -45,13 +45,18 @@ class Forked:
         self.stdout: IO[str] = os.fdopen(out[0])
         self.stderr: IO[str] = os.fdopen(err[0])
         self._status = os.fdopen(status[0], "rb")
-        self.pid = _STATUS.unpack(self._status.read(_STATUS.size))[0]
+        told = self._status.read(_STATUS.size)
+        if not told:
+            raise RuntimeError("the process that forks commands has ended")
+        self.pid = _STATUS.unpack(told)[0]
         self.returncode: int | None = None
         self._end = threading.Thread(target=self._read_end, daemon=True)
         self._end.start()
 
     def _read_end(self) -> None:
-        self._code = os.waitstatus_to_exitcode(_STATUS.unpack(self._status.read(_STATUS.size))[0])
+        # Nothing is told where the process that waits for it was killed with it.
+        told = self._status.read(_STATUS.size) or _STATUS.pack(signal.SIGKILL)
+        self._code = os.waitstatus_to_exitcode(_STATUS.unpack(told)[0])
         self._status.close()
 
     def wait(self, timeout: float | None = None) -> int:
