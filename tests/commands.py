@@ -22,6 +22,8 @@ Running: TypeAlias = subprocess.Popen | Forked
 
 # Those that `command` has started.
 started: list[Running] = []
+# A loaded machine needed more than 300 for 60 epochs of a classifier.
+_SECONDS = 900
 DRUMS = Path(__file__).parents[1] / "wavegan_tf" / "demo" / "drums"
 
 
@@ -56,7 +58,7 @@ def command(module: str, *arguments: str, fresh: bool = False, **environment: st
 def run(module: str, *arguments: str, code: int = 0, fresh: bool = False, **environment: str) -> str:
     """Runs to the end, checks the exit code and that TensorFlow is quiet, and returns what went to standard error."""
     process = command(module, *arguments, fresh=fresh, **environment)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=_SECONDS)
     assert process.returncode == code, errors
     assert "external/local_xla" not in errors and "retracing" not in errors, errors
     return errors
@@ -87,7 +89,7 @@ def two_workers(module: str, *arguments: str, own: Sequence[Sequence[str]] = (()
 def run_two_workers(module: str, *arguments: str) -> str:
     """Runs two workers on this machine to their end; returns what one of them wrote to standard error."""
     for worker in two_workers(module, *arguments):
-        _, errors = worker.communicate(timeout=300)
+        _, errors = worker.communicate(timeout=_SECONDS)
         assert worker.returncode == 0, errors
     return errors
 
