@@ -75,7 +75,7 @@ class Forked:
             return None
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """What it writes until its end; raises subprocess.TimeoutExpired, after which it may be called again."""
+        """Standard output and error up to its end; raises subprocess.TimeoutExpired, and may then be called again."""
         end = None if timeout is None else time.monotonic() + timeout
         if not hasattr(self, "_said"):
             self._said = ["", ""]
@@ -101,10 +101,6 @@ class Forked:
     def kill(self) -> None:
         """Kills it, unless it has ended."""
         self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Sends SIGTERM, unless it has ended."""
-        self.send_signal(signal.SIGTERM)
 
 
 def _server() -> socket.socket:

@@ -31,7 +31,7 @@ MODELS = ("wavegan", "specgan")
 
 
 def finished(clips: np.ndarray, normalize: bool, fade_out_ms: int) -> np.ndarray:
-    """What becomes of clips [n, t, c] at 16 kHz, sample by sample."""
+    """Clips [n, t, c] at 16 kHz, faded out sample by sample, then divided by their peaks; float64."""
     clips = clips.astype(np.float64)
     count = 16 * fade_out_ms
     for index in range(count):

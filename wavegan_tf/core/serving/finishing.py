@@ -1,4 +1,4 @@
-"""What an export does to each clip last: a fade-out, and a peak of 1."""
+"""Finishing of generated clips: a fade-out and peak normalisation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Finish:
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Finish:
-        """The one that the metadata of an export tell; raises ValueError for values that are none."""
+        """The settings in the metadata of an export; raises ValueError for impossible values."""
         given = {name: metadata[name] for name in cls.__dataclass_fields__ if name in metadata}
         made = cls(**given)
         if not isinstance(made.normalize, bool) or type(made.fade_out_ms) is not int or made.fade_out_ms < 0:
@@ -34,7 +34,7 @@ class Finish:
         return made
 
     def metadata(self) -> dict[str, Any]:
-        """What differs from clips as they are, for model.json."""
+        """The settings that are not the default, for model.json."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value}
 
     def require_fits(self, samples: int, sample_rate: int) -> None:
