@@ -69,7 +69,7 @@ def test_phase_shuffle_has_right_gradients_of_both_orders(phases, jit_compile):
 def test_the_adjoint_of_phase_shuffle_from_the_shortest_length_on(radius):
     layer = PhaseShuffle(radius)
     rng = np.random.default_rng(radius)
-    for length in range(radius + 1, 2 * radius + 5):
+    for length in range(radius + 1, 3 * radius + 6):
         x, dy = (tf.constant(rng.normal(size=(2 * radius + 1, length, 2)), tf.float32) for _ in range(2))
         phases = np.arange(-radius, radius + 1, dtype=np.int32)
         with tf.GradientTape(persistent=True) as tape:

@@ -1,11 +1,13 @@
 """Shifts in time by random amounts, and their adjoint: what the phase shuffle computes.
 
 XLA cannot compile a padding that depends on the amount, and it compiles a slice anew for each start. So the shift and
-its adjoint gather samples, and each is the other's gradient.
+its adjoint gather samples, and each is the other's gradient. A critic's update has sixteen of them, each a part of the
+graph that TensorFlow builds at every start of a training: they are written with few operations.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -21,7 +23,7 @@ def shift(x: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
     @tf.custom_gradient
     def forward(x: tf.Tensor):
         last = x.shape[1] - 1
-        source = tf.abs(tf.range(x.shape[1]) - phase[:, None])
+        source = tf.abs(np.arange(last + 1, dtype=np.int32) - _amount(phase))
         return _samples(x, last - tf.abs(last - source)), lambda dy: unshift(dy, phase, radius)
 
     return forward(x)
@@ -32,33 +34,38 @@ def unshift(dy: tf.Tensor, phase: tf.Tensor, radius: int) -> tf.Tensor:
 
     @tf.custom_gradient
     def forward(dy: tf.Tensor):
-        last, amount = dy.shape[1] - 1, phase[:, None]
-
-        def ends(start: int, stop: int) -> tf.Tensor:
-            place = tf.range(start, stop)
-            taken = _samples_or_zero(dy, place + amount)
-            for reflected, exists in ((amount - place, place > 0), (2 * last - place + amount, place < last)):
-                taken += _samples_or_zero(dy, tf.where(exists, reflected, -1))
-            return taken
-
+        length, amount = dy.shape[1], _amount(phase)
         # Away from the ends every sample was taken once, whatever the phase.
-        start = min(radius + 1, dy.shape[1])
-        stop = max(last - radius, start)
-        parts = [ends(0, start), _samples(dy, tf.range(start, stop) + amount), ends(stop, dy.shape[1])]
+        start = min(radius + 1, length)
+        stop = max(length - 1 - radius, start)
+        middle = _samples(dy, np.arange(start, stop, dtype=np.int32) + amount)
+        parts = [_end(dy, amount, radius, 0, start), middle, _end(dy, amount, radius, stop, length)]
         return tf.concat(parts, axis=1), lambda ddx: shift(ddx, phase, radius)
 
     return forward(dy)
 
 
+def _end(dy: tf.Tensor, amount: tf.Tensor, radius: int, start: int, stop: int) -> tf.Tensor:
+    """Samples [start, stop) of the adjoint, one of its ends: what was taken from there, directly and by reflection."""
+    last, place = dy.shape[1] - 1, np.arange(start, stop)
+    # The two samples at which a reflection turns are in none of it: they get an origin outside, where there are zeros.
+    reflected = (
+        np.where(place > 0, -place, -radius - 1),
+        np.where(place < last, 2 * last - place, last + radius + 1),
+    )
+    # Of the far end nothing comes, unless the input is hardly longer than a shift.
+    within = [origins for origins in reflected if np.any((origins >= -radius) & (origins <= last + radius))]
+    low, high, zeros = max(start - radius, 0), min(stop + radius, last + 1), 3 * radius + 1
+    near = tf.pad(dy[:, low:high], [[0, 0], [zeros, zeros], [0, 0]])
+    taken = [_samples(near, (origins + zeros - low).astype(np.int32) + amount) for origins in (place, *within)]
+    return tf.add_n(taken)
+
+
+def _amount(phase: tf.Tensor) -> tf.Tensor:
+    """The phase as it is added to indices [n]: [1] for all examples, or [b, 1]."""
+    return phase if phase.shape[0] == 1 else phase[:, None]
+
+
 def _samples(x: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
-    """Samples of [b, t, c] at indices [b, n], or at [1, n] for all examples."""
-    if indices.shape[0] == 1:
-        return tf.gather(x, indices[0], axis=1)
-    return tf.gather(x, indices, axis=1, batch_dims=1)
-
-
-def _samples_or_zero(x: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
-    """As `_samples`, and zeros where an index is outside."""
-    last = x.shape[1] - 1
-    inside = tf.logical_and(indices >= 0, indices <= last)
-    return tf.where(inside[..., None], _samples(x, tf.clip_by_value(indices, 0, last)), tf.zeros([], x.dtype))
+    """Samples of [b, t, c] at indices [b, n], or at [n] for all examples."""
+    return tf.gather(x, indices, axis=1, batch_dims=len(indices.shape) - 1)
