@@ -25,7 +25,7 @@ def make_gan(config: SpecGANConfig, policy: keras.DTypePolicy, stored: Moments, 
     def make_generator() -> SpecGANGenerator:
         return SpecGANGenerator(**config.generator_arguments(len(labels)), dtype=policy)
 
-    @tf.function
+    @tf.function(autograph=False)
     def to_audio(spectrograms: tf.Tensor) -> tf.Tensor:
         return features.spectrograms_to_waveforms(
             spectrograms, stored, clip_nstd, config.specgan_ngl, config.specgan_inversion, framing,

@@ -56,7 +56,6 @@ class MomentsOptions(SpectrogramOptions, ClipOptions):
         self.require_frames()
 
 
-
 class Sums(NamedTuple):
     """Frames: how many, and float64 [129] each the mean of each bin and the sum of squared deviations from it."""
 
@@ -87,7 +86,9 @@ def sums(batches: Iterable[tf.Tensor], framing: Framing = PAPER) -> Iterator[Sum
 
     from specgan_tf.features import log_magnitudes
 
-    compute = tf.function(lambda x: tf.transpose(log_magnitudes(x, framing), [0, 3, 1, 2]), reduce_retracing=True)
+    compute = tf.function(
+        lambda x: tf.transpose(log_magnitudes(x, framing), [0, 3, 1, 2]), reduce_retracing=True, autograph=False
+    )
     for batch in batches:
         frames = compute(batch).numpy().astype(np.float64).reshape(-1, framing.num_bins)
         mean = frames.mean(axis=0)
@@ -202,8 +203,10 @@ def of_run(config: SpecGANConfig, train_dir: str, store: ClipStore | None) -> Mo
         return moments
     if given:
         moments = load(given, num_bins)
-    elif store is not None and config.data_prepared and (
-        found := stored(store.audio.samples.folder, config, config.seed)
+    elif (
+        store is not None
+        and config.data_prepared
+        and (found := stored(store.audio.samples.folder, config, config.seed))
     ):
         logging.info("moments: those of %s", display_name(config.data_prepared))
         moments = found

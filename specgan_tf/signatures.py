@@ -50,6 +50,7 @@ class SpecGANModule(saved_model.LatentsModule):
         draw = tf.function(
             lambda *given: network(*given, training=False),
             input_signature=[z_spec, mixed_spec] if num_labels else [z_spec],
+            autograph=False,
         )
 
         def invert(spectrograms: tf.Tensor, ngl: int | tf.Tensor) -> tf.Tensor:

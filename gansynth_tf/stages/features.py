@@ -85,9 +85,11 @@ def stage_reader(
     size = data.resolutions.resolutions(data.num_blocks)
     shape = (*size, features.data_shape[-1])
     row = int(np.prod(shape))
-    if config.data_prepared and not store.samples.is_streamed and (kept := prepared.reader(
-        store.samples.folder, config, feature_key(config), size, row, len(store)
-    )):
+    if (
+        config.data_prepared
+        and not store.samples.is_streamed
+        and (kept := prepared.reader(store.samples.folder, config, feature_key(config), size, row, len(store)))
+    ):
         logging.info("features of %d x %d pixels: those of %s", *size, display_name(config.data_prepared))
         return tf.autograph.experimental.do_not_convert(lambda index: tf.reshape(kept(index), shape))
     megabytes = len(store) * row * 4 / _MIB
@@ -101,7 +103,7 @@ def stage_reader(
         progress = Progress(0, len(store), label="features of {} x {} pixels: note".format(*size), rate="notes/s")
         # Not within the stream of waves, where products of matrices are slower.
         waves_spec = tf.TensorSpec([None, config.audio_length, features.num_channels])
-        transform = tf.function(downsampled, input_signature=[waves_spec])
+        transform = tf.function(downsampled, input_signature=[waves_spec], autograph=False)
         for waves in waves_of(store, range(len(store))):
             spool.extend([transform(waves).numpy().reshape(-1, row)])
             progress.update(done := done + len(waves), {})
@@ -140,7 +142,7 @@ def ranges(
     """
     statistics, first = normalizer.RangeStatistics(), batches.start * _NORMALIZER_BATCH
     stream = note_batches(store, store.wave, batch_size=_NORMALIZER_BATCH, seed=config.seed, start_example=first)
-    transform = tf.function(lambda waves: features.apart(features.waves_to_data(waves)))
+    transform = tf.function(lambda waves: features.apart(features.waves_to_data(waves)), autograph=False)
     for waves, _ in stream.take(len(batches)):
         statistics.add(transform(waves).numpy())
     return statistics.bounds

@@ -33,8 +33,10 @@ class Rendering:
         """Prepares for these features."""
         self.features = features
         signature = [tf.TensorSpec([None, *features.data_shape], tf.float32)]
-        self._waves = tf.function(features.data_to_waves, input_signature=signature)
-        self._consistency = tf.function(functools.partial(consistency_loss, features), input_signature=signature)
+        self._waves = tf.function(features.data_to_waves, input_signature=signature, autograph=False)
+        self._consistency = tf.function(
+            functools.partial(consistency_loss, features), input_signature=signature, autograph=False
+        )
 
     def waves(self, made: np.ndarray) -> np.ndarray:
         """Features [b, t, f, 2 c] -> waveforms [b, t, c]."""
@@ -84,7 +86,9 @@ class StageSummaries:
             config.sample_rate,
         )
         rows: tuple[list, ...] = ([None, latent_dim], [None, self._num_pitches], [])
-        self._features_of = tf.function(self._made, input_signature=[tf.TensorSpec(shape) for shape in rows])
+        self._features_of = tf.function(
+            self._made, input_signature=[tf.TensorSpec(shape) for shape in rows], autograph=False
+        )
 
     def preview(self, image_id: int, progress: np.float32) -> None:
         """Writes preview/<image_id>.wav: notes with fixed latents, of pitches from the lowest to the highest.

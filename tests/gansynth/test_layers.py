@@ -111,7 +111,7 @@ def test_boxes_have_right_gradients_of_both_orders(size, scale, jit_compile):
     up = [np.kron(np.eye(n), np.ones((s, 1))) for n, s in zip(size, scale, strict=True)]
     for function, (first, second) in ((boxes.box_downscale, down), (boxes.box_upscale, up)):
 
-        @tf.function(jit_compile=jit_compile)
+        @tf.function(jit_compile=jit_compile, autograph=False)
         def derivatives(x, v, function=function):
             with tf.GradientTape() as outer:
                 outer.watch(x)

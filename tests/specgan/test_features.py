@@ -35,9 +35,9 @@ def test_waveforms_are_the_originals(golden, stored, iterations, tolerance):
 
 
 def test_both_ways_compile_under_xla(golden, stored):
-    forward = tf.function(lambda x: features.waveforms_to_spectrograms(x, stored), jit_compile=True)
+    forward = tf.function(lambda x: features.waveforms_to_spectrograms(x, stored), jit_compile=True, autograph=False)
     assert_near(forward(golden["x"]), golden["X_norm"], 2e-4)
-    back = tf.function(lambda x: features.spectrograms_to_waveforms(x, stored), jit_compile=True)
+    back = tf.function(lambda x: features.spectrograms_to_waveforms(x, stored), jit_compile=True, autograph=False)
     assert_near(back(tf.constant(golden["X_norm"])), golden["waveform_ngl16"], 2e-4)
 
 
@@ -103,9 +103,7 @@ def test_silence_is_the_floor():
 def test_normalisation_is_undone_but_for_clipping(golden, stored, clip_nstd):
     spectrograms = features.waveforms_to_spectrograms(golden["x"], stored, clip_nstd).numpy()
     standardised = (features.log_magnitudes(golden["x"]).numpy()[:, :, :128, 0] - stored.mean[:-1]) / stored.std[:-1]
-    np.testing.assert_allclose(
-        spectrograms[..., 0], np.clip(standardised / clip_nstd, -1, 1), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(spectrograms[..., 0], np.clip(standardised / clip_nstd, -1, 1), rtol=1e-5, atol=1e-6)
     magnitudes = features.spectrograms_to_magnitudes(tf.constant(spectrograms), stored, clip_nstd).numpy()[..., 0]
     kept = np.abs(spectrograms[..., 0]) < 1
     exact = np.exp(features.log_magnitudes(golden["x"]).numpy())[:, :, :128, 0]

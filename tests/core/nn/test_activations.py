@@ -19,7 +19,7 @@ def test_derivatives_of_both_orders(name, jit_compile, dtype):
     function, slope = FUNCTIONS[name]
     x, w, v = (tf.cast(values, dtype) for values in np.random.default_rng(0).normal(size=(3, 5, 7)))
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def derivatives(x, w, v):
         with tf.GradientTape() as outer:
             outer.watch([x, w])

@@ -155,7 +155,7 @@ def test_samples_in_half_precision_are_rounded_once(size, kernel_size, strides, 
 def test_without_own_gradients_the_graph_holds_none():
     """What is exported must not refer to gradients that the loading process does not know."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def plain(y):
         return convolution.conv2d_transpose(y, tf.ones([1, 7, 2, 3]), (1, 4), (1, 32), own_gradients=False)
 

@@ -36,7 +36,7 @@ def test_phase_shuffle_has_right_gradients_of_both_orders(phases, jit_compile):
     x, w, v = (rng.normal(size=(2, 9, 2)).astype(np.float32) for _ in range(3))
     layer = PhaseShuffle(3)
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def derivatives(x, w, v):
         with tf.GradientTape() as outer:
             outer.watch([x, w])

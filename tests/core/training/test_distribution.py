@@ -107,7 +107,7 @@ def overflowing_steps(strategy):
     def loss(x):  # its gradient is the batch
         return tf.reduce_sum(x @ tf.convert_to_tensor(kernel)), {}
 
-    update = tf.function(Update(loss, network.trainable_variables, optimizer, strategy))
+    update = tf.function(Update(loss, network.trainable_variables, optimizer, strategy), autograph=False)
     replicas = strategy.num_replicas_in_sync
     good, other = np.array([[1.0, -2.0, 3.0]], np.float32), np.array([[2.0, 2.0, -1.0]], np.float32)
     everywhere = range(replicas)

@@ -50,10 +50,10 @@ def gan_one_by_one(parts):
         lambda clips, drawn: losses.discriminator_loss(gan.to_sample(clips), drawn),
         gan.discriminator.trainable_variables, parts.trainables.d_optimizer, run.strategy,
         after_step=clipping(gan.discriminator, 0.01) if gan.loss == "wgan" else None,
-    ))  # fmt: skip
+    ), autograph=False)  # fmt: skip
     actor = tf.function(Update(
         losses.generator_loss, gan.generator.trainable_variables, parts.trainables.g_optimizer, run.strategy
-    ))  # fmt: skip
+    ), autograph=False)  # fmt: skip
     draw = UpdateDraws(
         seed=parts.config.seed, batch_size=BATCH_SIZE, latent_dim=gan.latent_dim,
         phase_shuffles=gan.discriminator.num_phase_shuffles if gan.phase_radius else 0, phase_radius=gan.phase_radius,
@@ -71,9 +71,10 @@ def stage_one_by_one(parts):
     generator = tf.function(Update(
         losses.generator_loss, model.generator.trainable_variables, model.g_optimizer, strategy,
         after_step=moving_average(model.average, model.generator, AVERAGE_DECAY),
-    ))  # fmt: skip
+    ), autograph=False)  # fmt: skip
     discriminator = tf.function(
-        Update(losses.discriminator_loss, model.discriminator.trainable_variables, model.d_optimizer, strategy)
+        Update(losses.discriminator_loss, model.discriminator.trainable_variables, model.d_optimizer, strategy),
+        autograph=False,
     )
     draw = NoteDraws(
         seed=parts.config.seed, batch_size=BATCH_SIZE, latent_dim=parts.config.latent_vector_size,
@@ -140,7 +141,7 @@ def test_a_call_makes_all_iterations_that_it_may(tmp_path):
 def test_repeated_updates_see_what_the_ones_before_left(times):
     variable = keras.Variable(1.0)
 
-    @tf.function
+    @tf.function(autograph=False)
     def act():
         def update(index):
             variable.assign(variable * 3.0 + tf.cast(index, tf.float32))

@@ -32,7 +32,7 @@ def gradients(loss, network, *arguments):
     """The loss, what it reports, and its gradients by the original's variable names."""
     variables = network.trainable_variables
     update = Update(loss, variables, optimizers.for_loss("wgan-gp"), tf.distribute.get_strategy())
-    values, metrics = tf.function(update._loss_gradients)(*arguments)
+    values, metrics = tf.function(update._loss_gradients, autograph=False)(*arguments)
     original = {variable.path: name for name, variable in original_variables(network).items()}
     return {original[v.path]: value for v, value in zip(variables, values, strict=True)}, metrics
 
@@ -88,7 +88,7 @@ def updates_of(generator, discriminator, config):
         ),
         "G": Update(objective.generator_loss, generator.trainable_variables, optimizer["G"], strategy),
     }
-    updates = {kind: tf.function(update) for kind, update in updates.items()}
+    updates = {kind: tf.function(update, autograph=False) for kind, update in updates.items()}
     optimizer["D"].build(discriminator.trainable_variables)
     optimizer["G"].build(generator.trainable_variables)
     return updates, optimizer
@@ -154,7 +154,7 @@ def test_a_critic_update_multiplies_by_no_zeros(monkeypatch):
     golden, _ = read("wavegan/losses_phaseshuffle.npz")
     draws = {name: tf.constant(golden[name]) for name in ("z", "alpha")}
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def gradients(x, draws):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)

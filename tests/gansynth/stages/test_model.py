@@ -56,7 +56,7 @@ def test_steps_are_the_originals(name, tmp_path):
     features, data, model, updates = trainer_of(config, stage_id, settings["num_tokens"], tmp_path)
     ours = original_variables(model)
     tf1.assign(ours, variables_of(golden, "init/var/"))
-    iterate, image_id = tf.function(updates.iterate), settings["first_current_image_id"]
+    iterate, image_id = tf.function(updates.iterate, autograph=False), settings["first_current_image_id"]
     steps = sorted({key.split("/")[0] for key in golden if key.startswith("step")})
     assert len(steps) >= 3
     for step in steps:
@@ -95,7 +95,7 @@ def test_five_stages_stay_with_the_original(tmp_path):
     for stage_id in range(5):
         features, data, model, updates = trainer_of(config, stage_id, len(pitches), tmp_path)
         ours = original_variables(model)
-        iterate, image_id = tf.function(updates.iterate), model.restore()
+        iterate, image_id = tf.function(updates.iterate, autograph=False), model.restore()
         for name, value in variables_of(golden, f"stage{stage_id}/new/").items():
             # Copies: TensorFlow takes an array whose memory suits it as the variable's own, and writes into it.
             ours[name].assign(value.copy())

@@ -167,7 +167,9 @@ class LatentsModule(ServedModule):
         self.request = [one, label] if num_labels else [one]
         # One function that the signatures call, so that the file holds the network's graph once.
         mixed_spec = tf.TensorSpec([None, num_labels], tf.float32)
-        generate = tf.function(generate, input_signature=[z_spec, mixed_spec] if num_labels else [z_spec])
+        generate = tf.function(
+            generate, input_signature=[z_spec, mixed_spec] if num_labels else [z_spec], autograph=False
+        )
 
         def generated(z: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
             return generate(z, *(one_hot_labels(part, num_labels) for part in label))

@@ -49,7 +49,11 @@ class Update:
         """
         self._loss, self._variables, self._optimizer, self._after_step = loss, variables, optimizer, after_step
         self._strategy, self._replicas = strategy, strategy.num_replicas_in_sync
-        self._gradients = tf.function(self._loss_gradients, jit_compile=True) if jit_compile else self._loss_gradients
+        self._gradients = (
+            tf.function(self._loss_gradients, jit_compile=True, autograph=False)
+            if jit_compile
+            else self._loss_gradients
+        )
 
     def __call__(self, *args: Any) -> Metrics:
         """Makes the step; see the class."""
