@@ -77,6 +77,7 @@ def batches(
     weights = np.zeros(audio.classes.shape, np.float32)
     weights[chosen] = known_weights(audio.classes[chosen])
 
+    @tf.autograph.experimental.do_not_convert
     def prepare(index: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         waves = tf.map_fn(audio.wave, index, fn_output_signature=tf.TensorSpec([classifier.info.clip_len], tf.float32))
         truth = tf.gather(classes, index)
