@@ -13,7 +13,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator
 
-from tests.syntax import FUNCTIONS, Function, bounds_of, functions_of, imports_of, last_name, pairs_of, parsed
+from tests.syntax import FUNCTIONS, Function, bounds_of, functions_of, imports_of, last_name, pairs_of, parsed, within
 
 FLAGS = "FLAGS"  # stands for the type of absl's flags
 # Functions that read options to refuse them.
@@ -65,7 +65,7 @@ class Program:
                 self._add_attributes(function)
 
     def _classes(self, tree: ast.Module) -> Iterator[tuple[str, Class]]:
-        for node in ast.walk(tree):
+        for node in within(tree):
             if isinstance(node, ast.ClassDef):
                 bases = [last_name(base) for base in node.bases]
                 given = [part for part in node.body if isinstance(part, ast.AnnAssign)]
@@ -78,7 +78,7 @@ class Program:
     def _add_attributes(self, method: Function) -> None:
         """Types of what a method assigns to `self`."""
         scope = Scope(self, method)
-        for node in (part for statement in method.body for part in ast.walk(statement)):
+        for node in within(*method.body):
             if isinstance(node, ast.Assign):
                 for target, value in pairs_of(node):
                     if isinstance(target, ast.Attribute) and last_name(target.value) == "self":
@@ -91,7 +91,7 @@ class Program:
             return set()
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
             annotation = ast.parse(annotation.value, mode="eval").body
-        found = {last_name(node) for node in ast.walk(annotation) if isinstance(node, ast.Name | ast.Attribute)}
+        found = {last_name(node) for node in within(annotation) if isinstance(node, ast.Name | ast.Attribute)}
         return set[str]().union(*(self.bounds.get(name, {name}) for name in found))
 
     def ancestors(self, name: str) -> list[str]:
@@ -116,7 +116,7 @@ class Program:
 
     def _named_in(self, function: Function) -> Iterator[Function]:
         imports = self.imports[function.module]
-        for node in (part for statement in function.body for part in ast.walk(statement)):
+        for node in within(*function.body):
             if isinstance(node, ast.Name):
                 module, name = imports.get(node.id, (function.module, node.id))
                 yield from (f for f in self.by_name[name] if f.module == module and not f.owner)
@@ -155,12 +155,12 @@ class Scope:
         self._texts: dict[str, set[str]] = collections.defaultdict(set)
         if function.owner:
             self._types["self"] = {function.owner}
-        nodes = [part for statement in function.body for part in ast.walk(statement)]
+        nodes = within(*function.body)
         for node in [function.node, *nodes]:
             if isinstance(node, FUNCTIONS):
                 for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
                     self._types[argument.arg] |= program.types(argument.annotation)
-        self._assign(ast.walk(program.trees[function.module]) if not function.name else nodes)
+        self._assign(within(program.trees[function.module]) if not function.name else nodes)
         self._nodes = nodes
 
     def _assign(self, nodes: Iterable[ast.AST]) -> None:

@@ -27,6 +27,12 @@ def parsed(source: str) -> ast.Module:
     return ast.parse(source)
 
 
+@functools.cache
+def within(*nodes: ast.AST) -> tuple[ast.AST, ...]:
+    """Nodes and all that stand in them, gone through once."""
+    return tuple(part for node in nodes for part in ast.walk(node))
+
+
 def last_name(node: ast.AST) -> str:
     """`c` of `a.b.c`, of `c`, and of `c[d]`."""
     if isinstance(node, ast.Subscript):
@@ -34,10 +40,11 @@ def last_name(node: ast.AST) -> str:
     return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
+@functools.cache
 def imports_of(tree: ast.Module) -> dict[str, tuple[str, str]]:
     """Name in the module -> the module that it is imported from, and its name there."""
     found = {}
-    for node in ast.walk(tree):
+    for node in within(tree):
         if isinstance(node, ast.Import):
             found.update({alias.asname or alias.name: (*alias.name.rpartition(".")[::2],) for alias in node.names})
         elif isinstance(node, ast.ImportFrom) and node.module:
