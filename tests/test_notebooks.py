@@ -122,7 +122,7 @@ class Ran:
 
     def __init__(self, name: str, folder: Path):
         notebook = nbformat.read(NOTEBOOKS[name], as_version=4)
-        client = Watched(notebook, timeout=900, resources={"metadata": {"path": str(folder)}})
+        client = Watched(notebook, timeout=1800, resources={"metadata": {"path": str(folder)}})
         client.execute()
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
         shown = [output["data"] for output in outputs if "data" in output]
