@@ -101,6 +101,29 @@ def test_names_and_length(path):
     assert lines <= MAX_LINES * (1 if path in SOURCES else 1.2)
 
 
+def graphs_of(tree):
+    """The calls and decorators `tf.function` in a module."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) == "tf.function"]
+
+
+def without_autograph(tree):
+    """Those calls that keep AutoGraph off."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "tf.function"]
+    return [call for call in calls if any(ast.unparse(given) == "autograph=False" for given in call.keywords)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_autograph_rewrites_no_graph(path):
+    """Loops of tensors are written as such here, so rewriting takes seconds of a start for nothing."""
+    tree = tree_of(path)
+    assert len(graphs_of(tree)) == len(without_autograph(tree))
+
+
+def test_a_graph_with_autograph_would_be_found():
+    tree = ast.parse("@tf.function\ndef f(): ...\ng = tf.function(f, autograph=False)\nh = tf.function(f)")
+    assert (len(graphs_of(tree)), len(without_autograph(tree))) == (3, 1)
+
+
 def body_lines(function):
     """Lines of a function without its signature and docstring."""
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body

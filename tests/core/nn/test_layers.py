@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.originals import WAVEGAN, assert_near
+from wavegan_tf.core.nn import shifts
 from wavegan_tf.core.nn.layers import BatchNormalization, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, PhaseShuffle
 from wavegan_tf.core.nn.nearest import NearestConv1D, NearestConv2D
 
@@ -81,6 +82,14 @@ def test_the_adjoint_of_phase_shuffle_from_the_shortest_length_on(radius):
             matrix = np.stack([shifted(column[:, None], phase, radius)[:, 0] for column in np.eye(length)], axis=1)
             assert_near(of_each[i], matrix.T @ dy[i].numpy())
             assert_near(tape.gradient(together[i], x, dy)[i], matrix.T @ dy[i].numpy())
+
+
+def test_the_adjoint_of_phase_shuffle_takes_few_operations():
+    """Each is built at every start of a training, for every pass and layer; constants count too."""
+    adjoint = tf.function(lambda dy, phase: shifts.unshift(dy, phase, 2), autograph=False)
+    for count in (1, 4):
+        specs = tf.TensorSpec([4, 64, 8]), tf.TensorSpec([count], tf.int32)
+        assert len(adjoint.get_concrete_function(*specs).graph.get_operations()) < 60
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (4, 7, 5), (2, 3, 4, 5)])

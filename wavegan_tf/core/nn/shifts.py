@@ -1,8 +1,8 @@
 """Shifts in time by random amounts, and their adjoint: what the phase shuffle computes.
 
 XLA cannot compile a padding that depends on the amount, and it compiles a slice anew for each start. So the shift and
-its adjoint gather samples, and each is the other's gradient. A critic's update has sixteen of them, each a part of the
-graph that TensorFlow builds at every start of a training: they are written with few operations.
+its adjoint gather samples, and each is the other's gradient. WaveGAN's training has 36 of them in the graph that
+TensorFlow builds at every start, so they are written with few operations.
 """
 
 from __future__ import annotations
