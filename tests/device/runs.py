@@ -90,16 +90,25 @@ def _write_clips(config: Any, run_dir: Path, folder: Path) -> dict[str, Any]:
     """The files of a WaveGAN or a SpecGAN; returns their part of the manifest."""
     subject = make_subject(config, 0, str(run_dir))
     step = subject.restore()
-    store = clips.load_clips(config, str(run_dir / "cache"))
+    labelling = gan_options.labelling(config, str(run_dir))
+    store = clips.load_clips(config, str(run_dir / "cache"), labelling, config.data_balance)
     # The clips of one epoch, which with `data_first_slice` are those of all.
     batches = clips.first_epoch(store, batch_size=64, seed=config.seed)
-    examples = np.concatenate([batch.numpy() for batch in batches])
-    np.savez_compressed(folder / train.EXAMPLES, clips=_as_integers(examples))
+    examples = {"clips": _as_integers(np.concatenate([batch.numpy() for batch in batches]))}
     radius = config.own("disc_phaseshuffle")
     kinds = {
         "clips": ["rows", "clips"], "z": ["uniform", -1.0, 1.0], "alpha": ["uniform", 0.0, 1.0],
         "phases": ["integers", -radius, radius + 1],
     }  # fmt: skip
+    if store.labels:
+        labels = clips.first_epoch_labels(store, config.seed)
+        shares = np.bincount(labels, minlength=len(store.labels)) / len(labels)
+        if store.is_balanced:
+            examples["weights"] = (1.0 / shares[labels] / len(labels)).astype(np.float32)
+            shares = np.where(shares > 0, 1.0, 0.0)
+        examples["labels"] = labels.astype(np.int32)
+        kinds |= {"critic/labels": ["rows", "labels"], "generator/labels": ["labels", (shares / shares.sum()).tolist()]}
+    np.savez_compressed(folder / train.EXAMPLES, **examples)
     entry, variables = _write_stage(subject, folder, 0, kinds, frozenset())
     return {"step": step, "variables": {"0": variables}, "stages": [{**entry, "step_size": 1, "end_step": None}]}
 

@@ -24,7 +24,7 @@ from specgan_tf.config import SpecGANConfig
 from specgan_tf.geometry import PAPER, Moments
 from wavegan_tf.config import WaveGANConfig
 from wavegan_tf.core.dcgan import trainer
-from wavegan_tf.core.dcgan.options import run_exists
+from wavegan_tf.core.dcgan.options import run_exists, run_labels
 from wavegan_tf.core.dcgan.updates import Updates
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training import runtime
@@ -113,16 +113,20 @@ def _latent_gan(config: Any, directory: str) -> Subject:
         if run_exists(directory):
             stored = moments.of_run(config, directory, None)
         make_gan = functools.partial(make_gan, stored=stored)
-    gan = make_gan(config, placed.policy)
+    labels = run_labels(config, directory)
+    gan = make_gan(config, placed.policy, labels=labels)
     trainables = trainer.Trainables(gan, directory, config.seed, placed.loss_scaled)
     batch, shape = config.train_batch_size, (config.data_slice_len, config.data_num_channels)
-    updates = Updates(gan, trainables.g_optimizer, trainables.d_optimizer, placed, config.seed, batch)
+    optimizers = trainables.g_optimizer, trainables.d_optimizer
+    updates = Updates(gan, *optimizers, placed, config.seed, batch, tuple(1.0 / len(labels) for _ in labels))
 
     def draw(step: int) -> Tensors:
         first = step * gan.critic_updates
         clips = tf.data.Dataset.range(first, first + gan.critic_updates).map(
             lambda count: tf.random.stateless_uniform([batch, *shape], tf.stack([config.seed, count]), -1.0, 1.0)
         )
+        if labels:
+            clips = clips.map(lambda batch_of: (batch_of, tf.range(batch) % len(labels)))
         critic, generator = next(iter(updates.elements(clips, step, first)))
         return {**_named("critic", critic), **_named("generator", generator)}
 

@@ -19,7 +19,7 @@ import gansynth_tf
 import specgan_tf
 import wavegan_tf
 from gansynth_tf.stages.features import make_features
-from tests.commands import few_drums
+from tests.commands import DRUMS, few_drums
 from tests.device import portable, runs, train
 from tests.device.portable import Failure
 from tests.device.subjects import make_subject
@@ -120,6 +120,36 @@ def test_a_specgan_has_the_moments_of_its_run(drums, tmp_path):
     unsettle(tmp_path / "run", 1)
     runs.export_run(tmp_path / "run", str(drums), tmp_path / "export")
     assert_iterations_are_trainings(tmp_path / "run", tmp_path / "export")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["wavegan", "specgan"])
+def test_labels(model, tmp_path):
+    """Those of real sounds are their own, those of generated ones as frequent; balanced, all are alike."""
+    drums = tmp_path / "drums"
+    drums.mkdir()
+    for name in ("kick_sonicpi_001", "kick_sonicpi_002", "kick_sonicpi_003", "snare_sonicpi_001"):
+        (drums / f"{name}.flac").symlink_to(DRUMS / f"{name}.flac")
+    for is_balanced in (False, True):
+        run_dir, folder = tmp_path / f"run_{is_balanced}", tmp_path / f"export_{is_balanced}"
+        train_run(model, run_dir, drums, data_labels="name", data_balance=is_balanced)
+        unsettle(run_dir, 1)
+        runs.export_run(run_dir, str(drums), folder)
+        assert_iterations_are_trainings(run_dir, folder)
+        with np.load(folder / train.EXAMPLES) as archive:
+            tables = dict(archive)
+        specs = train.read(folder)["stages"][0]["inputs"]
+        drawn = [train.draw(specs, tables, jax.random.PRNGKey(number), 0) for number in range(60)]
+        clips, labels, own = (
+            np.concatenate([np.asarray(one[name])[0] for one in drawn])
+            for name in ("critic/clips", "critic/labels", "generator/labels")
+        )
+        rounded = tables["clips"].astype(np.float32) * np.float32(train.SCALE)
+        of_clip = [tables["labels"][(rounded == clip).all(axis=(1, 2)).argmax()] for clip in clips]
+        np.testing.assert_array_equal(labels, of_clip)
+        expected = 0.5 if is_balanced else 0.75
+        assert np.mean(labels == 0) == pytest.approx(expected, abs=0.12)
+        assert np.mean(own == 0) == pytest.approx(expected, abs=0.12)
 
 
 @pytest.mark.slow

@@ -42,8 +42,9 @@ def draw(specs: Mapping[str, Mapping[str, Any]], tables: Mapping[str, Any], key:
 
     Args:
       specs: by name of the input its shape, dtype and `draw`: ["uniform" or "integers", low, high], ["normal"],
-        ["one_hot", probabilities], ["rows", table], or ["curve", steps, values].
-      tables: what rows are drawn from, each as often as the others. Rows of all tables are of the same examples.
+        ["one_hot" or "labels", probabilities], ["rows", table], or ["curve", steps, values].
+      tables: what rows are drawn from, as often as "weights" among them says, or else each as often as the others.
+        Rows of all tables are of the same examples.
       key: of this iteration.
       step: scalar, for curves.
     """
@@ -65,10 +66,14 @@ def draw(specs: Mapping[str, Mapping[str, Any]], tables: Mapping[str, Any], key:
             (probabilities,) = values
             logits = jnp.log(jnp.asarray(probabilities, jnp.float32))
             value = jax.nn.one_hot(jax.random.categorical(own, logits, shape=shape[:-1]), shape[-1], dtype=dtype)
+        elif kind == "labels":
+            (probabilities,) = values
+            logits = jnp.log(jnp.asarray(probabilities, jnp.float32))
+            value = jax.random.categorical(own, logits, shape=shape).astype(dtype)
         elif kind == "rows":
             table = tables[values[0]]
             places = shape[: len(shape) - table.ndim + 1]
-            rows = table[jax.random.randint(row_key, places, 0, len(table))]
+            rows = table[jax.random.choice(row_key, len(table), places, p=tables.get("weights"))]
             value = rows.astype(dtype) * dtype.type(SCALE) if table.dtype == np.int16 else rows.astype(dtype)
         else:
             steps, curve = (jnp.asarray(part, jnp.float64) for part in values)

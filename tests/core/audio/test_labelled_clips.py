@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from wavegan_tf.core.audio.clips import ClipStore, clip_batches, first_epoch
+from wavegan_tf.core.audio.clips import ClipStore, clip_batches, first_epoch, first_epoch_labels
 from wavegan_tf.core.audio.options import Slicing
 from wavegan_tf.core.audio.store import AudioStore
 
@@ -50,6 +50,7 @@ def test_labels_are_those_of_the_files_and_change_no_clip(name):
     without = np.concatenate(list(first_epoch(store_of(SLICINGS[name]), batch_size=9, seed=3)))
     expected = first_epoch(store_of(SLICINGS[name], labelled=False), batch_size=9, seed=3)
     np.testing.assert_array_equal(without, np.concatenate(list(expected)))
+    assert first_epoch_labels(store_of(SLICINGS[name]), 3).tolist() == [label_of(clip) for clip in without]
 
 
 @pytest.mark.parametrize(

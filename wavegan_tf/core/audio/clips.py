@@ -209,6 +209,11 @@ def count_first_epoch(store: ClipStore, seed: int) -> int:
     return len(_Order(store, seed).first_epoch())
 
 
+def first_epoch_labels(store: ClipStore, seed: int) -> np.ndarray:
+    """Numbers int64 [n] of the labels of `first_epoch`'s clips, of a store that has labels."""
+    return _Order(store, seed).first_epoch().numpy()[:, 2]
+
+
 def first_epoch(
     store: ClipStore, *, batch_size: int, seed: int, batches: range | None = None
 ) -> tf.data.Dataset:
