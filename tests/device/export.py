@@ -125,7 +125,8 @@ def trace(subject: Subject, variables: Mapping[str, keras.Variable]) -> tuple[pr
             ]
 
         state, values = [tf.identity(variables[name].value) for name in used], list(given.values())
-        hlo = tf.function(iterate, jit_compile=True).experimental_get_compiler_ir(state, values)(stage="hlo_serialized")
+        compiled = tf.function(iterate, jit_compile=True, autograph=False)
+        hlo = compiled.experimental_get_compiler_ir(state, values)(stage="hlo_serialized")
     passed_on = [*(None for _ in metrics), *range(len(used))]
     found = program.translate(hlo, len(used) + len(values), len(used), passed_on, subject.critic_updates)
     return found, used, metrics

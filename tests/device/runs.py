@@ -158,7 +158,9 @@ def _as_integers(waves: np.ndarray) -> np.ndarray:
 def _transform(features: Any, data: StageData, waves: np.ndarray) -> bytes:
     """The program from a batch of waves to features at a stage's resolution."""
     batch = tf.constant(np.resize(waves, [train.FEATURE_BATCH, *waves.shape[1:]]))
-    transform = tf.function(lambda given: [data.downsample(features.waves_to_data(given))], jit_compile=True)
+    transform = tf.function(
+        lambda given: [data.downsample(features.waves_to_data(given))], jit_compile=True, autograph=False
+    )
     hlo = transform.experimental_get_compiler_ir(batch)(stage="hlo_serialized")
     return program.translate(hlo, 1, 0, [None]).exact
 

@@ -141,7 +141,9 @@ def _latent_gan(config: Any, directory: str) -> Subject:
             **({} if gan.average is None else {"average": gan.average.variables}),
         },
         optimizers=[trainables.g_optimizer, trainables.d_optimizer],
-        iterate=tf.function(lambda inputs: updates.iterate((_part(inputs, "critic"), _part(inputs, "generator")))),
+        iterate=tf.function(
+            lambda inputs: updates.iterate((_part(inputs, "critic"), _part(inputs, "generator"))), autograph=False
+        ),
         draw=draw,
         critic_updates=gan.critic_updates,
         batch=batch,
@@ -202,7 +204,7 @@ def _gansynth(config: GANSynthConfig, stage_id: int, directory: str) -> Subject:
             "d_optimizer": model.d_optimizer.variables,
         },
         optimizers=[model.g_optimizer, model.d_optimizer],
-        iterate=tf.function(iterate),
+        iterate=tf.function(iterate, autograph=False),
         draw=draw,
         critic_updates=1,
         batch=batch,

@@ -1,6 +1,9 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from wavegan_tf.core.dcgan.options import LOSSES
 from wavegan_tf.core.nn import optimizers
@@ -71,6 +74,56 @@ def test_adam_is_tf1s(scale, settings):
         for value, each in zip(values, right, strict=True):
             np.testing.assert_allclose(value.numpy(), each, rtol=1e-4, atol=1e-6 * np.abs(each).max())
     assert int(optimizer.iterations.numpy()) == 20
+
+
+@pytest.mark.parametrize("form", ["in a row", "loop", "only where finite"])
+def test_every_update_of_adam_in_a_graph_takes_its_own_step_and_rate(form):
+    """What the variables of an update share is not that of the update before."""
+    start, gradients = problem(1.0, steps=6)
+    optimizer = optimizers.TF1Adam(0.1, beta_1=0.5, beta_2=0.9)
+    variables = [keras.Variable(np.float32(weight)) for weight in start]
+    applied = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1.0) if "finite" in form else optimizer
+    applied.build(variables)
+
+    def several(count, *stacked):
+        for number in range(1 if form == "loop" else 3):
+            applied.apply([part[count + number] for part in stacked], variables)
+        return (count + 1, *stacked)
+
+    @functools.partial(tf.function, autograph=False)
+    def three(*stacked):
+        if form == "loop":
+            tf.while_loop(lambda count, *_: count < 3, several, (0, *stacked))
+        else:
+            several(0, *stacked)
+
+    for half, rate in ((gradients[:3], 0.1), (gradients[3:], 0.02)):
+        optimizer.learning_rate.assign(rate)
+        three(*(tf.constant(np.stack(part), tf.float32) for part in zip(*half, strict=True)))
+    expected = optimizers.TF1Adam(0.1, beta_1=0.5, beta_2=0.9)
+    others = [keras.Variable(np.float32(weight)) for weight in start]
+    expected.build(others)
+    for number, step in enumerate(gradients):
+        expected.learning_rate.assign(0.1 if number < 3 else 0.02)
+        expected.apply([keras.ops.convert_to_tensor(np.float32(gradient)) for gradient in step], others)
+    assert int(optimizer.iterations.numpy()) == 6
+    for value, other in zip(variables, others, strict=True):
+        np.testing.assert_allclose(value.numpy(), other.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_variables_of_an_update_share_the_powers(count):
+    optimizer = optimizers.TF1Adam()
+    variables = [keras.Variable(np.ones(2, np.float32)) for _ in range(count)]
+    optimizer.build(variables)
+
+    @functools.partial(tf.function, autograph=False)
+    def twice():
+        for _ in range(2):
+            optimizer.apply([tf.ones(2)] * count, variables)
+
+    types = [operation.type for operation in twice.get_concrete_function().graph.get_operations()]
+    assert types.count("ResourceApplyAdam") == 2 * count and types.count("Pow") == 2 * 2
 
 
 @pytest.mark.parametrize("scale", [10.0, 1.0, 1e-3])

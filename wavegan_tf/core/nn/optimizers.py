@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import keras
 import tensorflow as tf
 
@@ -35,23 +37,38 @@ class TF1Adam(keras.optimizers.Adam):
         self, learning_rate: float = 1e-4, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, **kwargs
     ):
         super().__init__(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, **kwargs)
+        self._shared: Callable[[], Mapping[str, tf.Tensor]] | None = None
+
+    def apply(self, grads: Sequence[tf.Tensor], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
+        """Makes an update, in which all variables share the tensors of what is the same for all."""
+        self._shared = None
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            self._shared = None  # a tensor keeps its whole graph
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """Changes a variable by TF1's own operation: one pass through memory, where Keras's arithmetic makes ten."""
+        if self._shared is None:
+            self._shared = self._scalars(learning_rate)
         index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
-            beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
-            lr=tf.cast(learning_rate, variable.dtype),
-            beta1=tf.cast(self.beta_1, variable.dtype),
-            beta2=tf.cast(self.beta_2, variable.dtype),
-            epsilon=tf.cast(self.epsilon, variable.dtype),
             grad=tf.cast(gradient, variable.dtype),
+            **{name: tf.cast(value, variable.dtype) for name, value in self._shared().items()},
         )
+
+    def _scalars(self, learning_rate: tf.Tensor) -> Callable[[], Mapping[str, tf.Tensor]]:
+        """Float32 scalars of one update, as a function, since Keras wraps a mapping that is an attribute."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        beta1, beta2 = tf.constant(self.beta_1, tf.float32), tf.constant(self.beta_2, tf.float32)
+        found = {
+            "beta1_power": tf.pow(beta1, step), "beta2_power": tf.pow(beta2, step), "beta1": beta1, "beta2": beta2,
+            "lr": tf.cast(learning_rate, tf.float32), "epsilon": tf.constant(self.epsilon, tf.float32),
+        }  # fmt: skip
+        return lambda: found
 
     @property
     def first_moments(self) -> list[keras.Variable]:

@@ -127,8 +127,10 @@ def _patches(x: tf.Tensor, kernel_len: int, stride: int) -> tf.Tensor:
     taps = -(-kernel_len // stride)
     last = (kernel_len - (taps - 1) * stride) * x.shape[2]
     x = _in_blocks(x, kernel_len, stride)
-    pieces = [x[:, tap : tap + outputs] for tap in range(taps)]
-    pieces[-1] = pieces[-1][:, :, :last]
+    # One tensor for the size of all pieces: an index of each would be four operations instead of two.
+    size = tf.constant([-1, outputs, -1])
+    pieces = [tf.slice(x, [0, tap, 0], size) for tap in range(taps - 1)]
+    pieces.append(tf.slice(x, [0, taps - 1, 0], [-1, outputs, last]))
     return tf.concat(pieces, axis=2)
 
 
@@ -139,10 +141,11 @@ def _overlap_add(patches: tf.Tensor, kernel_len: int, stride: int, length: int) 
     outputs, before = _padding(length, kernel_len, stride)
     blocks = -(-kernel_len // stride)
     width = patches.shape[2] // kernel_len * stride
-    shifted = []
-    for block in range(blocks):
-        piece = patches[:, :, block * width : (block + 1) * width]
-        shifted.append(tf.pad(piece, [[0, 0], [block, blocks - 1 - block], [0, width - piece.shape[2]]]))
+    last = patches.shape[2] - (blocks - 1) * width
+    shifted = [
+        tf.pad(piece, [[0, 0], [block, blocks - 1 - block], [0, width - piece.shape[2]]])
+        for block, piece in enumerate(tf.split(patches, [*[width] * (blocks - 1), last], axis=2))
+    ]
     total = (outputs + blocks - 1) * stride
     x = tf.reshape(tf.add_n(shifted), [-1, total, width // stride])
     x = x[:, before : before + length]
