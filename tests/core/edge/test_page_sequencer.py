@@ -203,6 +203,26 @@ def test_patterns_song_and_tempo(page):
     assert state(page)["tempo"] == 150
 
 
+@pytest.mark.parametrize("key", ["Enter", "Tab"])
+def test_the_tempo_that_is_shown_is_the_one_that_is_played(page, key):
+    field = page.get_by_role("spinbutton", name="Tempo")
+    for typed, tempo in (("500", 240), ("", 240), ("0", 40), ("e", 40), ("87.5", 87.5)):
+        field.fill("")
+        field.press_sequentially(typed)
+        field.press(key)
+        assert state(page)["tempo"] == tempo and float(field.input_value()) == tempo
+
+
+def test_a_wrong_song_is_forgotten_with_the_next_change(page):
+    song = page.get_by_role("textbox", name="Song")
+    song.fill("Z")
+    song.press("Tab")
+    expect(song).to_have_attribute("aria-invalid", "true")
+    page.get_by_role("button", name="Clear").click()
+    expect(song).to_have_value("")
+    assert song.get_attribute("aria-invalid") is None
+
+
 def test_a_pattern_is_saved_and_read_back(page, tmp_path):
     page.get_by_role("combobox", name="Steps").select_option("32")
     cell(page, 5, 30).click()

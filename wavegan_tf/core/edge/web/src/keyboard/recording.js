@@ -104,18 +104,24 @@ export class RecordingPanel {
       return;
     }
     const source = this.context.createBufferSource();
-    source.buffer = await this.recording.render(this.context.sampleRate, this.settings());
+    this.playing = source;
+    this.play.textContent = "Stop";
+    try {
+      source.buffer = await this.recording.render(this.context.sampleRate, this.settings());
+    } catch (error) {
+      if (this.playing === source) this.#stopPlaying();
+      throw error;
+    }
+    if (this.playing !== source) return;  // stopped in the meantime
     source.connect(this.context.destination);
     source.onended = () => { if (this.playing === source) this.#stopPlaying(); };
     source.start();
-    this.playing = source;
-    this.play.textContent = "Stop";
   }
 
   #stopPlaying() {
     const { playing } = this;
     this.playing = null;
-    playing?.stop();
+    if (playing?.buffer) playing.stop();
     this.play.textContent = "Play";
   }
 
