@@ -183,6 +183,15 @@ def test_a_file_is_dropped_on_the_page(page, tmp_path, place):
     assert codes(page)[2] == "3"
 
 
+def test_a_folder_that_is_dropped_is_refused_in_a_sentence(page, tmp_path):
+    (tmp_path / "kit").mkdir()
+    device = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(tmp_path / "kit")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        device.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+    expect(page.get_by_role("alert")).to_contain_text("kit: can't be read; drop files, not folders")
+
+
 def test_a_loop_is_saved(page, tmp_path):
     settled(page)
     wave, rate = soundfile.read(save(page, "Save loop as wav", tmp_path))

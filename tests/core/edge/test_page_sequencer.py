@@ -95,6 +95,22 @@ def test_a_loop_begins_with_what_rings_on_from_its_end(page):
     assert np.abs(wave[len(sound) : start]).max() == 0
 
 
+def test_a_long_song_is_handed_over_bit_by_bit(page):
+    set_steps(page, {0: {step: 0.5 for step in range(0, 16, 4)}}, mode="song", song=[0] * 64, tempo=120, reverb=0)
+    page.evaluate("""() => {
+        const { startRendering } = OfflineAudioContext.prototype, { start } = AudioBufferSourceNode.prototype;
+        window.started = 0;
+        AudioBufferSourceNode.prototype.start = function (...rest) { started++; return start.apply(this, rest); };
+        OfflineAudioContext.prototype.startRendering = function () {
+          window.before = started;
+          return startRendering.call(this);
+        }; }""")
+    wave = np.frombuffer(base64.b64decode(page.evaluate(LOOP)), np.float32).reshape(64, 2 * RATE)
+    assert page.evaluate("started") >= 256 > 20 > page.evaluate("before")
+    np.testing.assert_allclose(wave, np.broadcast_to(wave[0], wave.shape), atol=1e-6)
+    assert np.abs(wave[0]).max() > 0.01
+
+
 def test_pads_that_were_taken_away_are_silent_and_keep_their_steps(page):
     page.get_by_role("combobox", name="Pads").select_option("12")
     set_steps(page, {11: {0: 1}})

@@ -1,5 +1,7 @@
 // Files in and out of the page.
 
+import { complain } from "./widgets.js";
+
 // Offers bytes (or text) to be saved under a name.
 export function download(name, content, type = "application/octet-stream") {
   const url = URL.createObjectURL(new Blob([content], { type }));
@@ -36,7 +38,13 @@ export function acceptDrops(handle) {
     if (!isFiles(event)) return;
     event.preventDefault();
     body.classList.remove("dropping");
-    for (const file of [...event.dataTransfer.files]) handle(file.name, new Uint8Array(await file.arrayBuffer()));
+    for (const file of [...event.dataTransfer.files]) {
+      try {
+        handle(file.name, new Uint8Array(await file.arrayBuffer()));
+      } catch {
+        complain(new Error(`${file.name}: can't be read; drop files, not folders`));
+      }
+    }
   });
 }
 

@@ -5,6 +5,7 @@ import { round } from "./sequence.js";
 import { playHit } from "./voice.js";
 
 const TAIL = 2.5;  // seconds that a reverb may go on
+const BATCH = 1;  // seconds of hits that are handed over together
 
 // Renders one round of the pattern or the song: an AudioBuffer at the model's sample rate that can be repeated, as it
 // begins with what rings on from its end. All sounds that are wanted must be there. Resolves to null without a hit.
@@ -14,16 +15,37 @@ export async function renderLoop(state, sounds) {
   // Rendering begins earlier, with all hits of rounds before that can still be heard.
   const ringing = TAIL + hits.reduce((most, { pad }) => Math.max(most, lasting(state.pads[pad], sounds)), 0);
   const start = Math.ceil(ringing * rate), context = new OfflineAudioContext(2, start + length, rate);
-  const { input } = makeOutput(context, state);
+  const { input } = makeOutput(context, state), plays = [];
   for (let turn = -Math.ceil(ringing / seconds); turn <= 0; turn++) {
-    for (const { time, pad, velocity } of hits) {
-      const when = (start + turn * length) / rate + time;
-      if (when >= 0) playHit(context, input, sounds.get(state.pads[pad]).buffer, state.pads[pad], velocity, when);
-    }
+    for (const hit of hits) plays.push({ ...hit, when: (start + turn * length) / rate + hit.time });
   }
+  handOver(context, plays.filter(({ when }) => when >= 0), ({ pad, velocity, when }) => {
+    playHit(context, input, sounds.get(state.pads[pad]).buffer, state.pads[pad], velocity, when);
+  });
   const all = await context.startRendering(), loop = context.createBuffer(2, length, rate);
   for (const channel of [0, 1]) loop.copyToChannel(all.getChannelData(channel).subarray(start), channel);
   return loop;
+}
+
+// Calls play with each of the hits a little ahead of its time: the browser goes through all that were handed over for each
+// block of samples, so that the time for a long song would grow with its square.
+function handOver(context, plays, play) {
+  const waiting = plays.sort((a, b) => a.when - b.when), seconds = context.length / context.sampleRate;
+  let next = 0;
+  const playUntil = (time) => {
+    while (next < waiting.length && waiting[next].when < time) play(waiting[next++]);
+  };
+  if (!context.suspend) {  // Firefox
+    playUntil(Infinity);
+    return;
+  }
+  playUntil(2 * BATCH);
+  for (let at = BATCH; at < seconds - BATCH; at += BATCH) {
+    context.suspend(at).then(() => {
+      playUntil(at + 2 * BATCH);
+      return context.resume();
+    });
+  }
 }
 
 // Seconds that a hit of a pad lasts at its pitch.
