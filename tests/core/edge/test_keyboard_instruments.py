@@ -90,6 +90,29 @@ def test_a_recording_is_played_once_at_a_time(keys):
         expect(play).to_have_text("Stop" if is_heard else "Play")
 
 
+def test_a_long_recording_is_handed_over_bit_by_bit(keys):
+    keys.get_by_role("button", name="Record").click()
+    notes = keys.evaluate("""() => {
+        let now = 1000, count = 300;
+        Object.defineProperty(AudioContext.prototype, "currentTime", { configurable: true, get: () => now });
+        const tell = (kind) => document.body.dispatchEvent(new KeyboardEvent(kind, { code: "KeyA", bubbles: true }));
+        for (let i = 0; i < count; i++, now += 0.2) { tell("keydown"); now += 0.2; tell("keyup"); }
+        return count; }""")
+    keys.get_by_role("button", name="Stop recording").click()
+    keys.evaluate("""() => {
+        delete AudioContext.prototype.currentTime;
+        const { startRendering } = OfflineAudioContext.prototype, { start } = AudioBufferSourceNode.prototype;
+        window.started = 0;
+        AudioBufferSourceNode.prototype.start = function (...rest) { started++; return start.apply(this, rest); };
+        OfflineAudioContext.prototype.startRendering = function () {
+          window.before = started;
+          return startRendering.call(this);
+        }; }""")
+    with keys.expect_download():
+        keys.get_by_role("region", name="Recording").get_by_role("button", name="Save as wav").click()
+    assert keys.evaluate("started") == notes > 10 > keys.evaluate("before")
+
+
 def test_seeds_morph_undo_and_only(keys):
     state = lambda: json.loads(keys.evaluate("Object.entries(localStorage)[0][1]"))["mixture"]  # noqa: E731
     for typed, row in (("7", 0), (" 7/2 ", 2)):

@@ -1,11 +1,10 @@
 // The loop as samples, made by the same hits as are heard.
 
-import { makeOutput } from "../sound.js";
+import { handOver, makeOutput } from "../sound.js";
 import { round } from "./sequence.js";
 import { playHit } from "./voice.js";
 
 const TAIL = 2.5;  // seconds that a reverb may go on
-const BATCH = 1;  // seconds of hits that are handed over together
 
 // Renders one round of the pattern or the song: an AudioBuffer at the model's sample rate that can be repeated, as it
 // begins with what rings on from its end. All sounds that are wanted must be there. Resolves to null without a hit.
@@ -25,27 +24,6 @@ export async function renderLoop(state, sounds) {
   const all = await context.startRendering(), loop = context.createBuffer(2, length, rate);
   for (const channel of [0, 1]) loop.copyToChannel(all.getChannelData(channel).subarray(start), channel);
   return loop;
-}
-
-// Calls play with each of the hits a little ahead of its time: the browser goes through all that were handed over for each
-// block of samples, so that the time for a long song would grow with its square.
-function handOver(context, plays, play) {
-  const waiting = plays.sort((a, b) => a.when - b.when), seconds = context.length / context.sampleRate;
-  let next = 0;
-  const playUntil = (time) => {
-    while (next < waiting.length && waiting[next].when < time) play(waiting[next++]);
-  };
-  if (!context.suspend) {  // Firefox
-    playUntil(Infinity);
-    return;
-  }
-  playUntil(2 * BATCH);
-  for (let at = BATCH; at < seconds - BATCH; at += BATCH) {
-    context.suspend(at).then(() => {
-      playUntil(at + 2 * BATCH);
-      return context.resume();
-    });
-  }
 }
 
 // Seconds that a hit of a pad lasts at its pitch.
