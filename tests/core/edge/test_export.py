@@ -165,6 +165,7 @@ def test_a_page_is_made_of_the_model_and_what_it_says(tiny, tmp_path, monkeypatc
         (["--model_dir=TINY", "--output=OUT/dir.tflite"], "^--output=OUT/dir.tflite: is a folder; name a file in it$"),
         (["--model_dir=TINY", "--output=OUT/file/a.tflite"], "^--output=OUT/file/a.tflite: cannot be written"),
         (["--model_dir=TINY", "--output=OUT/a.tflite", "--title=x"], "^--title: requires --output=NAME.html$"),
+        (["--model_dir=TINY", "--output=OUT/a.html", "--title=\udcff"], "^--title: holds characters that a page"),
         (["--model_dir=TINY", "--output=OUT/other.tflite"], "its description would replace OUT/other.json, which"),
         (["--model_dir=TINY", "--output=TINY/assets.extra/model.tflite"], "would replace TINY/assets.extra/model.json"),
     ],

@@ -101,6 +101,15 @@ def test_the_computers_keys(keys):
     assert keys.locator(".key.down").count() == 0 and seed.input_value() == "0s"
 
 
+def test_the_pedal_is_let_go_wherever_the_focus_has_gone(keys):
+    pedal = keys.get_by_role("button", name="Sustain")
+    keys.keyboard.down(" ")
+    expect(pedal).to_have_attribute("aria-pressed", "true")
+    keys.get_by_role("button", name="Random instrument A").click()
+    keys.keyboard.up(" ")
+    expect(pedal).to_have_attribute("aria-pressed", "false")
+
+
 def test_the_piano_by_the_keyboard_alone(keys):
     key(keys, 60).focus() if key(keys, 60).get_attribute("tabindex") == "0" else key(keys, 48).focus()
     start = int(keys.evaluate("document.activeElement.dataset.pitch"))
@@ -133,7 +142,10 @@ def test_midi_with_velocity_pedal_and_foreign_pitches(keys):
         expect(keys.locator(".hint")).to_contain_text(f"{named(asked)} is played as {named(played)}")
         keys.evaluate(f"midi(0x80, {asked}, 0)")
         expect(keys.locator(".key.down")).to_have_count(0)
-    for silence in ("midi(0xB0, 123, 0)", "midi(0xB0, 120, 0)", "access.inputs.clear(); access.onstatechange()"):
+    keys.evaluate("midi(0xB0, 64, 127); midi(0x90, 60, 100); midi(0x80, 60, 0); midi(0xB0, 121, 0)")
+    expect(keys.get_by_role("button", name="Sustain")).to_have_attribute("aria-pressed", "false")
+    silences = [f"midi(0xB0, {number}, 0)" for number in (120, *range(123, 128))]
+    for silence in (*silences, "access.inputs.clear(); access.onstatechange()"):
         keys.evaluate("midi(0x90, 55, 100); midi(0x90, 60, 100)")
         expect(keys.locator(".key.down")).to_have_count(2)
         keys.evaluate(silence)

@@ -65,6 +65,54 @@ def difference(part, wave, held, rate):
     return min(found)
 
 
+def test_a_recording_is_played_once_at_a_time(keys):
+    keys.evaluate("""() => {
+        window.sounding = new Set();
+        const { start, stop } = AudioBufferSourceNode.prototype;
+        AudioBufferSourceNode.prototype.start = function (...rest) {
+          if (this.buffer.numberOfChannels === 2) sounding.add(this);
+          return start.apply(this, rest);
+        };
+        AudioBufferSourceNode.prototype.stop = function (...rest) {
+          sounding.delete(this);
+          return stop.apply(this, rest);
+        }; }""")
+    keys.get_by_role("button", name="Record").click()
+    keys.keyboard.press("a")
+    keys.wait_for_timeout(1000)
+    keys.keyboard.press("a")
+    keys.get_by_role("button", name="Stop recording").click()
+    play, record = (keys.locator(".recording button").nth(place) for place in (1, 0))
+    for clicks, is_heard in (([play], 1), ([play], 0), ([play] * 2, 0), ([play] * 3, 1), ([record], 0)):
+        keys.evaluate("(buttons) => buttons.forEach((button) => button.click())", [b.element_handle() for b in clicks])
+        keys.wait_for_timeout(400)
+        assert keys.evaluate("sounding.size") == is_heard
+        expect(play).to_have_text("Stop" if is_heard else "Play")
+
+
+def test_a_long_recording_is_handed_over_bit_by_bit(keys):
+    keys.get_by_role("button", name="Record").click()
+    notes = keys.evaluate("""() => {
+        let now = 1000, count = 300;
+        Object.defineProperty(AudioContext.prototype, "currentTime", { configurable: true, get: () => now });
+        const tell = (kind) => document.body.dispatchEvent(new KeyboardEvent(kind, { code: "KeyA", bubbles: true }));
+        for (let i = 0; i < count; i++, now += 0.2) { tell("keydown"); now += 0.2; tell("keyup"); }
+        return count; }""")
+    keys.get_by_role("button", name="Stop recording").click()
+    keys.evaluate("""() => {
+        delete AudioContext.prototype.currentTime;
+        const { startRendering } = OfflineAudioContext.prototype, { start } = AudioBufferSourceNode.prototype;
+        window.started = 0;
+        AudioBufferSourceNode.prototype.start = function (...rest) { started++; return start.apply(this, rest); };
+        OfflineAudioContext.prototype.startRendering = function () {
+          window.before = started;
+          return startRendering.call(this);
+        }; }""")
+    with keys.expect_download():
+        keys.get_by_role("region", name="Recording").get_by_role("button", name="Save as wav").click()
+    assert keys.evaluate("started") == notes > 10 > keys.evaluate("before")
+
+
 def test_seeds_morph_undo_and_only(keys):
     state = lambda: json.loads(keys.evaluate("Object.entries(localStorage)[0][1]"))["mixture"]  # noqa: E731
     for typed, row in (("7", 0), (" 7/2 ", 2)):

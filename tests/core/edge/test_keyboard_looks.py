@@ -86,6 +86,19 @@ def test_other_ranges_of_pitches(pages, tmp_path, low, high, shown):
     expect(page.locator(".key.down")).to_have_count(0)
 
 
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (740, 360), (1280, 720)])
+def test_the_piano_does_not_hide_what_has_the_focus(pages, file, width, height):
+    page = pages.open(file, viewport={"width": width, "height": height})
+    hidden = """() => {
+      const { activeElement: element } = document, { left, top, width, height } = element.getBoundingClientRect();
+      const seen = document.elementFromPoint(left + width / 2, top + height / 2);
+      return element.closest(".panels, .about") && !element.contains(seen) ? element.outerHTML : null; }"""
+    for key in ("Tab", "Shift+Tab"):
+        for _ in range(page.locator("button:not(.key), input, select, summary").count()):
+            page.keyboard.press(key)
+            assert page.evaluate(hidden) is None
+
+
 def test_everything_has_a_name_and_is_reached_by_tab(pages, file):
     page = pages.open(file, viewport={"width": 1280, "height": 900})
     page.get_by_label("Play", exact=True).select_option("four")

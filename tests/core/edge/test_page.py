@@ -97,6 +97,16 @@ def test_it_fits_into_the_window(pages, tiny, width, scheme):
     assert all(canvas.evaluate(covered) > 20 for canvas in page.locator(".pad canvas").all())
 
 
+@pytest.mark.parametrize("width", [360, 1000])
+def test_long_names_of_classes_fit_into_the_window(pages, tiny, tmp_path, width):
+    labels = {"labels": ["W" * 60, "snare", "hi-hat"]}
+    (tmp_path / "a.html").write_text(make_page(tiny.model("labelled"), {**metadata_of("labelled"), **labels}))
+    page = pages.open(tmp_path / "a.html", viewport={"width": width, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    box, panel = (page.locator(name).bounding_box() for name in ("select[aria-label=Class]", ".editor"))
+    assert box["width"] > 100 and box["x"] + box["width"] < panel["x"] + panel["width"]
+
+
 def test_everything_has_a_name_and_is_reached_by_tab(pages, tiny):
     page = pages.open(tiny.page("labelled"), viewport={"width": 1280, "height": 900})
     settled(page)

@@ -191,6 +191,25 @@ def test_a_morph_is_heard_and_put_on_a_pad(page):
     expect(page.get_by_role("button", name="Put the morphed sound")).to_be_disabled()
 
 
+def test_a_morph_is_put_on_one_of_its_own_pads_again_and_again(page):
+    page.get_by_role("combobox", name="B", exact=True).select_option("2")
+    put, wanted = page.get_by_role("button", name="Put the morphed sound"), None
+    slide(page, "From A to B", 95)
+    page.get_by_role("combobox", name="Way").select_option("linear")
+    for _ in range(60):
+        first, _, third = page.evaluate(f"({Z})(instrument.machine)")[:3]
+        wanted = np.add(first, np.multiply(0.95, np.subtract(third, first)))
+        put.click()
+        assert len(codes(page)[2]) < 1000 and page.get_by_role("alert").filter(has_text="name").count() == 0
+        np.testing.assert_allclose(page.evaluate(f"({Z})(instrument.machine)")[2], wanted, atol=1e-6)
+
+
+def test_a_locked_pad_takes_no_name(page):
+    page.get_by_role("button", name="Lock", exact=True).click()
+    for control in (page.get_by_role("textbox", name="Seed"), page.get_by_role("button", name="Load", exact=True)):
+        expect(control).to_be_disabled()
+
+
 def test_settings_of_a_pad_are_heard(page):
     settled(page)
     page.evaluate("""() => {

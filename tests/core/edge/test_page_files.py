@@ -153,6 +153,7 @@ def test_files_that_are_none_are_refused_in_a_sentence(page, tmp_path):
         name = f"n{len(wrong)}.npy"
         header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
         wrong[name] = (b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(400), text)
+    wrong["o.npy"] = (b"\x93NUMPY\x02\x00" + (10**6).to_bytes(4, "little") + b" " * 10**6, "two dimensions")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("x", "some content")
@@ -167,7 +168,8 @@ def test_files_that_are_none_are_refused_in_a_sentence(page, tmp_path):
     assert codes(page) == before
 
 
-def test_a_file_is_dropped_on_the_page(page, tmp_path):
+@pytest.mark.parametrize("place", ["main", "html"])  # beside the body, which wide windows have room for
+def test_a_file_is_dropped_on_the_page(page, tmp_path, place):
     np.save(tmp_path / "x.npy", np.full([2, 100], 0.5, np.float32))
     data = page.evaluate_handle(
         """bytes => {
@@ -176,9 +178,18 @@ def test_a_file_is_dropped_on_the_page(page, tmp_path):
           return data; }""",
         list((tmp_path / "x.npy").read_bytes()),
     )
-    page.dispatch_event("main", "drop", {"dataTransfer": data})
+    page.dispatch_event(place, "drop", {"dataTransfer": data})
     until(page, "instrument.machine.state.pads[1].code.startsWith('=')")
     assert codes(page)[2] == "3"
+
+
+def test_a_folder_that_is_dropped_is_refused_in_a_sentence(page, tmp_path):
+    (tmp_path / "kit").mkdir()
+    device = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(tmp_path / "kit")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        device.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+    expect(page.get_by_role("alert")).to_contain_text("kit: can't be read; drop files, not folders")
 
 
 def test_a_loop_is_saved(page, tmp_path):

@@ -95,6 +95,22 @@ def test_a_loop_begins_with_what_rings_on_from_its_end(page):
     assert np.abs(wave[len(sound) : start]).max() == 0
 
 
+def test_a_long_song_is_handed_over_bit_by_bit(page):
+    set_steps(page, {0: {step: 0.5 for step in range(0, 16, 4)}}, mode="song", song=[0] * 64, tempo=120, reverb=0)
+    page.evaluate("""() => {
+        const { startRendering } = OfflineAudioContext.prototype, { start } = AudioBufferSourceNode.prototype;
+        window.started = 0;
+        AudioBufferSourceNode.prototype.start = function (...rest) { started++; return start.apply(this, rest); };
+        OfflineAudioContext.prototype.startRendering = function () {
+          window.before = started;
+          return startRendering.call(this);
+        }; }""")
+    wave = np.frombuffer(base64.b64decode(page.evaluate(LOOP)), np.float32).reshape(64, 2 * RATE)
+    assert page.evaluate("started") >= 256 > 20 > page.evaluate("before")
+    np.testing.assert_allclose(wave, np.broadcast_to(wave[0], wave.shape), atol=1e-6)
+    assert np.abs(wave[0]).max() > 0.01
+
+
 def test_pads_that_were_taken_away_are_silent_and_keep_their_steps(page):
     page.get_by_role("combobox", name="Pads").select_option("12")
     set_steps(page, {11: {0: 1}})
@@ -201,6 +217,26 @@ def test_patterns_song_and_tempo(page):
     page.evaluate("performance.tick += 20")
     page.get_by_role("button", name="Tap").click()
     assert state(page)["tempo"] == 150
+
+
+@pytest.mark.parametrize("key", ["Enter", "Tab"])
+def test_the_tempo_that_is_shown_is_the_one_that_is_played(page, key):
+    field = page.get_by_role("spinbutton", name="Tempo")
+    for typed, tempo in (("500", 240), ("", 240), ("0", 40), ("e", 40), ("87.5", 87.5)):
+        field.fill("")
+        field.press_sequentially(typed)
+        field.press(key)
+        assert state(page)["tempo"] == tempo and float(field.input_value()) == tempo
+
+
+def test_a_wrong_song_is_forgotten_with_the_next_change(page):
+    song = page.get_by_role("textbox", name="Song")
+    song.fill("Z")
+    song.press("Tab")
+    expect(song).to_have_attribute("aria-invalid", "true")
+    page.get_by_role("button", name="Clear").click()
+    expect(song).to_have_value("")
+    assert song.get_attribute("aria-invalid") is None
 
 
 def test_a_pattern_is_saved_and_read_back(page, tmp_path):

@@ -37,6 +37,10 @@ def check(model: str, path: str, weights: str, title: str | None = None) -> None
         )
     if title is not None and not is_page(path):
         raise UserError("--title: requires --output=NAME.html")
+    try:
+        (title or "").encode()
+    except UnicodeEncodeError:
+        raise UserError("--title: holds characters that a page, which is UTF-8, cannot have") from None
 
 
 def is_page(path: str) -> bool:

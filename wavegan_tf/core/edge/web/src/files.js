@@ -1,5 +1,7 @@
 // Files in and out of the page.
 
+import { complain } from "./widgets.js";
+
 // Offers bytes (or text) to be saved under a name.
 export function download(name, content, type = "application/octet-stream") {
   const url = URL.createObjectURL(new Blob([content], { type }));
@@ -22,20 +24,27 @@ export function openFiles(accept, handle) {
   input.click();
 }
 
-// Calls handle(name, bytes) with each file that is dropped on the element.
-export function acceptDrops(element, handle) {
+// Calls handle(name, bytes) with each file that is dropped on the page, beside the body too.
+export function acceptDrops(handle) {
+  const { body, documentElement: page } = document;
   const isFiles = (event) => event.dataTransfer?.types.includes("Files");
-  element.addEventListener("dragover", (event) => {
+  page.addEventListener("dragover", (event) => {
     if (!isFiles(event)) return;
     event.preventDefault();
-    element.classList.add("dropping");
+    body.classList.add("dropping");
   });
-  element.addEventListener("dragleave", () => element.classList.remove("dropping"));
-  element.addEventListener("drop", async (event) => {
+  page.addEventListener("dragleave", () => body.classList.remove("dropping"));
+  page.addEventListener("drop", async (event) => {
     if (!isFiles(event)) return;
     event.preventDefault();
-    element.classList.remove("dropping");
-    for (const file of [...event.dataTransfer.files]) handle(file.name, new Uint8Array(await file.arrayBuffer()));
+    body.classList.remove("dropping");
+    for (const file of [...event.dataTransfer.files]) {
+      try {
+        handle(file.name, new Uint8Array(await file.arrayBuffer()));
+      } catch {
+        complain(new Error(`${file.name}: can't be read; drop files, not folders`));
+      }
+    }
   });
 }
 

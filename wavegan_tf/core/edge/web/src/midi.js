@@ -1,6 +1,7 @@
 // Notes and pedals from Web MIDI, where the browser has it and the listener allows it.
 
-const ALL_OFF = [120, 123];  // All Sound Off and All Notes Off
+// All Sound Off, and All Notes Off with the changes of mode that imply it.
+const ALL_OFF = [120, 123, 124, 125, 126, 127], RESET_ALL_CONTROLLERS = 121;
 
 // A sentence about why there can be no MIDI; empty if there can.
 export function lackOfMidi() {
@@ -28,6 +29,7 @@ export async function connectMidi({ noteOn, noteOff = () => {}, sustain = () => 
         if (kind === 0x90 && second > 0) noteOn(first, second / 127);
         else if (kind === 0x80 || kind === 0x90) noteOff(first);
         else if (kind === 0xB0 && first === 64) sustain(second >= 64);
+        else if (kind === 0xB0 && first === RESET_ALL_CONTROLLERS) sustain(false);
         else if (kind === 0xB0 && ALL_OFF.includes(first)) silence();
       };
     }

@@ -23,7 +23,7 @@ export function decodeNpy(bytes) {
   if (bytes.length < 12 || ascii(0, 6) !== MAGIC) throw new Error("not an npy file");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = bytes[6] === 1 ? 10 : 12, length = bytes[6] === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  const header = ascii(start, Math.min(start + length, bytes.length));
+  const header = new TextDecoder().decode(bytes.subarray(start, start + length));
   const kind = /'descr': *'<f([48])'/.exec(header), shape = /'shape': *\((\d+), *(\d+),?\)/.exec(header);
   if (!kind || !shape || !/'fortran_order': *False/.test(header)) {
     throw new Error("an npy file of latents has float32 or float64 numbers in two dimensions, in C order");

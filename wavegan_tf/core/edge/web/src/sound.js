@@ -47,6 +47,29 @@ function limiterCurve() {
   });
 }
 
+const BATCH = 1;  // seconds of sounds that are handed over together
+
+// Calls play with each of the sounds {when, ...} of an OfflineAudioContext a little ahead of its time: the browser goes
+// through all that were handed over for each block of samples, so that the time for many would grow with their square.
+export function handOver(context, sounds, play) {
+  const waiting = [...sounds].sort((a, b) => a.when - b.when), seconds = context.length / context.sampleRate;
+  let next = 0;
+  const playUntil = (time) => {
+    while (next < waiting.length && waiting[next].when < time) play(waiting[next++]);
+  };
+  if (!context.suspend) {  // Firefox
+    playUntil(Infinity);
+    return;
+  }
+  playUntil(2 * BATCH);
+  for (let at = BATCH; at < seconds - BATCH; at += BATCH) {
+    context.suspend(at).then(() => {
+      playUntil(at + 2 * BATCH);
+      return context.resume();
+    });
+  }
+}
+
 // Interleaved samples as an AudioBuffer of the model's rate; playing resamples it to the context's.
 export function toBuffer(context, samples, channels, rate) {
   const buffer = context.createBuffer(channels, samples.length / channels, rate);

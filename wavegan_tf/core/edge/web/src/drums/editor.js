@@ -27,8 +27,9 @@ export function editorView(machine) {
       name.setAttribute("aria-invalid", "true");
     }
   };
+  const load = make("button", { type: "submit" }, "Load");
   const form = make("form", { class: "row", onsubmit: submit },
-    make("label", { for: "seed" }, "Seed"), name, make("button", { type: "submit" }, "Load"));
+    make("label", { for: "seed" }, "Seed"), name, load);
   const roll = button("New sound", () => machine.randomize(machine.selected), { class: "main", title: "R" });
   const nudge = button("Nudge", () => machine.nudge(machine.selected), { title: "N: a small step to a sound nearby" });
   const lock = button("Lock", () => machine.toggleLock(machine.selected), { title: "L: keep this sound" });
@@ -68,7 +69,7 @@ export function editorView(machine) {
       classes.select.value = pad.label;
       classes.select.disabled = pad.locked;
     }
-    for (const control of [roll, nudge, name]) control.disabled = pad.locked;
+    for (const control of [roll, nudge, name, load]) control.disabled = pad.locked;
     lock.setAttribute("aria-pressed", String(pad.locked));
     step.value = state.step;
     for (const [key, one] of Object.entries(knobs)) one.value = pad[key];

@@ -58,7 +58,7 @@ export async function start(root, engine) {
   store.subscribe(update);
   keepSession(store, kept);
   bindKeys(machine, views.sequencer.tap);
-  acceptDrops(document.body, (name, bytes) => machine.saving.load(name, bytes).catch(complain));
+  acceptDrops((name, bytes) => machine.saving.load(name, bytes).catch(complain));
   update(store.state);
   followLink(machine);
   addEventListener("hashchange", () => followLink(machine));

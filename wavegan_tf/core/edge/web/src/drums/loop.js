@@ -1,6 +1,6 @@
 // The loop as samples, made by the same hits as are heard.
 
-import { makeOutput } from "../sound.js";
+import { handOver, makeOutput } from "../sound.js";
 import { round } from "./sequence.js";
 import { playHit } from "./voice.js";
 
@@ -14,13 +14,13 @@ export async function renderLoop(state, sounds) {
   // Rendering begins earlier, with all hits of rounds before that can still be heard.
   const ringing = TAIL + hits.reduce((most, { pad }) => Math.max(most, lasting(state.pads[pad], sounds)), 0);
   const start = Math.ceil(ringing * rate), context = new OfflineAudioContext(2, start + length, rate);
-  const { input } = makeOutput(context, state);
+  const { input } = makeOutput(context, state), plays = [];
   for (let turn = -Math.ceil(ringing / seconds); turn <= 0; turn++) {
-    for (const { time, pad, velocity } of hits) {
-      const when = (start + turn * length) / rate + time;
-      if (when >= 0) playHit(context, input, sounds.get(state.pads[pad]).buffer, state.pads[pad], velocity, when);
-    }
+    for (const hit of hits) plays.push({ ...hit, when: (start + turn * length) / rate + hit.time });
   }
+  handOver(context, plays.filter(({ when }) => when >= 0), ({ pad, velocity, when }) => {
+    playHit(context, input, sounds.get(state.pads[pad]).buffer, state.pads[pad], velocity, when);
+  });
   const all = await context.startRendering(), loop = context.createBuffer(2, length, rate);
   for (const channel of [0, 1]) loop.copyToChannel(all.getChannelData(channel).subarray(start), channel);
   return loop;

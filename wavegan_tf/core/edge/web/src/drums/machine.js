@@ -5,7 +5,9 @@ import { latentOf, nameOf, nudged } from "./recipes.js";
 import { checkedPad, limited, LIMITS, newPattern, PATTERNS } from "./state.js";
 import { playHit } from "./voice.js";
 
-const LONGEST_NAME = 400;  // letters; a sound that was nudged more often goes by its latent
+// Letters; a sound that was nudged or mixed more often goes by its latent. Names that lie within one another as deeply as
+// is read (recipes.js) are longer.
+const LONGEST_NAME = 300;
 
 export class Machine {
   // parts: {metadata, page, store, sounds, sound}; transport, saving and played(pad) come later: they know the machine.
@@ -85,7 +87,12 @@ export class Machine {
     const pad = this.state.pads[index];
     if (pad.locked) return;
     const code = nudged(pad.code, randomSeed() % 10_000, this.state.step);
-    this.setSound(index, code.length > LONGEST_NAME ? nameOf(latentOf(code, this.metadata)) : code);
+    this.setSound(index, this.shortened(code));
+  }
+
+  // A name of the same sound that does not grow with what is made of it again and again.
+  shortened(code) {
+    return code.length > LONGEST_NAME ? nameOf(latentOf(code, this.metadata)) : code;
   }
 
   randomizeKit() {

@@ -19,7 +19,8 @@ export function morphView(machine) {
       const { code, label } = all[percent ? b : a];
       return { code, label };
     }
-    return { code: morphed(all[a].code, all[b].code, percent, how), label: all[percent < 50 ? a : b].label };
+    const [from, to] = [a, b].map((pad) => machine.shortened(all[pad].code));
+    return { code: machine.shortened(morphed(from, to, percent, how)), label: all[percent < 50 ? a : b].label };
   };
   const hear = async () => {
     const sound = mixture(), like = machine.state.pads[chosen.target];

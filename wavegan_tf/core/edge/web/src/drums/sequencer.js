@@ -11,7 +11,10 @@ export function sequencerView(machine) {
   const play = button("Play", () => machine.togglePlay(), { class: "main play", title: "Space" });
   const tempo = make("input", {
     id: "tempo", type: "number", min: LIMITS.tempo[0], max: LIMITS.tempo[1], step: 1,
-    onchange: () => machine.setTempo(Number(tempo.value)),
+  });
+  tempo.addEventListener("change", () => {
+    if (tempo.value !== "") machine.setTempo(Number(tempo.value));
+    tempo.value = machine.state.tempo;  // which may be another than what was typed
   });
   let taps = [];
   const tap = () => {
@@ -69,7 +72,10 @@ export function sequencerView(machine) {
     });
     steps.select.value = state.patterns[state.pattern].steps;
     mode.select.value = state.mode;
-    if (document.activeElement !== song) song.value = state.song.map(letterOf).join(" ");
+    if (document.activeElement !== song) {
+      song.value = state.song.map(letterOf).join(" ");
+      song.removeAttribute("aria-invalid");
+    }
   };
   const show = (step) => {
     grid.show(step);

@@ -26,7 +26,7 @@ export class ClipPanel {
       metadata: this.metadata, mixture, latents, oninstruments: () => this.#outdate(), onnotes: () => this.file && this.#read(),
     });
     this.#build();
-    acceptDrops(document.body, (name, bytes) => this.open(name, bytes));
+    acceptDrops((name, bytes) => this.open(name, bytes));
   }
 
   #build() {

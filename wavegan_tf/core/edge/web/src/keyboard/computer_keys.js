@@ -62,8 +62,8 @@ export const listenToKeys = (options) => {
     }
     event.preventDefault();
   });
-  addEventListener("keyup", ({ code, target }) => {
-    if (code === "Space" && !isPressed(target)) options.setPedal(false);
+  addEventListener("keyup", ({ code }) => {
+    if (code === "Space") options.setPedal(false);  // wherever the focus has gone since
     if (!down.has(code)) return;
     options.release("keys", down.get(code));
     down.delete(code);

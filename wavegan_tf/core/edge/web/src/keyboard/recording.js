@@ -1,7 +1,7 @@
 // What is played on the keys, kept note by note and made into sound again, sample by sample, when it is wanted.
 
 import { download } from "../files.js";
-import { interleave, makeOutput } from "../sound.js";
+import { handOver, interleave, makeOutput } from "../sound.js";
 import { encodeWav } from "../wav.js";
 import { button, complain, make, say } from "../widgets.js";
 import { encodeMidi } from "./midi_writer.js";
@@ -43,9 +43,10 @@ export class Recording {
     const output = makeOutput(context, settings);
     // On whole samples, between which the browser would interpolate.
     const place = (time) => Math.round((time - this.start) * rate) / rate;
-    for (const { buffer, rate: speed, velocity, start, end } of this.voices) {
-      new Voice(context, output.input, { buffer, rate: speed, velocity, start: place(start) }).release(place(end));
-    }
+    const notes = this.voices.map((voice) => ({ voice, when: place(voice.start) }));
+    handOver(context, notes, ({ voice: { buffer, rate: speed, velocity, end }, when }) => {
+      new Voice(context, output.input, { buffer, rate: speed, velocity, start: when }).release(place(end));
+    });
     return context.startRendering();
   }
 }
@@ -104,18 +105,24 @@ export class RecordingPanel {
       return;
     }
     const source = this.context.createBufferSource();
-    source.buffer = await this.recording.render(this.context.sampleRate, this.settings());
+    this.playing = source;
+    this.play.textContent = "Stop";
+    try {
+      source.buffer = await this.recording.render(this.context.sampleRate, this.settings());
+    } catch (error) {
+      if (this.playing === source) this.#stopPlaying();
+      throw error;
+    }
+    if (this.playing !== source) return;  // stopped in the meantime
     source.connect(this.context.destination);
     source.onended = () => { if (this.playing === source) this.#stopPlaying(); };
     source.start();
-    this.playing = source;
-    this.play.textContent = "Stop";
   }
 
   #stopPlaying() {
     const { playing } = this;
     this.playing = null;
-    playing?.stop();
+    if (playing?.buffer) playing.stop();
     this.play.textContent = "Play";
   }
 
