@@ -202,6 +202,22 @@ def renamed(tiny: str, folder: Path, **changes: Any) -> str:
     return str(folder)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sample_rate": 2999}, "browsers play rates from 3000 Hz, not the model's 2999; take .tflite"),
+        ({"num_channels": 33}, "browsers play at most 32 channels, not the model's 33; take .tflite"),
+    ],
+)
+def test_sounds_that_browsers_do_not_play_are_refused_for_a_page_alone(tiny, tmp_path, changes, message):
+    model = wavegan_tf.load_model(renamed(tiny, tmp_path / "1", **changes))
+    with raises_user_error(f"^output={tmp_path}/new/a.html: {message}$"):
+        model.export_edge(tmp_path / "new" / "a.html")
+    assert not (tmp_path / "new").exists()
+    if "sample_rate" in changes:
+        model.export_edge(tmp_path / "new" / "a.tflite")
+
+
 def test_models_that_are_not_ours_name_no_module(tiny, tmp_path):
     """A file says which model it is; a module of such a name must not be imported."""
     for name in ("tests.core", "os", "nogan"):

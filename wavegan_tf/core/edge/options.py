@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
@@ -12,6 +14,8 @@ MODEL_ENDING, PAGE_ENDING = ".tflite", ".html"
 ENDINGS = (MODEL_ENDING, PAGE_ENDING)
 # Log-spectral distances in dB that weights of 8 bits make to the models of this repository (tests.benchmarks.edge).
 _INT8_CHANGES = {"wavegan": 2.3, "specgan": 2.4, "gansynth": 3.9}
+# What Chromium's AudioBuffers can hold.
+_LOWEST_RATE, _MOST_CHANNELS = 3000, 32
 
 
 def check(model: str, path: str, weights: str, title: str | None = None) -> None:
@@ -41,6 +45,27 @@ def check(model: str, path: str, weights: str, title: str | None = None) -> None
         (title or "").encode()
     except UnicodeEncodeError:
         raise UserError("--title: holds characters that a page, which is UTF-8, cannot have") from None
+
+
+def check_playable(exported: Mapping[str, Any], path: str) -> None:
+    """Checks that a page can play clips of this rate and so many channels.
+
+    Args:
+      exported: metadata of the model.
+      path: of the file, which may be no page.
+
+    Raises:
+      UserError: browsers have no sound of this kind.
+    """
+    if not is_page(path):
+        return
+    shown, rate, channels = f"--output={display_name(path)}", exported["sample_rate"], exported.get("num_channels", 1)
+    if rate < _LOWEST_RATE:
+        raise UserError(f"{shown}: browsers play rates from {_LOWEST_RATE} Hz, not the model's {rate}; take .tflite")
+    if channels > _MOST_CHANNELS:
+        raise UserError(
+            f"{shown}: browsers play at most {_MOST_CHANNELS} channels, not the model's {channels}; take .tflite"
+        )
 
 
 def is_page(path: str) -> bool:

@@ -41,6 +41,7 @@ def save(
       UserError: the model lacks something or cannot be converted, or the file cannot be written.
     """
     options.check(exported["model"], path, weights, title)
+    options.check_playable(exported, path)
     with output_file(path, "output"):
         if not options.is_page(path):
             _require_free(path)

@@ -81,7 +81,8 @@ export class ClipPanel {
       complain(new Error(this.text.textContent));
       return;
     }
-    this.summary = `${name}: ${this.read.notes.length} notes in ${this.read.total.toFixed(1)} seconds.`;
+    const { notes, total } = this.read, counted = notes.length === 1 ? "1 note" : `${notes.length} notes`;
+    this.summary = `${name}: ${counted} in ${total.toFixed(1)} seconds.`;
     this.text.textContent = this.summary;
     this.notes.replaceChildren(...remarks(this.read, this.metadata).map((remark) => make("li", {}, remark)));
     this.player.show(this.read.notes, this.read.total);
