@@ -13,9 +13,8 @@ from eval.classifiers import augmentation
 from eval.classifiers.labelled_audio import LabelledAudio
 from eval.classifiers.labels import NO_FAMILY
 from eval.classifiers.options import EPOCHS, RATES, FitOptions
-from eval.classifiers.places import WEIGHTS_FILE
 from eval.classifiers.progress import Stopped, Watch, watched
-from eval.classifiers.registry import Classifier, save_weights
+from eval.classifiers.registry import Classifier, load_weights, save_weights
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.stop import Stop
 from wavegan_tf.core.writing import EventFiles, Problems, writing
@@ -165,7 +164,7 @@ def fit(
     Raises:
       UserError: training did not come to the end of a single epoch, or the weights cannot be written.
     """
-    info, path = classifier.info, os.path.join(folder, WEIGHTS_FILE)
+    info = classifier.info
     sizes = tuple(len(names) for names in (info.labels, info.families) if names)
     passes, patience = EPOCHS[info.network]
     passes, patience = options.max_epochs or passes, options.patience or patience
@@ -197,13 +196,13 @@ def fit(
             callbacks=callbacks, shuffle=False, verbose=0,
         )  # fmt: skip
     if np.isfinite(history.history.get("val_loss", [])).any():
-        classifier.network.load_weights(path)
+        load_weights(classifier.network, folder)
         if info.network == "log_mel" and not stop.received:
             with contextlib.suppress(Stopped):
                 recalibrate(classifier, audio, train, options, stop)
                 save_weights(classifier.network, folder)
         if stop.received:
-            classifier.network.load_weights(path)
+            load_weights(classifier.network, folder)
     elif not stop.received:
         raise UserError(f"{folder}: no epoch came to a finite validation loss; train longer, or lower --learning_rate")
     return history.history

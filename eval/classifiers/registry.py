@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import h5py
@@ -108,20 +109,45 @@ def save_weights(network: keras.Model, folder: str) -> None:
     Raises:
       UserError: they cannot be written.
     """
-    path, buffer, on_disk = os.path.join(folder, WEIGHTS_FILE), io.BytesIO(), h5py.File
+    path, buffer = os.path.join(folder, WEIGHTS_FILE), io.BytesIO()
 
-    class InMemory(on_disk):  # type: ignore[misc, valid-type]
+    class InMemory(h5py.File):
         """Stands in for the file that Keras opens: HDF5 crashes when it closes one on a disk that is full."""
 
         def __init__(self, _: str, *arguments: Any, **keywords: Any):
             super().__init__(buffer, *arguments, **keywords)
 
-    h5py.File = InMemory
-    try:
+    with _keras_opens(InMemory):
         network.save_weights(path)
-    finally:
-        h5py.File = on_disk
     write_file(path, buffer.getvalue())
+
+
+def load_weights(network: keras.Model, folder: str) -> None:
+    """Gives a network the weights in the folder of a classifier.
+
+    Raises:
+      Exception: any, by Keras and HDF5, if they cannot be read or are another network's.
+    """
+
+    class Unlocked(h5py.File):
+        """Stands in for the file that Keras opens: HDF5 refuses one on a disk that has no locks."""
+
+        def __init__(self, *arguments: Any, **keywords: Any):
+            super().__init__(*arguments, **keywords, locking=False)
+
+    with _keras_opens(Unlocked):
+        network.load_weights(os.path.join(folder, WEIGHTS_FILE))
+
+
+@contextlib.contextmanager
+def _keras_opens(kind: type[h5py.File]) -> Iterator[None]:
+    """Lets Keras open HDF5 files as this class does."""
+    before = h5py.File
+    h5py.File = kind
+    try:
+        yield
+    finally:
+        h5py.File = before
 
 
 def save_info(info: ClassifierInfo, folder: str, **others: Any) -> None:
@@ -144,7 +170,7 @@ def load(folder: str) -> Classifier:
     try:
         _require_weights(os.path.join(folder, WEIGHTS_FILE), info)
         classifier = build(info, info.network)
-        classifier.network.load_weights(os.path.join(folder, WEIGHTS_FILE))
+        load_weights(classifier.network, folder)
     except Exception as error:  # Keras and HDF5 raise anything for damaged weights
         raise unusable(folder, error) from None
     return dataclasses.replace(classifier, place=folder)
@@ -172,7 +198,7 @@ def _require_weights(path: str, info: ClassifierInfo) -> None:
                 raise Unreadable(f"{WEIGHTS_FILE} names other files")
             claimed += item.nbytes
 
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, "r", locking=False) as file:
         file.visititems(add)
     if claimed > size:
         raise Unreadable(f"{WEIGHTS_FILE} claims {claimed} bytes of weights, and has {size}")

@@ -14,6 +14,7 @@ from gansynth_tf import features, mel
 from gansynth_tf.features import Features
 from tests.gansynth.reference import names
 from tests.originals import GOLDENS, assert_near
+from wavegan_tf.core.audio.conversion import Unusable, convert
 from wavegan_tf.core.errors import UserError
 
 NOTES = np.load(GOLDENS / "gansynth" / "nsynth_notes.npz")["audio"][..., None]
@@ -249,3 +250,13 @@ def test_sizes_that_do_not_fit_are_named(arguments, message):
 def test_unknown_representation():
     with pytest.raises(ValueError, match="data_type='cqt': must be one of linear, phase, mel, wave"):
         Features("cqt", (128, 1024), 64000, 16000)
+
+
+@pytest.mark.parametrize("data_type", ["linear", "phase", "mel"])
+def test_the_largest_samples_that_are_taken_have_finite_features(data_type):
+    made = Features(data_type, (128, 1024), 64000, 16000)
+    largest = np.float32(1e15)
+    (block,) = convert([np.full([64000, 1], largest)], 16000)
+    assert np.isfinite(made.waves_to_data(tf.constant(block[None]))).all()
+    with pytest.raises(Unusable):
+        list(convert([np.full([64000, 1], 2 * largest)], 16000))

@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -183,6 +184,15 @@ def try_to_lock(file: BinaryIO) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def has_locks(folder: str) -> bool:
+    """True if the disk of a folder, into which this process may write, can lock its files."""
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        try:
+            return try_to_lock(file)
+        except OSError:
+            return False
 
 
 def is_lock_at(file: BinaryIO, path: str) -> bool:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import math
+import mmap
 import os
 import re
 import reprlib
@@ -55,6 +56,17 @@ def require_regular(path: str) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(mode):
         raise Unreadable("it is not a regular file")
+
+
+def mapped(file: BinaryIO) -> mmap.mmap:
+    """The bytes of a file that is open and not empty, mapped into memory.
+
+    Privately: some network disks map no file that is shared, whether or not it is written to.
+
+    Raises:
+      OSError: its disk maps none at all.
+    """
+    return mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
 
 
 def read_text(path: str, errors: str = "strict", max_bytes: int = MAX_TEXT_BYTES) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import itertools
+import mmap
+import os
 
 import numpy as np
 import pytest
@@ -55,6 +58,25 @@ def test_samples_are_those_of_the_folder(sounds, tmp_path, channels, normalize):
     divisors = np.load(folder / "tables" / "divisors.npy")
     assert (divisors == 0).any() and (divisors > 0).any()
     assert read.summary == opened.summary
+
+
+def test_disks_that_share_no_mapped_memory(sounds, tmp_path, monkeypatch):
+    """Neither flac nor mp3 nor the tables of a set need it."""
+    soundfile.write(sounds / "snare" / "i.mp3", tone(20_000), RATE)
+    plain, kinds = mmap.mmap, set()
+
+    def refusing(file, size, flags=mmap.MAP_SHARED, **arguments):
+        kinds.add(flags)
+        if flags & mmap.MAP_SHARED:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        return plain(file, size, flags, **arguments)
+
+    monkeypatch.setattr(mmap, "mmap", refusing)
+    folder = prepared(sounds, tmp_path / "set")
+    read, opened = both(sounds, folder, tmp_path, data_pad_end=True)
+    names = [str(sounds / name) for name in opened.audio.files]
+    assert names == list(read.audio.files)
+    assert {os.path.basename(name) for name in names} >= {"c.flac", "d.flac", "i.mp3"} and kinds
 
 
 @pytest.mark.parametrize("balanced", [False, True])

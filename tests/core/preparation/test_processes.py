@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -201,6 +203,17 @@ def test_claims_of_units(tmp_path):
     for _ in range(2):
         with pipeline.claimed(None, 3) as is_mine:
             assert is_mine
+
+
+def test_claims_need_a_disk_with_locks(tmp_path, monkeypatch):
+    assert os.path.dirname(pipeline.folder_of_claims(str(tmp_path)) or "") == str(tmp_path)
+
+    def no_locks(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert pipeline.folder_of_claims(str(tmp_path)) is None
+    assert len(os.listdir(tmp_path)) == 1
 
 
 def test_pipelines_that_lose_their_workers_again_and_again(sounds, tmp_path, monkeypatch, caplog):

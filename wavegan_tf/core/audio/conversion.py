@@ -11,6 +11,8 @@ import soxr
 MAX_SECONDS = 24 * 3600
 # Hz: what is resampled from 1 Hz would make gigabytes of a small file, and pictures of 64 ms at 1 GHz likewise.
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
+# Full scale is 1. The power of a spectrum of 2048 samples, each larger than this, is more than float32 holds.
+_LARGEST = 1e15
 # Fewer are averaged after they are resampled, as the original averages them.
 _MANY_CHANNELS = 16
 
@@ -34,24 +36,22 @@ def convert(
       float32 [t, num_channels].
 
     Raises:
-      Unusable: there are no samples, or more than 24 hours of them, or some are not finite, or the rate or the channels
-        do not fit. It may show only at the last block: use none of them before all have come.
+      Unusable: there are no samples, or more than 24 hours of them, or some are not finite or far too large, or the
+        rate or the channels do not fit. It may show only at the last block: use none of them before all have come.
     """
-    checked = _finite(blocks, rate)
+    checked = _checked(blocks, rate)
     new_rate = rate if sample_rate is None else sample_rate
     if rate > MAX_RATE or (new_rate != rate and rate < MIN_RATE):
         raise Unusable(f"sample rate {rate} Hz is not between {MIN_RATE} and {MAX_RATE}")
     if new_rate != rate:
         checked = _resample(_without_many_channels(checked, num_channels), rate, new_rate)
-    for block in _map_channels(checked, num_channels):
-        if not np.isfinite(block).all():
-            raise Unusable("holds samples that are too large to be resampled or averaged")
-        yield block
+    yield from _map_channels(checked, num_channels)
 
 
-def _finite(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
-    """Passes blocks on; raises once all are read if there were no samples, or NaN or Inf among them."""
+def _checked(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    """Passes blocks on; raises once all are read if there were no samples, or NaN, Inf or huge ones among them."""
     frames = nan = inf = 0
+    peak = 0.0
     for block in blocks:
         frames += len(block)
         if frames > MAX_SECONDS * rate:
@@ -59,12 +59,16 @@ def _finite(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
         if not np.isfinite(block).all():
             nan += np.count_nonzero(np.isnan(block))
             inf += np.count_nonzero(np.isinf(block))
-        if not nan + inf:
-            yield block
+        elif not nan + inf:
+            peak = max(peak, float(np.max(np.abs(block), initial=0.0)))
+            if peak <= _LARGEST:
+                yield block
     if frames == 0:
         raise Unusable("holds no samples")
     if nan + inf:
         raise Unusable(f"holds samples that are not finite: {nan} NaN, {inf} Inf")
+    if peak > _LARGEST:
+        raise Unusable(f"holds samples far beyond full scale, of more than {_LARGEST:.0e}")
 
 
 def _without_many_channels(blocks: Iterator[np.ndarray], num_channels: int) -> Iterator[np.ndarray]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import io
-import mmap
 import os
 import struct
 from typing import BinaryIO
@@ -19,6 +18,7 @@ from absl import logging
 from wavegan_tf.core.audio.flac import flac_parts
 from wavegan_tf.core.audio.mpeg import mp3_parts
 from wavegan_tf.core.files import display_name
+from wavegan_tf.core.reading import mapped
 
 _OGG_HEAD = struct.Struct("<4sBBqIIIB")
 _BEGINS = 2  # flag of a page with which a stream begins
@@ -94,7 +94,7 @@ def sections(path: str) -> list[Section]:
             starts, instead = [0], {0: b"RF64"} if head[:4] == b"BW64" else {}
             instead |= _unfilled_long(file, size)
         elif head[:4] == b"fLaC" or head[:1] == b"\xff" or head[:3] == b"ID3":
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            with mapped(file) as data:
                 starts, instead = flac_parts(data) if head[:4] == b"fLaC" else mp3_parts(data)
             if instead:
                 warn_once(f"{display_name(path)}: is longer than it tells; it is read to its end")

@@ -28,7 +28,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.runner import create_runner
 
 from wavegan_tf.core.errors import UserError, found_in, marked, one_line
-from wavegan_tf.core.folders import try_to_lock
+from wavegan_tf.core.folders import has_locks, try_to_lock
 
 _LOCAL_RUNNERS = ("", "DirectRunner", "FnApiRunner", "SwitchingDirectRunner")
 _LOST_WORKER = re.compile(r"Worker subprocess exited with return code (-?\d+)")
@@ -57,6 +57,11 @@ class Work(beam.DoFn):
             resolve(self._function)(self._settings, unit)
         except UserError as error:
             raise marked(error) from None
+
+
+def folder_of_claims(parent: str) -> str | None:
+    """A new folder for `claimed`; None on a disk without locks, where each worker keeps to units of its own."""
+    return tempfile.mkdtemp(prefix="claims-", dir=parent) if has_locks(parent) else None
 
 
 @contextlib.contextmanager
@@ -220,7 +225,7 @@ def main(arguments: Sequence[str]) -> None:
     with open(job_file, encoding="utf-8", errors="surrogateescape") as file:
         job = json.load(file)
     if is_local(job["beam"]):
-        job["claims"] = tempfile.mkdtemp(prefix="claims-", dir=os.path.dirname(job_file))
+        job["claims"] = folder_of_claims(os.path.dirname(job_file))
     try:
         run(job)
     except UserError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-import mmap
 import os
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +14,7 @@ from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.files import display_name
 from wavegan_tf.core.preparation import filesystems
 from wavegan_tf.core.preparation.listing import Names as Names
-from wavegan_tf.core.reading import Unreadable, read_array
+from wavegan_tf.core.reading import Unreadable, mapped, read_array
 from wavegan_tf.core.writing import npy
 
 FOLDER = "tables"
@@ -101,7 +100,7 @@ def read(folder: str, digests: Mapping[str, str], files: int, has_classes: bool,
                 raise Unreadable(f"it has {size} bytes, other than the names do")
             if verify:
                 _check_digest(digest_of(path), digests, _NAMES)
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+            data = mapped(file) if size else b""
     except (OSError, Unreadable) as error:
         raise _damaged(path, error) from None
     return tables, Names(data, tables.name_ends)
