@@ -45,14 +45,16 @@ def _power_of_two(samples: float) -> int:
 def spectrogram(clip: np.ndarray, sample_rate: int, bands: int = 96) -> np.ndarray:
     """Picture of a clip, channels averaged: time rightwards, mel frequency upwards; uint8 [bands, frames, 3].
 
-    Frames are about 64 ms long and 8 ms apart, or further in a clip of more than 1024 of them. The colours span 80 dB
+    Frames are about 64 ms long, but of 256 samples at the least, as many bands need, and an eighth of that apart, or
+    further in a clip of more than 1024 of them. Silence makes shorter clips as long as a frame. The colours span 80 dB
     below a full-scale sine, the same for every clip, so that pictures can be compared.
     """
     import librosa
 
-    n_fft = _power_of_two(0.064 * sample_rate)
+    n_fft = max(256, _power_of_two(0.064 * sample_rate))
     hop = max(n_fft // 8, math.ceil(len(clip) / _MAX_COLUMNS))
-    spectrum = librosa.stft(clip.mean(axis=1), n_fft=n_fft, hop_length=hop, pad_mode="constant")
+    wave = np.pad(clip.mean(axis=1), (0, max(0, n_fft - len(clip))))
+    spectrum = librosa.stft(wave, n_fft=n_fft, hop_length=hop, pad_mode="constant")
     full_scale = n_fft / 4  # magnitude of a sine of amplitude 1 under a Hann window, whose sum is n_fft / 2
     power = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=bands, norm=None) @ (
         np.abs(spectrum / full_scale) ** 2

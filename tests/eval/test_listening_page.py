@@ -115,6 +115,14 @@ def test_spectrogram_is_bright_where_the_tone_is(rate):
     assert pictures.spectrogram(np.zeros((60 * rate, 1)), rate).shape[1] in (1024, 1025)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rate", [100, 1000, 2000, 8000, 48000, 192000])
+@pytest.mark.parametrize("picture", [pictures.spectrogram, pictures.rainbowgram])
+def test_pictures_of_any_rate_and_length_warn_of_nothing(picture, rate):
+    sizes = [picture(tone(rate / 8, rate=rate)[:length], rate).shape for length in (1, 10, rate // 20, 2 * rate)]
+    assert sizes == sorted(sizes) and all(height > 30 and width >= 1 for height, width, _ in sizes)
+
+
 def test_colours_are_those_of_inferno():
     # matplotlib's table at 0, 1/4, 1/2, 3/4 and 1; the polynomial is a fit, within 6 of 255.
     expected = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]]
