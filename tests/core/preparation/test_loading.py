@@ -7,6 +7,7 @@ import errno
 import itertools
 import mmap
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -62,6 +63,7 @@ def test_samples_are_those_of_the_folder(sounds, tmp_path, channels, normalize):
 
 def test_disks_that_share_no_mapped_memory(sounds, tmp_path, monkeypatch):
     """Neither flac nor mp3 nor the tables of a set need it."""
+    sounds = shutil.copytree(sounds, tmp_path / "sounds")
     soundfile.write(sounds / "snare" / "i.mp3", tone(20_000), RATE)
     plain, kinds = mmap.mmap, set()
 
