@@ -151,6 +151,7 @@ def watch(train_dir: str, model: str, output_dir: str, score: Callable[..., Line
                 last = time.monotonic()
                 continue
             if values.watch_idle_secs and time.monotonic() - last > values.watch_idle_secs:
+                watched.next()  # forgets a checkpoint that has gone while its export took all that time
                 watched.failures.check()
                 break
             stop.wait(values.watch_poll_secs)

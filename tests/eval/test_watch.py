@@ -2,6 +2,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 from absl import flags
@@ -103,6 +104,7 @@ def test_an_export_that_fails_ends_the_watch_unless_the_checkpoint_has_gone(
         commands_run.append(command)
         if not still_there:
             (broken_run / "model.ckpt-3.index").unlink()
+        time.sleep(0.02)  # longer than the watch is idle
         return subprocess.CompletedProcess(command, 1, stderr="error: it is broken\n")
 
     monkeypatch.setattr(exports.subprocess, "run", run)
