@@ -62,14 +62,11 @@ def draw(specs: Mapping[str, Mapping[str, Any]], tables: Mapping[str, Any], key:
             value = jax.random.randint(own, shape, *values, dtype=dtype)
         elif kind == "normal":
             value = jax.random.normal(own, shape, dtype)
-        elif kind == "one_hot":
-            (probabilities,) = values
-            logits = jnp.log(jnp.asarray(probabilities, jnp.float32))
-            value = jax.nn.one_hot(jax.random.categorical(own, logits, shape=shape[:-1]), shape[-1], dtype=dtype)
-        elif kind == "labels":
-            (probabilities,) = values
-            logits = jnp.log(jnp.asarray(probabilities, jnp.float32))
-            value = jax.random.categorical(own, logits, shape=shape).astype(dtype)
+        elif kind in ("one_hot", "labels"):
+            logits = jnp.log(jnp.asarray(values[0], jnp.float32))
+            is_vector = kind == "one_hot"
+            value = jax.random.categorical(own, logits, shape=shape[:-1] if is_vector else shape)
+            value = jax.nn.one_hot(value, shape[-1], dtype=dtype) if is_vector else value.astype(dtype)
         elif kind == "rows":
             table = tables[values[0]]
             places = shape[: len(shape) - table.ndim + 1]

@@ -1,4 +1,4 @@
-"""What audio is refused for, whatever it comes from."""
+"""Samples that no format can make usable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def wave(peak):
 @pytest.mark.parametrize("sample_rate", [8000, 16000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_samples_that_no_spectrum_can_hold_are_refused(sample_rate, channels):
-    """Whether or not they are resampled or averaged: such a note made all features of a set NaN."""
+    """Resampled and averaged or not: one such note made the features of a whole set NaN."""
     for peak in (1e16, 1e38, 3.4e38):
         blocks = [np.repeat(wave(peak), channels, axis=1)]
         with pytest.raises(Unusable, match=r"^holds samples far beyond full scale, of more than 1e\+15$"):

@@ -1,4 +1,4 @@
-"""Playing a drum machine's page from a test."""
+"""Playing an instrument's page from a test."""
 
 from __future__ import annotations
 
@@ -59,3 +59,15 @@ def slide(page: Page, name: str, value: float) -> None:
         "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', { bubbles: true })); }",
         value,
     )
+
+
+def count_starts(page: Page) -> None:
+    """Counts the sounds that are started from now on: all, `started`, and those until rendering begins, `before`."""
+    page.evaluate("""() => {
+        const { startRendering } = OfflineAudioContext.prototype, { start } = AudioBufferSourceNode.prototype;
+        window.started = 0;
+        AudioBufferSourceNode.prototype.start = function (...rest) { started++; return start.apply(this, rest); };
+        OfflineAudioContext.prototype.startRendering = function () {
+          window.before = started;
+          return startRendering.call(this);
+        }; }""")

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from gansynth_tf.midi import mixing, reading
 from tests.core.edge import tones
 from tests.core.edge.listening import drawn, expected_level, levels, open_keys, slide
+from tests.core.edge.playing import count_starts
 from wavegan_tf.core.serving import latents
 
 
@@ -99,15 +100,8 @@ def test_a_long_recording_is_handed_over_bit_by_bit(keys):
         for (let i = 0; i < count; i++, now += 0.2) { tell("keydown"); now += 0.2; tell("keyup"); }
         return count; }""")
     keys.get_by_role("button", name="Stop recording").click()
-    keys.evaluate("""() => {
-        delete AudioContext.prototype.currentTime;
-        const { startRendering } = OfflineAudioContext.prototype, { start } = AudioBufferSourceNode.prototype;
-        window.started = 0;
-        AudioBufferSourceNode.prototype.start = function (...rest) { started++; return start.apply(this, rest); };
-        OfflineAudioContext.prototype.startRendering = function () {
-          window.before = started;
-          return startRendering.call(this);
-        }; }""")
+    keys.evaluate("() => { delete AudioContext.prototype.currentTime; }")
+    count_starts(keys)
     with keys.expect_download():
         keys.get_by_role("region", name="Recording").get_by_role("button", name="Save as wav").click()
     assert keys.evaluate("started") == notes > 10 > keys.evaluate("before")

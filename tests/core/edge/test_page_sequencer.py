@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.core.edge.playing import SPY, hits, settled, slide, state, until
+from tests.core.edge.playing import SPY, count_starts, hits, settled, slide, state, until
 
 RATE = 16_000  # of the model
 TEMPO = 900  # faster than the page lets one choose, so that tests need not wait
@@ -97,14 +97,7 @@ def test_a_loop_begins_with_what_rings_on_from_its_end(page):
 
 def test_a_long_song_is_handed_over_bit_by_bit(page):
     set_steps(page, {0: {step: 0.5 for step in range(0, 16, 4)}}, mode="song", song=[0] * 64, tempo=120, reverb=0)
-    page.evaluate("""() => {
-        const { startRendering } = OfflineAudioContext.prototype, { start } = AudioBufferSourceNode.prototype;
-        window.started = 0;
-        AudioBufferSourceNode.prototype.start = function (...rest) { started++; return start.apply(this, rest); };
-        OfflineAudioContext.prototype.startRendering = function () {
-          window.before = started;
-          return startRendering.call(this);
-        }; }""")
+    count_starts(page)
     wave = np.frombuffer(base64.b64decode(page.evaluate(LOOP)), np.float32).reshape(64, 2 * RATE)
     assert page.evaluate("started") >= 256 > 20 > page.evaluate("before")
     np.testing.assert_allclose(wave, np.broadcast_to(wave[0], wave.shape), atol=1e-6)

@@ -78,7 +78,7 @@ def test_adam_is_tf1s(scale, settings):
 
 @pytest.mark.parametrize("form", ["in a row", "loop", "only where finite"])
 def test_every_update_of_adam_in_a_graph_takes_its_own_step_and_rate(form):
-    """What the variables of an update share is not that of the update before."""
+    """The powers and the rate that all variables share are those of the update, not of the one before."""
     start, gradients = problem(1.0, steps=6)
     optimizer = optimizers.TF1Adam(0.1, beta_1=0.5, beta_2=0.9)
     variables = [keras.Variable(np.float32(weight)) for weight in start]
