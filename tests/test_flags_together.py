@@ -106,6 +106,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "data_labels_file": {"data_labels": "csv"},
     "data_balance": {"data_labels": "name"},
     "data_verify": {"data_prepared": "prepared"},
+    "train_learning_rate_decay_steps": {"train_steps": 9},
     "data_shuffle_shards": {"data_prepared": "prepared"},
     "tfds_config": {"tfds_data_dir": "tfds"},
 }
@@ -142,7 +143,7 @@ FREE = {
     "save_summaries_num_images", "debug_hook", "gradient_penalty_target", "gradient_penalty_weight",
     "real_score_penalty_weight", "generator_ac_loss_weight", "discriminator_ac_loss_weight",
     "gen_gl_consistency_loss_weight", "generator_learning_rate", "discriminator_learning_rate", "adam_beta1",
-    "adam_beta2", "train_ema_decay",
+    "adam_beta2", "train_ema_decay", "train_learning_rate", "train_learning_rate_decay_steps",
 }  # fmt: skip
 
 

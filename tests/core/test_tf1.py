@@ -194,6 +194,7 @@ def test_rmsprops_slots():
     assign_optimizer(optimizer, NAMES, values, "beta2_power", 99)
     for value, name in zip(optimizer.mean_squares, NAMES, strict=True):
         np.testing.assert_array_equal(value.numpy(), values[f"{name}/RMSProp"].reshape(value.shape))
+    assert int(optimizer.iterations.numpy()) == 99
     del values["G/bias/RMSProp"]
     with pytest.raises(UserError, match="^checkpoint: variable G/bias/RMSProp is missing; "):
         assign_optimizer(optimizer, NAMES, values, "beta2_power", 99)

@@ -110,7 +110,9 @@ def _write_clips(config: Any, run_dir: Path, folder: Path) -> dict[str, Any]:
         kinds |= {"critic/labels": ["rows", "labels"], "generator/labels": ["labels", (shares / shares.sum()).tolist()]}
     np.savez_compressed(folder / train.EXAMPLES, **examples)
     entry, variables = _write_stage(subject, folder, 0, kinds, frozenset())
-    return {"step": step, "variables": {"0": variables}, "stages": [{**entry, "step_size": 1, "end_step": None}]}
+    # Beyond its end a rate that falls would stay zero.
+    end = config.train_steps if config.train_learning_rate_decay_steps else None
+    return {"step": step, "variables": {"0": variables}, "stages": [{**entry, "step_size": 1, "end_step": end}]}
 
 
 def _write_stages(config: GANSynthConfig, run_dir: Path, folder: Path) -> dict[str, Any]:

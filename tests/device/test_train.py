@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from tests.device.portable import Failure
 from tests.device.subjects import make_subject
 from tests.device.test_export import assert_agrees
 from tests.device.test_run import alone, said  # noqa: F401 - a fixture
+from wavegan_tf.core.dcgan import options as gan_options
 from wavegan_tf.core.errors import UserError
 from wavegan_tf.core.training import checkpoints
 
@@ -120,6 +122,19 @@ def test_a_specgan_has_the_moments_of_its_run(drums, tmp_path):
     unsettle(tmp_path / "run", 1)
     runs.export_run(tmp_path / "run", str(drums), tmp_path / "export")
     assert_iterations_are_trainings(tmp_path / "run", tmp_path / "export")
+
+
+@pytest.mark.slow
+def test_a_rate_that_falls(drums, tmp_path):
+    """With both networks, and training ends where it is zero."""
+    run_dir = tmp_path / "run"
+    train_run("wavegan", run_dir, drums)
+    falling = {"train_steps": 5, "train_learning_rate_decay_steps": 4, "train_learning_rate": 0.01}
+    gan_options.save_run(dataclasses.replace(runs.load_run(run_dir), **falling), str(run_dir))
+    unsettle(run_dir, 1)
+    runs.export_run(run_dir, str(drums), tmp_path / "export")
+    assert_iterations_are_trainings(run_dir, tmp_path / "export")
+    assert train.train(tmp_path / "export", tmp_path / "trained", steps=9) == (0, 5)
 
 
 @pytest.mark.slow

@@ -33,7 +33,8 @@ def test_ours_beside_them_leave_the_originals_behaviour_as_it_is():
         "data_normalize": True, "data_cache_mb": 2048, "data_cache_dir": "", "data_skip_bad": True,
         "train_steps": 0, "train_time_limit_secs": 0.0, "seed": 0, "distribution": "auto", "jit_compile": None,
         "mixed_precision": "none", "tf32": True, "deterministic": False, "wavegan_disc_phaseshuffle_per_example": False,
-        "train_ema_decay": 0.0, "data_labels": "none", "data_labels_file": "", "data_balance": False,
+        "train_ema_decay": 0.0, "train_learning_rate": 0.0, "train_learning_rate_decay_steps": 0,
+        "data_labels": "none", "data_labels_file": "", "data_balance": False,
         "data_prepared": "", "data_verify": False, "data_shuffle_shards": 0, "warm_start": "",
     }  # fmt: skip
 

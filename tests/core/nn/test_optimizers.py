@@ -11,12 +11,18 @@ from wavegan_tf.core.nn import optimizers
 SHAPES = [(3, 4), (5,), ()]
 
 
+def each_rate(learning_rate, gradients):
+    """The rate of each update, given one for all or as many."""
+    return np.broadcast_to(learning_rate, len(gradients))
+
+
 def tf1_adam(weights, gradients, learning_rate, beta1, beta2, epsilon=1e-8):
     """tf.train.AdamOptimizer, in float64."""
+    weights, rates = list(weights), each_rate(learning_rate, gradients)
     m = [np.zeros_like(w) for w in weights]
     v = [np.zeros_like(w) for w in weights]
     for t, step in enumerate(gradients, 1):
-        rate = learning_rate * np.sqrt(1 - beta2**t) / (1 - beta1**t)
+        rate = rates[t - 1] * np.sqrt(1 - beta2**t) / (1 - beta1**t)
         for i, g in enumerate(step):
             m[i] = beta1 * m[i] + (1 - beta1) * g
             v[i] = beta2 * v[i] + (1 - beta2) * g**2
@@ -26,11 +32,12 @@ def tf1_adam(weights, gradients, learning_rate, beta1, beta2, epsilon=1e-8):
 
 def tf1_rmsprop(weights, gradients, learning_rate, decay=0.9, epsilon=1e-10):
     """tf.train.RMSPropOptimizer without momentum, in float64."""
+    weights = list(weights)
     ms = [np.ones_like(w) for w in weights]
-    for step in gradients:
+    for rate, step in zip(each_rate(learning_rate, gradients), gradients, strict=True):
         for i, g in enumerate(step):
             ms[i] = ms[i] + (1 - decay) * (g**2 - ms[i])
-            weights[i] = weights[i] - learning_rate * g / np.sqrt(ms[i] + epsilon)
+            weights[i] = weights[i] - rate * g / np.sqrt(ms[i] + epsilon)
     return weights, ms
 
 
@@ -68,7 +75,7 @@ def test_adam_is_tf1s(scale, settings):
     rate, beta1, beta2 = settings
     optimizer = optimizers.TF1Adam(rate, beta_1=beta1, beta_2=beta2)
     weights = apply(optimizer, start, gradients)
-    wanted, m, v = tf1_adam(list(start), gradients, rate, beta1, beta2)
+    wanted, m, v = tf1_adam(start, gradients, rate, beta1, beta2)
     check(weights, wanted, start)
     for values, right in ((optimizer.first_moments, m), (optimizer.second_moments, v)):
         for value, each in zip(values, right, strict=True):
@@ -111,6 +118,36 @@ def test_every_update_of_adam_in_a_graph_takes_its_own_step_and_rate(form):
         np.testing.assert_allclose(value.numpy(), other.numpy(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("is_loop", [False, True])
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_a_rate_falls_linearly_to_zero_at_its_end(name, is_loop):
+    """Six updates of which the second to fifth fall, and one beyond the end."""
+    start, gradients = problem(1.0, steps=6)
+    optimizer = optimizers.for_loss("wgan-gp" if name == "adam" else "wgan", learning_rate=0.1)
+    optimizer.pace = optimizers.falling(optimizer.iterations, end=5, steps=4)
+    variables = [keras.Variable(np.float32(weight)) for weight in start]
+    optimizer.build(variables)
+    stacked = [tf.constant(np.stack(part), tf.float32) for part in zip(*gradients, strict=True)]
+
+    def update(count):
+        optimizer.apply([part[count] for part in stacked], variables)
+        return count + 1
+
+    @functools.partial(tf.function, autograph=False)
+    def all_of_them():
+        tf.while_loop(lambda count: count < 6, lambda count: (update(count),), (0,))
+
+    if is_loop:
+        all_of_them()
+    else:
+        for number in range(6):
+            update(number)
+    rates = [0.1, 0.1, 0.075, 0.05, 0.025, 0.0]
+    wanted = tf1_adam(start, gradients, rates, 0.5, 0.9) if name == "adam" else tf1_rmsprop(start, gradients, rates)
+    check([value.numpy() for value in variables], wanted[0], start)
+    assert int(optimizer.iterations.numpy()) == 6 and float(optimizer.learning_rate) == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("count", [1, 5])
 def test_variables_of_an_update_share_the_powers(count):
     optimizer = optimizers.TF1Adam()
@@ -131,7 +168,7 @@ def test_rmsprop_is_tf1s(scale):
     start, gradients = problem(scale)
     optimizer = optimizers.TF1RMSprop(0.1)
     weights = apply(optimizer, start, gradients)
-    wanted, ms = tf1_rmsprop(list(start), gradients, 0.1)
+    wanted, ms = tf1_rmsprop(start, gradients, 0.1)
     check(weights, wanted, start)
     check([value.numpy() for value in optimizer.mean_squares], ms)
 
@@ -162,7 +199,7 @@ def test_loss_scaling_does_not_change_the_start_of_the_mean_squares():
     scaled = keras.optimizers.LossScaleOptimizer(inner, initial_scale=8.0)
     start, gradients = problem(1.0)
     weights = apply(scaled, start, [[8.0 * g for g in step] for step in gradients])
-    check(weights, tf1_rmsprop(list(start), gradients, 0.1)[0], start)
+    check(weights, tf1_rmsprop(start, gradients, 0.1)[0], start)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +222,13 @@ def test_each_loss_has_the_originals_optimizer(loss, kind, settings):
         assert not config.get("centered", False) and not config.get("amsgrad", False)
         assert config["weight_decay"] is None and config["clipnorm"] is None and not config["use_ema"]
     assert type(again) is kind
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_rate_that_is_given_takes_the_place_of_the_originals(loss):
+    given, original = optimizers.for_loss(loss, learning_rate=0.25), optimizers.for_loss(loss)
+    expected = {**original.get_config(), "learning_rate": 0.25, "name": given.name}
+    assert given.get_config() == expected
 
 
 def test_every_loss_has_an_optimizer_of_its_own():

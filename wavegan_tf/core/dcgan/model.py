@@ -35,6 +35,8 @@ class Gan:
       discriminator: (samples, phases) -> logits [b]; `num_phase_shuffles` says how many shifts it takes.
       labels: names of the labels; none of a model without, whose networks take none.
       loss: one of `options.LOSSES`.
+      learning_rate: of both optimisers; 0 for the original's with this loss.
+      decay: the generator update at which the learning rate is zero, and over how many before it falls; None for none.
       latent_dim: length of a latent vector.
       critic_updates: discriminator updates for each generator update.
       phase_radius: largest shift of a phase shuffle, 0 for none.
@@ -51,6 +53,8 @@ class Gan:
     average_decay: float = 0.0
     labels: tuple[str, ...] = ()
     loss: str
+    learning_rate: float = 0.0
+    decay: tuple[int, int] | None = None
     latent_dim: int
     critic_updates: int
     phase_radius: int
@@ -68,8 +72,11 @@ class Gan:
 
 def settings(config: GanOptions) -> dict[str, Any]:
     """The attributes of a `Gan` that are options of both models."""
+    decay_steps = config.train_learning_rate_decay_steps
     return {
         "loss": config.own("loss"),
+        "learning_rate": config.train_learning_rate,
+        "decay": (config.train_steps, decay_steps) if decay_steps else None,
         "average_decay": config.train_ema_decay,
         "latent_dim": config.own("latent_dim"),
         "critic_updates": config.own("disc_nupdates"),

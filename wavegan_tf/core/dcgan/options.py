@@ -44,6 +44,19 @@ class GanOptions(ClipOptions, LabelOptions, LoopOptions, RuntimeOptions):
 
     preset: str | None
 
+    train_learning_rate: float = option(
+        0.0,
+        "Learning rate of both networks; 0 takes the original's: 1e-4 with the losses wgan-gp and lsgan, 2e-4 with "
+        "dcgan, 5e-5 with wgan.",
+        minimum=0,
+        maximum=1,
+    )
+    train_learning_rate_decay_steps: int = option(
+        0,
+        "Let the learning rate fall linearly to 0 over so many updates, the last before --train_steps; 0 keeps it.",
+        minimum=0,
+        effect=[effects.only_with("train_steps")],
+    )
     train_ema_decay: float = option(
         0.0,
         "Decay, at each update, of a moving average of the generator's weights, by which previews and exports then "

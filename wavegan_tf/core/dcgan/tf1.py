@@ -58,13 +58,14 @@ def assign_optimizer(
       names: their TF1 names.
       values: the checkpoint.
       beta2_power: name of Adam's beta2 power for this optimiser, which tells how many updates it has made.
-      expected_updates: their number as the step counter has it, for when the power has vanished.
+      expected_updates: their number as the step counter has it, for when there is no power or it has vanished.
 
     Raises:
       UserError: a slot is missing.
     """
     if isinstance(optimizer, TF1RMSprop):
         assign({f"{n}/RMSProp": v for n, v in zip(names, optimizer.mean_squares, strict=True)}, values)
+        optimizer.iterations.assign(expected_updates)
         return
     assign({f"{n}/Adam": v for n, v in zip(names, optimizer.first_moments, strict=True)}, values)
     assign({f"{n}/Adam_1": v for n, v in zip(names, optimizer.second_moments, strict=True)}, values)

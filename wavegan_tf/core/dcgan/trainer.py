@@ -49,8 +49,11 @@ class Trainables:
           scaled: wraps an optimiser for loss scaling.
         """
         # With the same names each time: names decide in which order TensorFlow adds.
-        self.g_optimizer = scaled(optimizers.for_loss(gan.loss, "g_optimizer"))
-        self.d_optimizer = scaled(optimizers.for_loss(gan.loss, "d_optimizer"))
+        own = [optimizers.for_loss(gan.loss, name, gan.learning_rate) for name in ("g_optimizer", "d_optimizer")]
+        if gan.decay is not None:
+            for optimizer in own:
+                optimizer.pace = optimizers.falling(own[0].iterations, *gan.decay)
+        self.g_optimizer, self.d_optimizer = map(scaled, own)
         self.g_optimizer.build(gan.generator.trainable_variables)
         self.d_optimizer.build(gan.discriminator.trainable_variables)
         self.critic_updates, self.clips, self.averaged_since = (

@@ -8,8 +8,21 @@ import keras
 import tensorflow as tf
 
 
+class _Paced:
+    """Stands beside an optimiser among a class's bases: its learning rate may fall.
+
+    Attributes:
+      pace: factor on the learning rate, a scalar computed at each update; None for none.
+    """
+
+    pace: Callable[[], tf.Tensor] | None = None
+
+    def _paced(self, learning_rate: tf.Tensor) -> tf.Tensor:
+        return learning_rate if self.pace is None else tf.cast(learning_rate, tf.float32) * self.pace()
+
+
 @keras.saving.register_keras_serializable("adversarial_audio")
-class TF1RMSprop(keras.optimizers.RMSprop):
+class TF1RMSprop(_Paced, keras.optimizers.RMSprop):
     """`tf.train.RMSPropOptimizer`: the mean square starts at one, and epsilon (1e-10) is inside the root."""
 
     def __init__(self, learning_rate: float = 1e-4, rho: float = 0.9, epsilon: float = 1e-10, **kwargs):
@@ -23,6 +36,10 @@ class TF1RMSprop(keras.optimizers.RMSprop):
         for velocity in self._velocities:
             velocity.assign(keras.ops.ones_like(velocity))
 
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        """Changes a variable at the pace of this update."""
+        super().update_step(gradient, variable, self._paced(learning_rate))
+
     @property
     def mean_squares(self) -> list[keras.Variable]:
         """One running mean of squared gradients for each variable, in the order given to `build`."""
@@ -30,7 +47,7 @@ class TF1RMSprop(keras.optimizers.RMSprop):
 
 
 @keras.saving.register_keras_serializable("adversarial_audio")
-class TF1Adam(keras.optimizers.Adam):
+class TF1Adam(_Paced, keras.optimizers.Adam):
     """`tf.train.AdamOptimizer`: Keras's arithmetic with its epsilon (1e-8), which is outside the root in both."""
 
     def __init__(
@@ -66,7 +83,7 @@ class TF1Adam(keras.optimizers.Adam):
         beta1, beta2 = tf.constant(self.beta_1, tf.float32), tf.constant(self.beta_2, tf.float32)
         found = {
             "beta1_power": tf.pow(beta1, step), "beta2_power": tf.pow(beta2, step), "beta1": beta1, "beta2": beta2,
-            "lr": tf.cast(learning_rate, tf.float32), "epsilon": tf.constant(self.epsilon, tf.float32),
+            "lr": self._paced(tf.cast(learning_rate, tf.float32)), "epsilon": tf.constant(self.epsilon, tf.float32),
         }  # fmt: skip
         return lambda: found
 
@@ -110,10 +127,26 @@ class LossScaling(keras.optimizers.LossScaleOptimizer):
         return self.step_counter
 
 
-def for_loss(loss: str, name: str | None = None) -> keras.optimizers.Optimizer:
-    """A new optimiser as train_wavegan.py and train_specgan.py choose it for `loss`."""
+def for_loss(loss: str, name: str | None = None, learning_rate: float = 0.0) -> keras.optimizers.Optimizer:
+    """A new optimiser as train_wavegan.py and train_specgan.py choose it for `loss`; a rate of 0 is theirs."""
     if loss == "dcgan":
-        return TF1Adam(2e-4, beta_1=0.5, beta_2=0.999, name=name)
+        return TF1Adam(learning_rate or 2e-4, beta_1=0.5, beta_2=0.999, name=name)
     if loss == "wgan-gp":
-        return TF1Adam(1e-4, beta_1=0.5, beta_2=0.9, name=name)
-    return TF1RMSprop({"lsgan": 1e-4, "wgan": 5e-5}[loss], name=name)
+        return TF1Adam(learning_rate or 1e-4, beta_1=0.5, beta_2=0.9, name=name)
+    return TF1RMSprop(learning_rate or {"lsgan": 1e-4, "wgan": 5e-5}[loss], name=name)
+
+
+def falling(updates: keras.Variable, end: int, steps: int) -> Callable[[], tf.Tensor]:
+    """A pace of one that falls linearly to zero over the last `steps` updates before `end`.
+
+    Args:
+      updates: integer scalar, how many have been made.
+      end: how many will have been made when the pace is zero.
+      steps: at least one.
+    """
+
+    def pace() -> tf.Tensor:
+        left = tf.cast(end - tf.cast(updates.value, tf.int64), tf.float32)
+        return tf.clip_by_value(left / tf.constant(steps, tf.float32), 0.0, 1.0)
+
+    return pace
