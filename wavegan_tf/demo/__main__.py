@@ -61,7 +61,8 @@ MODELS = (
         },
     ),
 )
-TRAINING = {"train_batch_size": 8, "train_save_secs": 60, "train_summary_secs": 60}  # of both
+# Of both. At ten times the original's learning rate such small networks come further in a minute.
+TRAINING = {"train_batch_size": 8, "train_learning_rate": 1e-3, "train_save_secs": 60, "train_summary_secs": 60}
 
 
 class Trained(NamedTuple):
