@@ -11,6 +11,9 @@ import tensorflow as tf
 class _Paced:
     """Stands beside an optimiser among a class's bases: its learning rate may fall.
 
+    A schedule of Keras's would take the place of the variable `learning_rate`, and checkpoints name an optimiser's
+    variables by their places.
+
     Attributes:
       pace: factor on the learning rate, a scalar computed at each update; None for none.
     """
